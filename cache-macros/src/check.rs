@@ -1,0 +1,400 @@
+//! What may not be, and what is meant.
+
+use std::time::Duration;
+
+use proc_macro2::Span;
+use syn::spanned::Spanned;
+use syn::visit::{self, Visit};
+use syn::{Error, Expr, ExprLit, Ident, Lit, LitStr, Type};
+
+use crate::attribute::{Options, closest, list};
+use crate::signature::Function;
+
+const SHORTEST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// An attribute that fits its function.
+pub(crate) struct Checked {
+    pub(crate) kind: String,
+    pub(crate) op: Option<String>,
+    pub(crate) ttl: Option<Duration>,
+    pub(crate) key: Key,
+}
+
+/// What the key is made of.
+pub(crate) enum Key {
+    /// These parameters.
+    Parameters(Vec<KeyParameter>),
+    /// An expression over the parameters.
+    Expression(Expr),
+    /// Texts and expressions in turn, as a template has them.
+    Template(Vec<TemplatePart>),
+}
+
+pub(crate) struct KeyParameter {
+    pub(crate) name: Ident,
+    pub(crate) ty: Span,
+    /// The text of the operation.
+    pub(crate) is_text: bool,
+}
+
+pub(crate) enum TemplatePart {
+    Text(String),
+    Hole(Box<Expr>),
+}
+
+pub(crate) fn check(options: Options, function: &Function) -> syn::Result<Checked> {
+    let mut mistakes = options.mistakes;
+    check_function(&mut mistakes, function);
+
+    let kind = options.kind.as_ref().map_or("web".to_owned(), |kind| {
+        not_empty(&mut mistakes, "kind", kind)
+    });
+    let op = options
+        .op
+        .as_ref()
+        .map(|op| not_empty(&mut mistakes, "op", op));
+    let ttl = options.ttl.and_then(|ttl| {
+        lifetime(&ttl)
+            .map_err(|mistake| mistakes.push(mistake))
+            .ok()
+    });
+    check_skip(&mut mistakes, &options.skip, function);
+    let key = match options.key {
+        Some((place, key)) => {
+            if let Some(skipped) = options.skip.first() {
+                mistakes.push(Error::new(
+                    skipped.span(),
+                    "`skip` has no meaning beside `key`, which already says what is in the key; \
+                     remove one of them",
+                ));
+            }
+            if let Some(text) = &options.text {
+                mistakes.push(Error::new(
+                    text.span(),
+                    "`text` has no meaning beside `key`; remove one of them",
+                ));
+            }
+            explicit_key(key, place).unwrap_or_else(|mistake| {
+                mistakes.push(mistake);
+                Key::Parameters(Vec::new())
+            })
+        }
+        None => parameters_as_key(
+            &mut mistakes,
+            &kind,
+            &options.skip,
+            options.text.as_ref(),
+            function,
+        ),
+    };
+
+    match mistakes.into_iter().reduce(|mut all, mistake| {
+        all.combine(mistake);
+        all
+    }) {
+        Some(mistakes) => Err(mistakes),
+        None => Ok(Checked { kind, op, ttl, key }),
+    }
+}
+
+fn check_function(mistakes: &mut Vec<Error>, function: &Function) {
+    let signature = &function.item.sig;
+    if signature.asyncness.is_none() {
+        mistakes.push(Error::new(
+            signature.fn_token.span,
+            "`#[cached]` needs an `async fn`",
+        ));
+    }
+    let Some(returns) = function.returns() else {
+        mistakes.push(Error::new(
+            signature.ident.span(),
+            "a function that returns nothing has nothing to keep; remove `#[cached]` or return a \
+             value",
+        ));
+        return;
+    };
+    match returns {
+        Type::ImplTrait(_) => mistakes.push(Error::new(
+            returns.span(),
+            "a cache cannot keep a value of a type without a name; return a named type",
+        )),
+        Type::Reference(reference) if !is_static(reference) => mistakes.push(Error::new(
+            returns.span(),
+            "a cache cannot keep a borrowed value; return an owned one, such as `String` for \
+             `&str`",
+        )),
+        Type::Path(path) => {
+            let generic = signature
+                .generics
+                .type_params()
+                .find(|parameter| path.path.is_ident(&parameter.ident));
+            if generic.is_some() {
+                mistakes.push(Error::new(
+                    returns.span(),
+                    "whether a bare generic type is a `Result` or an `Option` is not known here; \
+                     return a concrete type, or wrap it: `Result<T, E>`, `Option<T>`",
+                ));
+            }
+        }
+        _ => {}
+    }
+}
+
+fn is_static(reference: &syn::TypeReference) -> bool {
+    reference
+        .lifetime
+        .as_ref()
+        .is_some_and(|lifetime| lifetime.ident == "static")
+}
+
+fn not_empty(mistakes: &mut Vec<Error>, option: &str, text: &LitStr) -> String {
+    let value = text.value();
+    if value.trim().is_empty() {
+        mistakes.push(Error::new(
+            text.span(),
+            format!("`{option}` is empty; name one, or leave it out"),
+        ));
+    }
+    value
+}
+
+fn lifetime(text: &LitStr) -> syn::Result<Duration> {
+    let written = text.value();
+    let lifetime = humantime::parse_duration(&written).map_err(|error| {
+        Error::new(
+            text.span(),
+            format!(
+                "`{written}` is no duration ({error}); write a number and a unit, such as \"90s\", \
+                 \"15m\", \"2h\" or \"1h 30m\""
+            ),
+        )
+    })?;
+    if !(SHORTEST..=LONGEST).contains(&lifetime) {
+        return Err(Error::new(
+            text.span(),
+            format!("a lifetime is between 1 second and 1 year; `{written}` is not"),
+        ));
+    }
+    Ok(lifetime)
+}
+
+fn check_skip(mistakes: &mut Vec<Error>, skip: &[Ident], function: &Function) {
+    for (index, skipped) in skip.iter().enumerate() {
+        if skip[..index].contains(skipped) {
+            mistakes.push(Error::new(
+                skipped.span(),
+                format!("`{skipped}` is skipped twice; name it once"),
+            ));
+        } else if !is_parameter(skipped, function) {
+            mistakes.push(no_such_parameter(skipped, function));
+        }
+    }
+}
+
+fn is_parameter(name: &Ident, function: &Function) -> bool {
+    if name == "self" {
+        return function.receiver.is_some();
+    }
+    function
+        .parameters
+        .iter()
+        .any(|parameter| parameter.name == *name)
+}
+
+fn no_such_parameter(name: &Ident, function: &Function) -> Error {
+    let names: Vec<String> = function
+        .receiver
+        .iter()
+        .map(|_| "self".to_owned())
+        .chain(function.parameters.iter().map(|it| it.name.to_string()))
+        .collect();
+    let names = || names.iter().map(String::as_str);
+    let hint = match closest(&name.to_string(), names()) {
+        Some(meant) => format!("did you mean `{meant}`? "),
+        None => String::new(),
+    };
+    let known = if names().next().is_some() {
+        format!("the parameters are {}", list(names()))
+    } else {
+        "the function has none".to_owned()
+    };
+    Error::new(
+        name.span(),
+        format!("there is no parameter `{name}`; {hint}{known}"),
+    )
+}
+
+fn parameters_as_key(
+    mistakes: &mut Vec<Error>,
+    kind: &str,
+    skip: &[Ident],
+    text: Option<&Ident>,
+    function: &Function,
+) -> Key {
+    if let Some(receiver) = function.receiver
+        && !skip.iter().any(|skipped| skipped == "self")
+    {
+        mistakes.push(Error::new(
+            receiver,
+            "does the result depend on `self`? if not, write `skip(self)`; if so, name what it \
+             depends on: `key = (self.id, …)`",
+        ));
+    }
+    for nameless in &function.nameless {
+        mistakes.push(Error::new(
+            *nameless,
+            "a part of a parameter without a name can be neither in the key nor skipped; give it \
+             a name, or say what the key is: `key = …`",
+        ));
+    }
+    let mut parameters: Vec<KeyParameter> = function
+        .parameters
+        .iter()
+        .filter(|parameter| !skip.contains(&parameter.name))
+        .map(|parameter| KeyParameter {
+            name: parameter.name.clone(),
+            ty: parameter.ty,
+            is_text: false,
+        })
+        .collect();
+    let text = match text {
+        Some(named) => match check_text(named, skip, function) {
+            Ok(()) => Some(named.clone()),
+            Err(mistake) => {
+                mistakes.push(mistake);
+                None
+            }
+        },
+        None => usual_text(kind, skip, function),
+    };
+    for parameter in &mut parameters {
+        parameter.is_text = text.as_ref() == Some(&parameter.name);
+    }
+    Key::Parameters(parameters)
+}
+
+fn check_text(named: &Ident, skip: &[Ident], function: &Function) -> syn::Result<()> {
+    let Some(parameter) = function.parameters.iter().find(|it| it.name == *named) else {
+        return Err(no_such_parameter(named, function));
+    };
+    if skip.contains(named) {
+        return Err(Error::new(
+            named.span(),
+            format!("`{named}` is skipped, so it cannot be the text of the operation"),
+        ));
+    }
+    if !parameter.is_text {
+        return Err(Error::new(
+            named.span(),
+            format!("`{named}` is no text; the text of an operation is a `&str` or a `String`"),
+        ));
+    }
+    Ok(())
+}
+
+/// The parameter called `text`; for language models else the only one that is a text.
+fn usual_text(kind: &str, skip: &[Ident], function: &Function) -> Option<Ident> {
+    let mut texts = function
+        .parameters
+        .iter()
+        .filter(|parameter| parameter.is_text && !skip.contains(&parameter.name));
+    let called_text = texts.clone().find(|parameter| parameter.name == "text");
+    let only = match (texts.next(), texts.next()) {
+        (Some(only), None) if kind == "ai" => Some(only),
+        _ => None,
+    };
+    called_text.or(only).map(|parameter| parameter.name.clone())
+}
+
+fn explicit_key(key: Expr, place: Span) -> syn::Result<Key> {
+    match &key {
+        Expr::Lit(ExprLit {
+            lit: Lit::Str(template),
+            ..
+        }) => parse_template(template),
+        Expr::Lit(_) => Err(Error::new(
+            key.span(),
+            "this key is the same for every call; write an expression over the parameters",
+        )),
+        _ => {
+            let mut awaits = FindAwait(None);
+            awaits.visit_expr(&key);
+            match awaits.0 {
+                Some(span) => Err(Error::new(
+                    span,
+                    "a key cannot wait; compute it before the call and pass it as a parameter",
+                )),
+                None if matches!(key, Expr::Closure(_)) => Err(Error::new(
+                    place,
+                    "`key` takes an expression over the parameters, not a closure",
+                )),
+                None => Ok(Key::Expression(key)),
+            }
+        }
+    }
+}
+
+struct FindAwait(Option<Span>);
+
+impl<'ast> Visit<'ast> for FindAwait {
+    fn visit_expr_await(&mut self, node: &'ast syn::ExprAwait) {
+        self.0.get_or_insert(node.await_token.span);
+        visit::visit_expr_await(self, node);
+    }
+}
+
+/// `user:{id}`; `{{` and `}}` stand for braces.
+fn parse_template(template: &LitStr) -> syn::Result<Key> {
+    let text = template.value();
+    let mistake = |message: &str| Error::new(template.span(), message);
+    let mut parts = Vec::new();
+    let mut literal = String::new();
+    let mut rest = text.chars().peekable();
+    while let Some(character) = rest.next() {
+        match character {
+            '{' | '}' if rest.next_if_eq(&character).is_some() => literal.push(character),
+            '}' => return Err(mistake("this `}` closes nothing; write `}}` for a brace")),
+            '{' => {
+                let hole: String = rest.by_ref().take_while(|next| *next != '}').collect();
+                let expression = template.clone().parse_hole(&hole)?;
+                if !literal.is_empty() {
+                    parts.push(TemplatePart::Text(std::mem::take(&mut literal)));
+                }
+                parts.push(TemplatePart::Hole(Box::new(expression)));
+            }
+            other => literal.push(other),
+        }
+    }
+    if !parts
+        .iter()
+        .any(|part| matches!(part, TemplatePart::Hole(_)))
+    {
+        return Err(mistake(
+            "this key is the same for every call; name parameters in braces: `\"user:{id}\"`",
+        ));
+    }
+    if !literal.is_empty() {
+        parts.push(TemplatePart::Text(literal));
+    }
+    Ok(Key::Template(parts))
+}
+
+trait ParseHole {
+    fn parse_hole(self, hole: &str) -> syn::Result<Expr>;
+}
+
+impl ParseHole for LitStr {
+    fn parse_hole(self, hole: &str) -> syn::Result<Expr> {
+        let place = self.span();
+        let refused = || {
+            Error::new(
+                place,
+                format!("`{{{hole}}}` is no expression over the parameters, such as `{{user.id}}`"),
+            )
+        };
+        LitStr::new(hole, place)
+            .parse::<Expr>()
+            .map_err(|_| refused())
+    }
+}

@@ -1,0 +1,105 @@
+//! The attribute `#[cached]`.
+//!
+//! This crate turns an attribute and a signature into tokens; what they do at run time is in
+//! `cache-runtime`. Use it through the crate `larder`. One file a stage:
+//!
+//! - `attribute`: what was written between the parentheses
+//! - `signature`: what the function looks like
+//! - `check`: what may not be; every message that a user can get is in one of these three
+//! - `expand`: the checked model to tokens
+
+mod attribute;
+mod check;
+mod expand;
+mod signature;
+
+use proc_macro::TokenStream;
+use quote::quote;
+
+/// Keeps the answers of an async function.
+///
+/// The first call with some arguments runs the body and keeps what it returned; the next ones get
+/// a clone of it, from memory or from Redis, until its lifetime is over. Of calls that come at the
+/// same time, one runs the body and the others wait for it. Which cache is used is decided while
+/// the program runs, by `kind`. No trouble with the cache ever reaches the caller: where there is
+/// no answer to be had, the body runs.
+///
+/// ```
+/// use larder::cached;
+///
+/// #[cached(kind = "web", op = "user.name", ttl = "15m", skip(db))]
+/// async fn name(db: &Database, id: u64) -> Result<String, NotFound> {
+///     db.name_of(id).await
+/// }
+/// # #[derive(Debug, Clone)] struct NotFound;
+/// # struct Database;
+/// # impl Database {
+/// #     async fn name_of(&self, id: u64) -> Result<String, NotFound> { Ok(format!("user {id}")) }
+/// # }
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// assert_eq!(name(&Database, 7).await?, "user 7");
+/// # Ok::<(), NotFound>(())
+/// # }).unwrap();
+/// ```
+///
+/// # Options
+///
+/// | option | meaning | without it |
+/// |---|---|---|
+/// | `kind = "ai"` | the kind of cache, as the application registered it | `"web"` |
+/// | `op = "summarize"` | the operation: lifetimes and statistics are kept for each | module path and name of the function |
+/// | `ttl = "2h"` | how long an answer is kept, 1 s to 1 year; what the operator configured for the operation comes before it | what the preset or the factory says, else the kind's default |
+/// | `skip(db, self)` | parameters that do not change the answer and are not in the key | all are in the key |
+/// | `key = (user.id, page)` | an expression over the parameters that is the key, in place of all of them | all parameters that are not skipped |
+/// | `key = "user:{id}"` | the same as a template; what stands in the braces is encoded, not pasted | |
+/// | `text = article` | the parameter that is the text of the operation: readable in the store's key while it is short, hashed when it is long | the one called `text`; for kind `"ai"` else the only `&str` or `String` |
+///
+/// # What is kept
+///
+/// | the function returns | kept | runs again |
+/// |---|---|---|
+/// | `Result<T, E>` | the `T` of `Ok` | after `Err` |
+/// | `Option<T>` | the `T` of `Some` | after `None` |
+/// | `Result<Option<T>, E>` | the `T` of `Ok(Some(_))` | after `Err` and `Ok(None)` |
+/// | any other `T` | the value | |
+///
+/// The type decides, not its name: aliases of `Result` and `Option` are seen through. `T` needs
+/// `Clone`, `Send`, `Sync`, `serde::Serialize` and `serde::Deserialize`, and may borrow nothing;
+/// `E` needs nothing. Parameters in the key need `serde::Serialize`. What a type hides from serde
+/// is not in the key: name it with `key = …`.
+///
+/// # Keys
+///
+/// A key is made of the operation, the names and values of the parameters, and the generic
+/// arguments of the function and of the `impl` around it. Two functions never share an answer,
+/// unless they are the same function. A `self` has to be decided on: `skip(self)`, or `key = …`.
+///
+/// # Panics
+///
+/// A panic of the body is the caller's, as without the attribute; nothing is kept, and a call that
+/// waits runs the body itself.
+///
+/// # Cancellation
+///
+/// Dropping the call drops the body where it is. A call that waits for it takes over.
+#[proc_macro_attribute]
+pub fn cached(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    let item = proc_macro2::TokenStream::from(item);
+    cached_function(arguments.into(), item.clone())
+        .unwrap_or_else(|error| {
+            // The function stays, so that the mistake shows once and not at every call too.
+            let error = error.into_compile_error();
+            quote!(#error #item)
+        })
+        .into()
+}
+
+fn cached_function(
+    arguments: proc_macro2::TokenStream,
+    item: proc_macro2::TokenStream,
+) -> syn::Result<proc_macro2::TokenStream> {
+    let function = signature::parse(item)?;
+    let options = attribute::Options::parse(arguments);
+    let checked = check::check(options, &function)?;
+    Ok(expand::expand(&checked, &function))
+}

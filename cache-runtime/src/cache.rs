@@ -1,0 +1,490 @@
+//! [`Cache`]: one kind's tiers behind one handle, for those who want no macro.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::call::{self, Function, Operation, Pending, Shape, Value};
+use crate::clock::{Clock, ManualClock};
+use crate::config::CacheConfig;
+use crate::envelope::Codec;
+use crate::error::CacheError;
+use crate::flight::Flights;
+use crate::key::{CHOSEN, Identity, StoreKeys, chosen_by_application, chosen_key, glob_match};
+use crate::memory::{Entry, MemoryTier};
+use crate::observe::{CacheStats, Counters, Event};
+use crate::policy::{Lifetimes, Ttl};
+use crate::store::{Store, StoreTier};
+
+/// Keys that one listing shows at most.
+const LISTED: usize = 100_000;
+
+/// One kind of cache: a memory tier, a store, or both, with one set of lifetimes.
+///
+/// A handle is cheap to clone; clones share everything. The kind itself is what annotated
+/// functions find in the registry; the methods here are for keys that the application chooses
+/// itself, such as `user:123`. Those and the keys of annotated functions never meet.
+///
+/// No method fails because of the store: what cannot be read is absent, what cannot be written
+/// stays in memory. Dropping the future of any method leaves the cache whole; what it would have
+/// written may or may not be written.
+///
+/// ```
+/// # use cache_runtime as larder;
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let cache = larder::CacheFactory::for_testing().await?;
+///
+/// cache.set("user:123", "Ada".to_owned()).await;
+/// assert_eq!(cache.get::<String>("user:123").await.as_deref(), Some("Ada"));
+///
+/// assert!(cache.remove("user:123").await);
+/// assert_eq!(cache.get::<String>("user:123").await, None);
+/// # Ok::<(), larder::CacheError>(())
+/// # }).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct Cache {
+    inner: Arc<Kind>,
+}
+
+/// What the handles of one kind share.
+pub(crate) struct Kind {
+    pub(crate) name: String,
+    pub(crate) clock: Clock,
+    pub(crate) memory: Option<MemoryTier>,
+    pub(crate) store: Option<StoreTier>,
+    pub(crate) flights: Flights,
+    pub(crate) keys: StoreKeys,
+    has_ai: bool,
+    lifetimes: Lifetimes,
+    chosen: Arc<Operation>,
+    operations: Mutex<HashMap<Identity, Arc<Operation>>>,
+}
+
+impl Kind {
+    /// The operation of a function in this kind, made when it is first asked for.
+    pub(crate) fn operation(&self, function: Function) -> Arc<Operation> {
+        let identity = function.identity();
+        let site = function.site;
+        let mut operations = self
+            .operations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        // A program has as many operations as it has call sites: far fewer than 2^32.
+        let number = u32::try_from(operations.len()).unwrap_or(u32::MAX - 1) + CHOSEN + 1;
+        operations
+            .entry(identity)
+            .or_insert_with(|| {
+                let name = site.operation();
+                Arc::new(Operation {
+                    number,
+                    identity,
+                    ttl: self.lifetimes.of(&name, site.ttl()),
+                    name,
+                    counters: Counters::default(),
+                })
+            })
+            .clone()
+    }
+
+    fn operations(&self) -> Vec<Arc<Operation>> {
+        let operations = self
+            .operations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        operations.values().cloned().collect()
+    }
+}
+
+/// What is needed to build a [`Cache`] by hand: where the factory's ways do not fit.
+#[derive(Debug)]
+pub struct CacheBuilder {
+    kind: String,
+    config: CacheConfig,
+    store: Option<Arc<dyn Store>>,
+    clock: Clock,
+}
+
+impl CacheBuilder {
+    /// Uses this store in place of the Redis of the configuration.
+    #[must_use]
+    pub fn store(mut self, store: Arc<dyn Store>) -> Self {
+        self.store = Some(store);
+        self
+    }
+
+    /// Reads the time from this clock in place of the system's.
+    #[must_use]
+    pub fn clock(mut self, clock: ManualClock) -> Self {
+        self.clock = Clock::Manual(clock);
+        self
+    }
+
+    /// The cache. A configured Redis is not connected to yet; [`Cache::connect`] or the first
+    /// look-up begins with that.
+    ///
+    /// # Errors
+    /// [`CacheError::Configuration`] for a Redis URL that cannot be used, or one in a build
+    /// without the feature `redis`.
+    pub fn build(self) -> Result<Cache, CacheError> {
+        let Self {
+            kind,
+            config,
+            store,
+            clock,
+        } = self;
+        let store = match store {
+            Some(store) => Some(store),
+            None => config.open_store()?,
+        };
+        let chosen = Identity::of(&[&kind, "keys chosen by the application"]);
+        Ok(Cache {
+            inner: Arc::new(Kind {
+                memory: config
+                    .memory_capacity()
+                    .map(|capacity| MemoryTier::new(capacity, clock.clone())),
+                store: store
+                    .map(|store| StoreTier::new(store, config.store_settings(), clock.clone())),
+                flights: Flights::default(),
+                keys: StoreKeys {
+                    prefix: config.key_prefix(&kind),
+                    text_hash_threshold: config.text_hash_threshold(),
+                },
+                has_ai: config.ai.is_some(),
+                chosen: Arc::new(Operation {
+                    number: CHOSEN,
+                    name: "keys".to_owned(),
+                    identity: chosen,
+                    ttl: Ttl::After(config.default_ttl),
+                    counters: Counters::default(),
+                }),
+                lifetimes: config.lifetimes(),
+                operations: Mutex::default(),
+                name: kind,
+                clock,
+            }),
+        })
+    }
+}
+
+impl Cache {
+    /// A cache of this kind with these settings.
+    #[must_use]
+    pub fn builder(kind: &str, config: &CacheConfig) -> CacheBuilder {
+        CacheBuilder {
+            kind: kind.to_owned(),
+            config: config.clone(),
+            store: None,
+            clock: Clock::default(),
+        }
+    }
+
+    pub(crate) fn kind(&self) -> &Arc<Kind> {
+        &self.inner
+    }
+
+    /// The name of the kind.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.inner.name
+    }
+
+    /// The value of `key`, if there is a fresh one of this type.
+    pub async fn get<T: Value>(&self, key: &str) -> Option<T> {
+        let found = self.find::<T>(key).await;
+        if found.is_none() {
+            self.inner.chosen.counters.count(Event::Missed);
+        }
+        found
+    }
+
+    async fn find<T: Value>(&self, key: &str) -> Option<T> {
+        let kind = &*self.inner;
+        let memory_key = chosen_key(key);
+        let in_memory = kind
+            .memory
+            .as_ref()
+            .and_then(|memory| memory.get(&memory_key));
+        if let Some(entry) = in_memory
+            && let Some(value) = entry.value.downcast_ref::<T>()
+        {
+            kind.chosen.counters.count_memory_hit();
+            return Some(value.clone());
+        }
+        let store = kind.store.as_ref()?;
+        let store_key = kind.keys.of_chosen(key);
+        let entry = store.look_up(&store_key, Codec::of::<T>()).await?;
+        if let Some(memory) = &kind.memory {
+            memory.insert(memory_key, entry.clone());
+        }
+        kind.chosen.counters.count(Event::StoreHit);
+        entry.value.downcast_ref::<T>().cloned()
+    }
+
+    /// Keeps `value` for the kind's default lifetime.
+    ///
+    /// Returns when the store has the value, or has failed to take it in twice the time budget of
+    /// a look-up.
+    pub async fn set<T: Value>(&self, key: &str, value: T) {
+        self.set_for(key, value, self.inner.chosen.ttl).await;
+    }
+
+    /// Keeps `value` for this long. A lifetime of zero forgets the key.
+    pub async fn set_for<T: Value>(&self, key: &str, value: T, ttl: impl Into<Ttl>) {
+        let ttl = ttl.into();
+        if ttl.is_zero() {
+            self.remove(key).await;
+            return;
+        }
+        let kind = &*self.inner;
+        let entry: Arc<Entry> = Arc::new(Entry::new(value, kind.clock.now(), ttl));
+        if let Some(store) = &kind.store {
+            let store_key = kind.keys.of_chosen(key);
+            let write = store.write(store_key, entry.clone(), Codec::of::<T>(), ttl);
+            store.write_through(&write).await;
+        }
+        if let Some(memory) = &kind.memory {
+            memory.insert(chosen_key(key), entry);
+        }
+    }
+
+    /// Forgets `key` in both tiers, and says whether either had it.
+    pub async fn remove(&self, key: &str) -> bool {
+        let kind = &*self.inner;
+        // The store first: a look-up in between would fill memory from it again.
+        let in_store = match &kind.store {
+            Some(store) => store.remove(&kind.keys.of_chosen(key)).await,
+            None => false,
+        };
+        let in_memory = kind
+            .memory
+            .as_ref()
+            .is_some_and(|memory| memory.remove(&chosen_key(key)));
+        in_store || in_memory
+    }
+
+    /// Whether there is an entry, of whatever type. Does not count as a use of it.
+    pub async fn exists(&self, key: &str) -> bool {
+        self.entry_lifetime(key).await.is_some()
+    }
+
+    /// What is left of the lifetime of `key`: `None` where there is no entry, or one that never
+    /// expires.
+    pub async fn ttl(&self, key: &str) -> Option<Duration> {
+        self.entry_lifetime(key).await.flatten()
+    }
+
+    /// `None` where there is no entry; inside, `None` for one that never expires.
+    #[expect(
+        clippy::option_option,
+        reason = "absent and without end are two things"
+    )]
+    async fn entry_lifetime(&self, key: &str) -> Option<Option<Duration>> {
+        let kind = &*self.inner;
+        let in_memory = kind
+            .memory
+            .as_ref()
+            .and_then(|memory| memory.peek(&chosen_key(key)));
+        if let Some(entry) = in_memory {
+            return Some(entry.remaining(kind.clock.now()));
+        }
+        let store = kind.store.as_ref()?;
+        store.ttl(&kind.keys.of_chosen(key)).await.map(Some)
+    }
+
+    /// The value of `key`, computed by `compute` where there is none.
+    ///
+    /// Of callers that ask at once, one computes and the others take its value. A caller that is
+    /// dropped while it computes hands over to one that waits.
+    pub async fn get_or_compute<T, F, Fut>(&self, key: &str, compute: F) -> T
+    where
+        T: Value,
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = T>,
+    {
+        self.compute_as(key, call::plain::<T>(), compute).await
+    }
+
+    /// The same for a computation that can fail. A failure is not kept.
+    ///
+    /// # Errors
+    /// Those of `compute`, and no others.
+    pub async fn get_or_try_compute<T, E, F, Fut>(&self, key: &str, compute: F) -> Result<T, E>
+    where
+        T: Value,
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+    {
+        let shape = call::fallible::<T, E>();
+        self.compute_as(key, shape, compute).await
+    }
+
+    async fn compute_as<S, F, Fut>(&self, key: &str, shape: S, compute: F) -> S::Returned
+    where
+        S: Shape,
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = S::Returned>,
+    {
+        let kind = self.inner.clone();
+        let pending = Pending {
+            operation: kind.chosen.clone(),
+            key: chosen_key(key),
+            store_key: kind.store.as_ref().map(|_| kind.keys.of_chosen(key)),
+            kind,
+        };
+        let body = std::pin::pin!(async { compute().await });
+        pending.answer(shape, None, body).await
+    }
+
+    /// Up to 100 000 of the application's keys that match a glob (`*` any text, `?` one
+    /// character, `[a-z]` one of these, `\` takes the next character as it is), sorted.
+    pub async fn keys(&self, pattern: &str) -> Vec<String> {
+        let kind = &*self.inner;
+        let mut keys = self.active_keys();
+        keys.retain(|key| glob_match(pattern, key));
+        if let Some(store) = &kind.store {
+            let prefix = kind.keys.chosen_prefix();
+            keys.extend(store.keys(&prefix, pattern, LISTED).await);
+        }
+        keys.sort_unstable();
+        keys.dedup();
+        keys.truncate(LISTED);
+        keys
+    }
+
+    /// Forgets the application's keys that match a glob as in [`keys`](Self::keys), and counts
+    /// them. What a failing store could not say is not counted.
+    pub async fn remove_matching(&self, pattern: &str) -> u64 {
+        let kind = &*self.inner;
+        let in_store = match &kind.store {
+            Some(store) => {
+                let prefix = kind.keys.chosen_prefix();
+                store.remove_matching(&prefix, pattern).await
+            }
+            None => 0,
+        };
+        let mut in_memory = 0;
+        if let Some(memory) = &kind.memory {
+            let matching = self.active_keys().into_iter();
+            for key in matching.filter(|key| glob_match(pattern, key)) {
+                in_memory += u64::from(memory.remove(&chosen_key(&key)));
+            }
+        }
+        in_store.max(in_memory)
+    }
+
+    /// Forgets everything of this kind: the application's keys and the results of annotated
+    /// functions. In the store, what lies under the kind's own prefix.
+    pub async fn clear(&self) {
+        let kind = &*self.inner;
+        if let Some(memory) = &kind.memory {
+            memory.clear();
+        }
+        if let Some(store) = &kind.store {
+            store.flush(Duration::from_secs(1)).await;
+            store.remove_matching(&kind.keys.prefix, "*").await;
+        }
+    }
+
+    /// Entries in memory whose lifetime is not over.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.inner
+            .memory
+            .as_ref()
+            .map_or(0, |memory| memory.fresh().count())
+    }
+
+    /// The application's keys in memory whose lifetime is not over, sorted.
+    #[must_use]
+    pub fn active_keys(&self) -> Vec<String> {
+        let Some(memory) = &self.inner.memory else {
+            return Vec::new();
+        };
+        let mut keys: Vec<String> = memory
+            .fresh()
+            .filter_map(|(key, _)| chosen_by_application(&key))
+            .collect();
+        keys.sort_unstable();
+        keys
+    }
+
+    /// What the cache has done, and how full it is. Walks over all entries in memory.
+    #[must_use]
+    pub fn stats(&self) -> CacheStats {
+        let kind = &*self.inner;
+        let mut stats = CacheStats {
+            backend_type: match &kind.store {
+                None => "memory",
+                Some(_) if kind.has_ai => "ai_redis",
+                Some(store) => store.name(),
+            },
+            ..CacheStats::default()
+        };
+        stats.add(kind.chosen.counters.tally());
+        for operation in kind.operations() {
+            stats.add(operation.counters.tally());
+        }
+        if let Some(store) = &kind.store {
+            stats.store_failures = store.failures();
+            stats.dropped_writes = store.dropped_writes();
+        }
+        if let Some(memory) = &kind.memory {
+            let usage = memory.usage();
+            stats.total_entries = usage.entries;
+            stats.expired_entries = usage.expired;
+            stats.max_size = usage.capacity;
+            stats.evictions = usage.evictions;
+            stats.memory_usage_bytes = usage.bytes;
+        }
+        stats
+    }
+
+    /// Whether the store answers within the time budget of a look-up; true without a store.
+    pub async fn ping(&self) -> bool {
+        match &self.inner.store {
+            Some(store) => store.ping().await,
+            None => true,
+        }
+    }
+
+    /// Connects to the store, waiting for at most a second, and says whether it is there; true
+    /// without a store. The cache works in any case, and goes on trying in the background.
+    pub async fn connect(&self) -> bool {
+        self.try_connect().await.is_ok()
+    }
+
+    pub(crate) async fn try_connect(&self) -> Result<(), crate::store::StoreError> {
+        match &self.inner.store {
+            Some(store) => store.connect(Duration::from_secs(1)).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Waits until the writes that are queued for the store are done, for at most `deadline`, and
+    /// says whether they are.
+    pub async fn flush(&self, deadline: Duration) -> bool {
+        match &self.inner.store {
+            Some(store) => store.flush(deadline).await,
+            None => true,
+        }
+    }
+
+    /// Lets go of the connection to the store. The next look-up opens it again.
+    pub fn disconnect(&self) {
+        if let Some(store) = &self.inner.store {
+            store.disconnect();
+        }
+    }
+}
+
+impl fmt::Debug for Cache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cache")
+            .field("kind", &self.inner.name)
+            .field("memory", &self.inner.memory.is_some())
+            .field("store", &self.inner.store.as_ref().map(StoreTier::name))
+            .finish_non_exhaustive()
+    }
+}

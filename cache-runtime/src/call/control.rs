@@ -1,0 +1,155 @@
+//! Control of one call, by wrapping the call expression.
+//!
+//! A future does nothing until it is polled, so a wrapper can put its wishes where the first
+//! cached call that is reached during the first poll finds them. Nothing is added to the
+//! annotated function for it.
+
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use super::local;
+use crate::policy::Ttl;
+
+/// What a caller wants of one call, and wants to know about it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Control {
+    pub(super) ttl: Option<Ttl>,
+    pub(super) report: Option<Arc<OnceLock<Report>>>,
+}
+
+/// How a call ended, for the one who asked.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Report {
+    pub(super) origin: Origin,
+    pub(super) age: Duration,
+}
+
+/// Where the result of a call came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Origin {
+    /// From memory.
+    Memory,
+    /// From the store.
+    Store,
+    /// From another call with the same key that was running.
+    Joined,
+    /// The body ran, and its result is kept where the operation and its lifetime allow it.
+    Computed,
+    /// The body ran without a cache: nobody knows the kind, an argument has no key, or no cached
+    /// call was reached during the first poll.
+    Uncached,
+}
+
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Memory => "memory",
+            Self::Store => "store",
+            Self::Joined => "joined",
+            Self::Computed => "computed",
+            Self::Uncached => "uncached",
+        })
+    }
+}
+
+/// The result of a call, and where it came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Outcome<T> {
+    /// What the call returned.
+    pub value: T,
+    /// Where it came from.
+    pub origin: Origin,
+    /// How long ago the value was computed, as far as the clocks of the two processes agree; zero
+    /// for one that was just computed.
+    pub age: Duration,
+}
+
+/// Runs a call and says where its result came from.
+///
+/// Holds for the first cached call that is reached during the first poll of `call`.
+///
+/// ```
+/// # use cache_runtime as larder;
+/// # async fn slow_square(n: u64) -> u64 { n * n }
+/// # async fn example() {
+/// let outcome = larder::call::outcome(slow_square(4)).await;
+/// println!("{} from {}", outcome.value, outcome.origin);
+/// # }
+/// ```
+pub async fn outcome<F: Future>(call: F) -> Outcome<F::Output> {
+    let report = Arc::<OnceLock<Report>>::default();
+    let wishes = Control {
+        report: Some(report.clone()),
+        ttl: None,
+    };
+    let value = Controlled::new(call, wishes).await;
+    let report = report.get().copied().unwrap_or(Report {
+        origin: Origin::Uncached,
+        age: Duration::ZERO,
+    });
+    Outcome {
+        value,
+        origin: report.origin,
+        age: report.age,
+    }
+}
+
+/// Runs a call, and keeps its result for this long if it has to be computed. Comes before every
+/// other word on the lifetime; what may be read is not changed.
+///
+/// Zero means that the result is not kept. Holds for the first cached call that is reached during
+/// the first poll of `call`.
+pub async fn ttl<F: Future>(ttl: impl Into<Ttl>, call: F) -> F::Output {
+    let wishes = Control {
+        ttl: Some(ttl.into()),
+        report: None,
+    };
+    Controlled::new(call, wishes).await
+}
+
+/// Leaves its wishes for the first poll of the call inside.
+struct Controlled<F> {
+    call: Pin<Box<F>>,
+    wishes: Option<Control>,
+}
+
+impl<F: Future> Controlled<F> {
+    fn new(call: F, wishes: Control) -> Self {
+        Self {
+            call: Box::pin(call),
+            wishes: Some(wishes),
+        }
+    }
+}
+
+impl<F: Future> Future for Controlled<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let Some(wishes) = self.wishes.take() else {
+            return self.call.as_mut().poll(context);
+        };
+        let outer = local::take_control();
+        // Of two wrappers, the inner one has the last word on a wish that both have.
+        let merged = Control {
+            ttl: wishes.ttl.or(outer.as_ref().and_then(|outer| outer.ttl)),
+            report: wishes.report.or(outer.and_then(|outer| outer.report)),
+        };
+        let _take_back = TakeBack;
+        local::leave_control(merged);
+        self.call.as_mut().poll(context)
+    }
+}
+
+/// Takes back what no cached call took, also when the poll panics.
+struct TakeBack;
+
+impl Drop for TakeBack {
+    fn drop(&mut self) {
+        local::take_control();
+    }
+}

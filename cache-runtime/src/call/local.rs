@@ -1,0 +1,168 @@
+//! What each thread keeps at hand for the short way of a hit: a buffer for keys, and what every
+//! call site is bound to.
+
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+
+use super::{Control, Function, Operation};
+use crate::cache::Kind;
+use crate::observe::ThreadCount;
+use crate::registry;
+
+thread_local! {
+    static LOCAL: Local = const {
+        Local {
+            buffer: Cell::new(Vec::new()),
+            control: Cell::new(None),
+            has_control: Cell::new(false),
+            bindings: RefCell::new(Bindings { epoch: 0, by_site: Vec::new() }),
+        }
+    };
+}
+
+/// A key buffer that has grown beyond this is not kept.
+const KEPT_BUFFER: usize = 64 * 1024;
+
+struct Local {
+    buffer: Cell<Vec<u8>>,
+    control: Cell<Option<Box<Control>>>,
+    /// Whether `control` holds something: looked at by every call.
+    has_control: Cell<bool>,
+    bindings: RefCell<Bindings>,
+}
+
+struct Bindings {
+    /// Of the registry, when these were looked up.
+    epoch: u64,
+    /// Of each site, the instances that this thread has called: one, unless it is generic.
+    by_site: Vec<Vec<(&'static str, Binding)>>,
+}
+
+impl Bindings {
+    #[inline]
+    fn of(&self, function: Function) -> Option<&Binding> {
+        let instances = self.by_site.get(function.site.index())?;
+        let is_it = |name: &'static str| {
+            // The compiler may have put the same name into the program more than once.
+            std::ptr::eq(name, function.instance) || name == function.instance
+        };
+        let (_, binding) = instances.iter().find(|(name, _)| is_it(name))?;
+        Some(binding)
+    }
+}
+
+/// What a call site stands for, as long as the registry does not change.
+#[derive(Clone)]
+pub(super) enum Binding {
+    /// Nobody knows the kind.
+    Unknown,
+    Bound(Bound),
+}
+
+#[derive(Clone)]
+pub(super) struct Bound {
+    pub(super) kind: Arc<Kind>,
+    pub(super) operation: Arc<Operation>,
+    /// Hits in memory of this operation on this thread.
+    pub(super) hits: Arc<ThreadCount>,
+}
+
+/// The thread's key buffer; an empty one while the thread ends or a key is being written.
+#[inline]
+pub(super) fn take_buffer() -> Vec<u8> {
+    LOCAL
+        .try_with(|local| local.buffer.take())
+        .unwrap_or_default()
+}
+
+#[inline]
+pub(super) fn give_back_buffer(buffer: Vec<u8>) {
+    if buffer.capacity() <= KEPT_BUFFER {
+        // A thread that ends needs no buffer.
+        let _ = LOCAL.try_with(|local| local.buffer.set(buffer));
+    }
+}
+
+pub(super) fn leave_control(control: Control) {
+    let _ = LOCAL.try_with(|local| {
+        local.control.set(Some(Box::new(control)));
+        local.has_control.set(true);
+    });
+}
+
+pub(super) fn take_control() -> Option<Box<Control>> {
+    LOCAL
+        .try_with(|local| {
+            local.has_control.set(false);
+            local.control.take()
+        })
+        .ok()
+        .flatten()
+}
+
+/// Runs `look_up` with what the site is bound to, unless the site is not bound yet or somebody
+/// wants control of this call.
+#[inline]
+pub(super) fn with_bound<R>(
+    function: Function,
+    look_up: impl FnOnce(&Bound) -> Option<R>,
+) -> Option<R> {
+    LOCAL
+        .try_with(|local| {
+            if local.has_control.get() {
+                return None;
+            }
+            let bindings = local.bindings.try_borrow().ok()?;
+            if bindings.epoch != registry::epoch() {
+                return None;
+            }
+            match bindings.of(function) {
+                Some(Binding::Bound(bound)) => look_up(bound),
+                _ => None,
+            }
+        })
+        .ok()
+        .flatten()
+}
+
+/// What the site is bound to, looked up in the registry where this thread does not know it.
+pub(super) fn bind(function: Function) -> Binding {
+    // Before the look-up: a change in between makes the binding look old, not new.
+    let epoch = registry::epoch();
+    let known = LOCAL.try_with(|local| {
+        let bindings = local.bindings.try_borrow().ok()?;
+        let current = bindings.epoch == epoch;
+        bindings.of(function).filter(|_| current).cloned()
+    });
+    if let Ok(Some(binding)) = known {
+        return binding;
+    }
+    let binding = match registry::find(function.site.kind()) {
+        None => Binding::Unknown,
+        Some(cache) => {
+            let kind = cache.kind().clone();
+            let operation = kind.operation(function);
+            Binding::Bound(Bound {
+                hits: operation.counters.for_this_thread(),
+                operation,
+                kind,
+            })
+        }
+    };
+    let _ = LOCAL.try_with(|local| {
+        // Borrowed only where a look-up under way came back here; the next call remembers.
+        let Ok(mut bindings) = local.bindings.try_borrow_mut() else {
+            return;
+        };
+        if bindings.epoch != epoch {
+            bindings.epoch = epoch;
+            bindings.by_site.clear();
+        }
+        let index = function.site.index();
+        if bindings.by_site.len() <= index {
+            bindings.by_site.resize_with(index + 1, Vec::new);
+        }
+        bindings.by_site[index].push((function.instance, binding.clone()));
+    });
+    binding
+}

@@ -1,0 +1,330 @@
+//! The path of one cached call, from top to bottom.
+//!
+//! 1. [`enter`] writes the key and looks into memory. A hit ends here.
+//! 2. [`Miss::run`] goes the long way: [`Pending::look_up`] joins or leads the flight of the key and
+//!    asks the store; where that finds nothing, the body runs.
+//! 3. What is to be kept goes into memory at once, and to the store in the background.
+
+mod control;
+mod local;
+mod operation;
+mod shape;
+mod site;
+mod value;
+
+use std::any::{TypeId, type_name};
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use control::{Origin, Outcome, outcome, ttl};
+pub use shape::{
+    Probe, Shape, ViaFallible, ViaFallibleOption, ViaOptional, ViaPlain, checked_shape,
+};
+pub use site::{CallSite, Collected, Description};
+pub use value::Value;
+
+pub(crate) use control::Control;
+pub(crate) use operation::Operation;
+pub(crate) use shape::{fallible, plain};
+pub(crate) use site::Function;
+
+use control::Report;
+use local::{Binding, Bound};
+
+use crate::cache::Kind;
+use crate::envelope::Codec;
+use crate::flight::{Landing, Leader, Role};
+use crate::key::{KeyWriter, MemoryKey, Written, with_memory_key};
+use crate::memory::{Entry, SharedEntry};
+use crate::observe::Event;
+use crate::registry;
+
+/// What [`enter`] found.
+#[derive(Debug)]
+pub enum Entered<S: Shape> {
+    /// The result of the call, from memory.
+    Hit(S::Returned),
+    /// The rest of the way.
+    Miss(Miss<S>),
+}
+
+/// The first steps of a call: writes the key and looks into memory.
+#[inline]
+pub fn enter<S: Shape, W: FnOnce(&mut KeyWriter<'_>)>(
+    site: &'static CallSite,
+    _shape: S,
+    write_arguments: W,
+) -> Entered<S> {
+    let function = Function {
+        site,
+        // The closure stands inside the function, so its name has the generic arguments of the
+        // function and of the `impl` around it: what no macro can see.
+        instance: type_name::<W>(),
+    };
+    let mut written = local::take_buffer();
+    let mut writer = KeyWriter::new(&mut written);
+    write_arguments(&mut writer);
+    let noticed = writer.finish();
+
+    if let Some(entry) = find(function, &mut written, &noticed, TypeId::of::<S::Kept>())
+        && let Some(value) = entry.value.downcast_ref::<S::Kept>()
+    {
+        local::give_back_buffer(written);
+        return Entered::Hit(S::returned(value.clone()));
+    }
+    let miss = Miss {
+        beginning: begin(function, &mut written, &noticed),
+        shape: PhantomData,
+    };
+    local::give_back_buffer(written);
+    Entered::Miss(miss)
+}
+
+/// The entry in memory, if it holds a value of this type.
+#[inline]
+fn find(
+    function: Function,
+    written: &mut [u8],
+    noticed: &Written,
+    kept: TypeId,
+) -> Option<SharedEntry> {
+    if noticed.refused {
+        return None;
+    }
+    local::with_bound(function, |bound: &Bound| {
+        let memory = bound.kind.memory.as_ref()?;
+        let entry = with_memory_key(bound.operation.number, written, |key| memory.get(key))
+            .filter(|entry| entry.value.type_id() == kept)?;
+        bound.hits.increment();
+        Some(entry)
+    })
+}
+
+#[cold]
+fn begin(function: Function, written: &mut [u8], noticed: &Written) -> Box<Beginning> {
+    let control = local::take_control();
+    let pending = match local::bind(function) {
+        Binding::Unknown => {
+            registry::count_unknown_kind();
+            None
+        }
+        Binding::Bound(bound) if noticed.refused => {
+            bound.operation.counters.count(Event::NoKey);
+            None
+        }
+        Binding::Bound(bound) => Some(Pending::of_call(bound, written, noticed)),
+    };
+    Box::new(Beginning { pending, control })
+}
+
+/// A call on its way to a result.
+#[derive(Debug)]
+pub struct Miss<S> {
+    beginning: Box<Beginning>,
+    shape: PhantomData<fn() -> S>,
+}
+
+#[derive(Debug)]
+struct Beginning {
+    /// `None`: the body runs without a cache.
+    pending: Option<Pending>,
+    control: Option<Box<Control>>,
+}
+
+impl<S: Shape> Miss<S> {
+    /// The rest of the call. `body` is polled only if nothing else has the result.
+    ///
+    /// Dropping the future drops the body where it is; a call that waits for this one takes over.
+    pub async fn run<F>(self, shape: S, body: Pin<&mut F>) -> S::Returned
+    where
+        F: Future<Output = S::Returned>,
+    {
+        let Beginning { pending, control } = *self.beginning;
+        match pending {
+            Some(pending) => pending.answer(shape, control, body).await,
+            // Without a report the outcome is `Uncached`.
+            None => body.await,
+        }
+    }
+}
+
+/// One call whose key is known.
+pub(crate) struct Pending {
+    pub(crate) kind: Arc<Kind>,
+    pub(crate) operation: Arc<Operation>,
+    pub(crate) key: MemoryKey,
+    /// Where there is a store.
+    pub(crate) store_key: Option<String>,
+}
+
+impl std::fmt::Debug for Pending {
+    /// Without the keys: they hold arguments.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pending")
+            .field("operation", &self.operation.name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where a call stands when memory, the other callers and the store have been asked.
+enum Stand<'a> {
+    Found(SharedEntry, Origin),
+    /// Another caller computed a `None`.
+    Absent,
+    /// To be computed, for everybody who waits.
+    Leads(Leader<'a>),
+    /// To be computed for this caller alone, because the one it waited for failed.
+    Alone,
+}
+
+impl Pending {
+    fn of_call(bound: Bound, written: &mut [u8], noticed: &Written) -> Self {
+        let Bound {
+            kind, operation, ..
+        } = bound;
+        let store_key = kind.store.as_ref().map(|_| {
+            kind.keys
+                .of_call(&operation.name, operation.identity, written, noticed)
+        });
+        let key = with_memory_key(operation.number, written, |key| key.into());
+        Self {
+            kind,
+            operation,
+            key,
+            store_key,
+        }
+    }
+
+    /// The result of the call: from a tier, from another caller, or from `body`.
+    pub(crate) async fn answer<S, F>(
+        &self,
+        _shape: S,
+        control: Option<Box<Control>>,
+        body: Pin<&mut F>,
+    ) -> S::Returned
+    where
+        S: Shape,
+        F: Future<Output = S::Returned>,
+    {
+        let codec = Codec::of::<S::Kept>();
+        let leader = match self.look_up(codec, TypeId::of::<S::Kept>()).await {
+            Stand::Found(entry, origin) => match entry.value.downcast_ref::<S::Kept>() {
+                Some(value) => {
+                    self.count(origin);
+                    let age = self.kind.clock.now().since(entry.created);
+                    report(control.as_deref(), origin, age);
+                    return S::returned(value.clone());
+                }
+                None => None,
+            },
+            Stand::Absent => match S::none() {
+                Some(none) => {
+                    self.count(Origin::Joined);
+                    report(control.as_deref(), Origin::Joined, Duration::ZERO);
+                    return none;
+                }
+                None => None,
+            },
+            Stand::Leads(leader) => Some(leader),
+            Stand::Alone => None,
+        };
+        let returned = body.await;
+        report(control.as_deref(), Origin::Computed, Duration::ZERO);
+        let landing = match S::kept(&returned) {
+            Some(value) => {
+                self.operation.counters.count(Event::Computed);
+                Landing::Value(self.keep(value.clone(), codec, control.as_deref()))
+            }
+            None => {
+                self.operation.counters.count(Event::NotKept);
+                if S::is_none(&returned) {
+                    Landing::Absent
+                } else {
+                    Landing::Failed
+                }
+            }
+        };
+        if let Some(leader) = leader {
+            leader.land(landing);
+        }
+        returned
+    }
+
+    /// Asks memory, the other callers and the store.
+    ///
+    /// May be dropped at each await: while it waits for another caller it holds nothing, and while
+    /// it waits for the store it leads, which passes on.
+    async fn look_up(&self, codec: Codec, kept: TypeId) -> Stand<'_> {
+        if let Some(entry) = self.in_memory(kept) {
+            return Stand::Found(entry, Origin::Memory);
+        }
+        let leader = match self.kind.flights.join(&self.key).await {
+            Role::Waiter(Landing::Value(entry)) => return Stand::Found(entry, Origin::Joined),
+            Role::Waiter(Landing::Absent) => return Stand::Absent,
+            Role::Waiter(Landing::Failed) => return Stand::Alone,
+            Role::Leader(leader) => leader,
+        };
+        // A flight may have landed between the look into memory and the lead of this one.
+        if let Some(entry) = self.in_memory(kept) {
+            leader.land(Landing::Value(entry.clone()));
+            return Stand::Found(entry, Origin::Memory);
+        }
+        let in_store = match (&self.kind.store, &self.store_key) {
+            (Some(store), Some(key)) => store.look_up(key, codec).await,
+            _ => None,
+        };
+        match in_store {
+            Some(entry) => {
+                if let Some(memory) = &self.kind.memory {
+                    memory.insert(self.key.clone(), entry.clone());
+                }
+                leader.land(Landing::Value(entry.clone()));
+                Stand::Found(entry, Origin::Store)
+            }
+            None => Stand::Leads(leader),
+        }
+    }
+
+    fn in_memory(&self, kept: TypeId) -> Option<SharedEntry> {
+        let entry = self.kind.memory.as_ref()?.get(&self.key)?;
+        (entry.value.type_id() == kept).then_some(entry)
+    }
+
+    /// Puts a computed value into both tiers, unless its lifetime is zero.
+    fn keep<T: Value>(&self, value: T, codec: Codec, control: Option<&Control>) -> SharedEntry {
+        let ttl = control
+            .and_then(|control| control.ttl)
+            .unwrap_or(self.operation.ttl);
+        let entry: SharedEntry = Arc::new(Entry::new(value, self.kind.clock.now(), ttl));
+        if ttl.is_zero() {
+            return entry;
+        }
+        if let Some(memory) = &self.kind.memory {
+            memory.insert(self.key.clone(), entry.clone());
+        }
+        if let (Some(store), Some(key)) = (&self.kind.store, &self.store_key) {
+            store.write_behind(store.write(key.clone(), entry.clone(), codec, ttl));
+        }
+        entry
+    }
+
+    fn count(&self, origin: Origin) {
+        let counters = &self.operation.counters;
+        match origin {
+            Origin::Memory => counters.count_memory_hit(),
+            Origin::Store => counters.count(Event::StoreHit),
+            Origin::Joined => counters.count(Event::Joined),
+            // Counted where the body has run.
+            Origin::Computed | Origin::Uncached => {}
+        }
+    }
+}
+
+fn report(control: Option<&Control>, origin: Origin, age: Duration) {
+    if let Some(report) = control.and_then(|control| control.report.as_ref()) {
+        // Set once: each call reports once.
+        let _ = report.set(Report { origin, age });
+    }
+}

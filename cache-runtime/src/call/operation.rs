@@ -1,0 +1,16 @@
+//! One operation of one kind: its number in memory keys, its name in store keys, its lifetime and
+//! its counters.
+
+use crate::key::Identity;
+use crate::observe::Counters;
+use crate::policy::Ttl;
+
+#[derive(Debug)]
+pub(crate) struct Operation {
+    /// Begins every key in memory, so that operations never share an entry.
+    pub(crate) number: u32,
+    pub(crate) name: String,
+    pub(crate) identity: Identity,
+    pub(crate) ttl: Ttl,
+    pub(crate) counters: Counters,
+}

@@ -1,0 +1,206 @@
+//! From wishes to a checked configuration.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use super::{AI_TTLS, AiConfig, CacheConfig, open_redis, ttl_table};
+use crate::error::CacheError;
+use crate::policy::LONGEST;
+
+const L1_SIZES: RangeInclusive<usize> = 1..=10_000_000;
+const COMPRESSION_LEVELS: RangeInclusive<u32> = 1..=9;
+const TEXT_HASH_THRESHOLDS: RangeInclusive<usize> = 1..=100_000;
+
+/// Collects settings and checks all of them at once.
+///
+/// ```
+/// # use cache_runtime as larder;
+/// use std::time::Duration;
+/// use larder::CacheConfig;
+///
+/// let config = CacheConfig::builder()
+///     .default_ttl(Duration::from_secs(1800))
+///     .l1_cache_size(500)
+///     .operation_ttl("translate", Duration::from_secs(86_400))
+///     .build()?;
+/// assert_eq!(config.l1_cache_size, 500);
+///
+/// let refused = CacheConfig::builder().l1_cache_size(0).compression_level(12).build();
+/// let message = refused.unwrap_err().to_string();
+/// assert!(message.contains("l1_cache_size is 0") && message.contains("compression_level is 12"));
+/// # Ok::<(), larder::CacheError>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct CacheConfigBuilder {
+    pub(super) config: CacheConfig,
+}
+
+impl From<CacheConfig> for CacheConfigBuilder {
+    fn from(config: CacheConfig) -> Self {
+        Self { config }
+    }
+}
+
+impl CacheConfigBuilder {
+    /// Keeps values in this Redis: `redis://[user:password@]host[:port][/database]`.
+    pub fn redis_url(mut self, url: impl Into<SecretString>) -> Self {
+        self.config.redis_url = Some(url.into());
+        self
+    }
+
+    /// Lifetime of operations that have none of their own; 1 s to 1 year.
+    pub fn default_ttl(mut self, ttl: Duration) -> Self {
+        self.config.default_ttl = ttl;
+        self
+    }
+
+    /// Lifetime of one operation; 1 s to 1 year. Comes before that of the attribute.
+    pub fn operation_ttl(mut self, operation: &str, ttl: Duration) -> Self {
+        self.config.operation_ttls.insert(operation.to_owned(), ttl);
+        self
+    }
+
+    /// Entries in the memory tier; 1 to 10 000 000.
+    pub fn l1_cache_size(mut self, entries: usize) -> Self {
+        self.config.l1_cache_size = entries;
+        self
+    }
+
+    /// Whether there is a memory tier.
+    pub fn enable_l1_cache(mut self, enable: bool) -> Self {
+        self.config.enable_l1_cache = enable;
+        self
+    }
+
+    /// Values of more bytes than this are compressed for the store.
+    pub fn compression_threshold(mut self, bytes: usize) -> Self {
+        self.config.compression_threshold = bytes;
+        self
+    }
+
+    /// 1 (fast) to 9 (small).
+    pub fn compression_level(mut self, level: u32) -> Self {
+        self.config.compression_level = level;
+        self
+    }
+
+    /// What every key in the store begins with.
+    pub fn key_prefix(mut self, prefix: &str) -> Self {
+        self.config.key_prefix = Some(prefix.to_owned());
+        self
+    }
+
+    /// What the store may cost one look-up, in time; zero: the store is not used.
+    pub fn store_budget(mut self, budget: Duration) -> Self {
+        self.config.store_budget = budget;
+        self
+    }
+
+    /// Whether the factory fails where the store cannot be reached.
+    pub fn fail_on_connection_error(mut self, fail: bool) -> Self {
+        self.config.fail_on_connection_error = fail;
+        self
+    }
+
+    /// Makes this a cache for responses of language models, with the lifetimes that their usual
+    /// operations have: summarize 2 h, sentiment 24 h, `key_points` 90 min, questions 1 h, qa
+    /// 30 min.
+    pub fn ai(mut self) -> Self {
+        self.config.ai.get_or_insert_default();
+        if self.config.built_in_ttls.is_empty() {
+            self.config.built_in_ttls = ttl_table(&AI_TTLS);
+        }
+        self
+    }
+
+    /// Texts of more characters than this are in keys as a digest; 1 to 100 000. Makes this a
+    /// cache for responses of language models.
+    pub fn text_hash_threshold(mut self, characters: usize) -> Self {
+        self = self.ai();
+        self.config.ai = Some(AiConfig {
+            text_hash_threshold: characters,
+        });
+        self
+    }
+
+    /// The configuration, if every setting can be used.
+    ///
+    /// # Errors
+    /// [`CacheError::Configuration`] with one sentence for each setting that cannot.
+    pub fn build(self) -> Result<CacheConfig, CacheError> {
+        let problems = problems(&self.config);
+        if problems.is_empty() {
+            Ok(self.config)
+        } else {
+            Err(CacheError::Configuration { problems })
+        }
+    }
+}
+
+fn problems(config: &CacheConfig) -> Vec<String> {
+    let mut problems = Vec::new();
+    lifetime(&mut problems, "default_ttl", config.default_ttl);
+    let mut operations: Vec<_> = config.operation_ttls.iter().collect();
+    operations.sort_unstable();
+    for (operation, ttl) in operations {
+        lifetime(&mut problems, &format!("operation_ttls.{operation}"), *ttl);
+    }
+    range(
+        &mut problems,
+        "l1_cache_size",
+        config.l1_cache_size,
+        L1_SIZES,
+    );
+    range(
+        &mut problems,
+        "compression_level",
+        config.compression_level,
+        COMPRESSION_LEVELS,
+    );
+    if let Some(ai) = &config.ai {
+        range(
+            &mut problems,
+            "text_hash_threshold",
+            ai.text_hash_threshold,
+            TEXT_HASH_THRESHOLDS,
+        );
+    }
+    if config.redis_url.is_none() && !config.enable_l1_cache {
+        problems.push(
+            "enable_l1_cache is false and redis_url is missing, so nothing could be kept; \
+             set either"
+                .to_owned(),
+        );
+    }
+    if let Some(url) = &config.redis_url {
+        problems.extend(open_redis(url).err());
+    }
+    problems
+}
+
+fn lifetime(problems: &mut Vec<String>, setting: &str, ttl: Duration) {
+    if !(Duration::from_secs(1)..=LONGEST).contains(&ttl) {
+        problems.push(format!(
+            "{setting} is {ttl:?}; expected 1 s to {} s (1 year)",
+            LONGEST.as_secs()
+        ));
+    }
+}
+
+fn range<T: PartialOrd + std::fmt::Display>(
+    problems: &mut Vec<String>,
+    setting: &str,
+    value: T,
+    expected: RangeInclusive<T>,
+) {
+    if !expected.contains(&value) {
+        problems.push(format!(
+            "{setting} is {value}; expected {} to {}",
+            expected.start(),
+            expected.end()
+        ));
+    }
+}

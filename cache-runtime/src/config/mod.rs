@@ -1,0 +1,185 @@
+//! What an application says about its caches, and how that is checked.
+
+mod builder;
+mod environment;
+mod preset;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+pub use builder::CacheConfigBuilder;
+pub(crate) use environment::{Settings, read_environment};
+pub use preset::Preset;
+
+use crate::envelope::Compression;
+use crate::error::CacheError;
+use crate::policy::{Lifetimes, Ttl};
+use crate::store::{Store, StoreSettings};
+
+/// Texts of more characters than this are hashed, where nothing else is said.
+const TEXT_HASH_THRESHOLD: usize = 1000;
+
+/// The longest value that is written to a store or read from one: 8 MiB.
+const VALUE_LIMIT: usize = 8 * 1024 * 1024;
+
+/// Everything that one kind of cache is built from. Made by [`CacheConfig::builder`] or from a
+/// [`Preset`].
+///
+/// `Debug` shows no secret.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct CacheConfig {
+    /// Where Redis is: `redis://[user:password@]host[:port][/database]`. `None`: in memory only.
+    pub redis_url: Option<SecretString>,
+    /// Lifetime of operations that have none of their own; 1 s to 1 year. Default: 1 hour.
+    pub default_ttl: Duration,
+    /// Whether there is a memory tier. Default: yes.
+    pub enable_l1_cache: bool,
+    /// Entries in the memory tier; 1 to 10 000 000. Default: 100.
+    pub l1_cache_size: usize,
+    /// Values of more bytes than this are compressed for the store. Default: 1000.
+    pub compression_threshold: usize,
+    /// 1 (fast) to 9 (small). Default: 6.
+    pub compression_level: u32,
+    /// Lifetimes of operations, by name, as the operator wants them. They come before those of
+    /// attributes.
+    pub operation_ttls: HashMap<String, Duration>,
+    /// What every key in the store begins with. Default: `{kind}:`, or `ai_cache:` with AI
+    /// settings.
+    pub key_prefix: Option<String>,
+    /// What the store may cost one look-up, in time; zero: the store is not used. Default: 50 ms.
+    pub store_budget: Duration,
+    /// Whether the factory fails where the store cannot be reached. Default: no.
+    pub fail_on_connection_error: bool,
+    /// Settings for responses of language models.
+    pub ai: Option<AiConfig>,
+    /// Lifetimes that come along with a preset or a factory, below those of attributes.
+    pub(crate) built_in_ttls: HashMap<String, Duration>,
+}
+
+/// Settings for responses of language models.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AiConfig {
+    /// Texts of more characters than this are in keys as a digest; 1 to 100 000. Default: 1000.
+    pub text_hash_threshold: usize,
+}
+
+impl Default for AiConfig {
+    fn default() -> Self {
+        Self {
+            text_hash_threshold: TEXT_HASH_THRESHOLD,
+        }
+    }
+}
+
+impl Default for CacheConfig {
+    fn default() -> Self {
+        Self {
+            redis_url: None,
+            default_ttl: Duration::from_secs(3600),
+            enable_l1_cache: true,
+            l1_cache_size: 100,
+            compression_threshold: 1000,
+            compression_level: 6,
+            operation_ttls: HashMap::new(),
+            key_prefix: None,
+            store_budget: Duration::from_millis(50),
+            fail_on_connection_error: false,
+            ai: None,
+            built_in_ttls: HashMap::new(),
+        }
+    }
+}
+
+/// Lifetimes of the operations that a language model is usually asked for, in seconds. They hold
+/// for every AI cache whose preset says nothing else.
+pub(crate) const AI_TTLS: [(&str, u64); 5] = [
+    ("summarize", 7200),
+    ("sentiment", 86400),
+    ("key_points", 5400),
+    ("questions", 3600),
+    ("qa", 1800),
+];
+
+pub(crate) fn ttl_table(seconds: &[(&str, u64)]) -> HashMap<String, Duration> {
+    seconds
+        .iter()
+        .map(|(operation, seconds)| ((*operation).to_owned(), Duration::from_secs(*seconds)))
+        .collect()
+}
+
+impl CacheConfig {
+    /// A builder that starts from the defaults.
+    #[must_use]
+    pub fn builder() -> CacheConfigBuilder {
+        CacheConfigBuilder::from(Self::default())
+    }
+
+    pub(crate) fn lifetimes(&self) -> Lifetimes {
+        Lifetimes {
+            operator: self.operation_ttls.clone(),
+            built_in: self.built_in_ttls.clone(),
+            default: Ttl::After(self.default_ttl),
+        }
+    }
+
+    pub(crate) fn memory_capacity(&self) -> Option<usize> {
+        self.enable_l1_cache.then_some(self.l1_cache_size)
+    }
+
+    pub(crate) fn key_prefix(&self, kind: &str) -> String {
+        match &self.key_prefix {
+            Some(prefix) => prefix.clone(),
+            None if self.ai.is_some() => "ai_cache:".to_owned(),
+            None => format!("{kind}:"),
+        }
+    }
+
+    pub(crate) fn text_hash_threshold(&self) -> usize {
+        self.ai
+            .as_ref()
+            .map_or(TEXT_HASH_THRESHOLD, |ai| ai.text_hash_threshold)
+    }
+
+    pub(crate) fn store_settings(&self) -> StoreSettings {
+        StoreSettings {
+            budget: self.store_budget,
+            value_limit: VALUE_LIMIT,
+            compression: Compression {
+                threshold: self.compression_threshold,
+                level: self.compression_level,
+            },
+        }
+    }
+
+    /// The store of the configured Redis, not connected yet.
+    pub(crate) fn open_store(&self) -> Result<Option<Arc<dyn Store>>, CacheError> {
+        match &self.redis_url {
+            Some(url) if !self.store_budget.is_zero() => {
+                open_redis(url).map(Some).map_err(CacheError::configuration)
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+#[cfg(feature = "redis")]
+fn open_redis(url: &SecretString) -> Result<Arc<dyn Store>, String> {
+    use crate::store::redis::{Address, RedisStore};
+
+    let address = Address::parse(url)?;
+    Ok(Arc::new(RedisStore::new(address)))
+}
+
+#[cfg(not(feature = "redis"))]
+fn open_redis(_url: &SecretString) -> Result<Arc<dyn Store>, String> {
+    Err(
+        "redis_url is set, and this program was built without the feature `redis`; \
+         enable the feature or remove the URL"
+            .to_owned(),
+    )
+}

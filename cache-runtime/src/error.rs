@@ -1,0 +1,44 @@
+//! Every error that setting up and operating a cache can give. A call of an annotated function
+//! never sees one.
+
+/// Why a cache could not be configured, built or reached.
+///
+/// No message contains a password, an argument or a cached value.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CacheError {
+    /// Settings that no cache can be built from; all of them, not just the first.
+    #[error("invalid cache configuration: {}", problems.join("; "))]
+    Configuration {
+        /// One sentence for each problem: the setting, what was found, what is expected.
+        problems: Vec<String>,
+    },
+
+    /// An argument that this operation does not take.
+    #[error("{subject}: found {found}, expected {expected}")]
+    Validation {
+        /// What was looked at.
+        subject: &'static str,
+        /// What it was.
+        found: String,
+        /// What it has to be.
+        expected: &'static str,
+    },
+
+    /// A store that has to be there is not.
+    #[error("{store} is not reachable: {reason}")]
+    Infrastructure {
+        /// Address of the store, without user and password.
+        store: String,
+        /// What the store or the network said.
+        reason: String,
+    },
+}
+
+impl CacheError {
+    pub(crate) fn configuration(problem: impl Into<String>) -> Self {
+        Self::Configuration {
+            problems: vec![problem.into()],
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! From the arguments of a call to the two names of its entry: a key in memory and one in the
+//! store.
+//!
+//! The key in memory is the operation's number and the canonical bytes of the arguments, compared
+//! as a whole. The key in the store is readable text with cryptographic digests.
+
+mod canonical;
+mod glob;
+mod store_key;
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use serde::Serialize;
+
+pub(crate) use canonical::{Refused, Sequences, encode};
+pub(crate) use glob::glob_match;
+pub(crate) use store_key::{Identity, StoreKeys};
+
+/// A key in memory, owned.
+pub(crate) type MemoryKey = Box<[u8]>;
+
+/// Up to this many bytes a key in memory is kept and compared whole; a longer one is replaced by
+/// a digest, so that a few huge arguments cannot fill the memory tier with their keys.
+const LONGEST_WHOLE_KEY: usize = 16 * 1024;
+
+/// Stands where the first tag of the arguments would be, and is no tag: a digest is never taken
+/// for arguments.
+const DIGEST_MARK: u8 = 0xFF;
+
+const OPERATION_BYTES: usize = size_of::<u32>();
+const DIGESTED_BYTES: usize = OPERATION_BYTES + 1 + blake3::OUT_LEN;
+
+/// Takes the arguments of one call, by reference, in the order of the parameters.
+///
+/// The expansion of `#[cached]` feeds it; nothing else has to.
+#[derive(Debug)]
+pub struct KeyWriter<'a> {
+    out: &'a mut Vec<u8>,
+    text: Option<Range<usize>>,
+    refused: bool,
+}
+
+impl<'a> KeyWriter<'a> {
+    #[inline]
+    pub(crate) fn new(out: &'a mut Vec<u8>) -> Self {
+        out.clear();
+        out.extend_from_slice(&[0; OPERATION_BYTES]);
+        Self {
+            out,
+            text: None,
+            refused: false,
+        }
+    }
+
+    /// Adds one argument. Where its `Serialize` gives an error, the call is not cached.
+    #[inline]
+    pub fn arg<T: Serialize + ?Sized>(&mut self, value: &T) {
+        self.refused |= encode(value, Sequences::Ordered, self.out).is_err();
+    }
+
+    /// Adds the argument that is the text of the operation: readable in the store's key while it
+    /// is short.
+    #[inline]
+    pub fn text(&mut self, text: &str) {
+        self.arg(text);
+        self.text = Some(self.out.len() - text.len()..self.out.len());
+    }
+
+    #[inline]
+    pub(crate) fn finish(self) -> Written {
+        Written {
+            text: self.text,
+            refused: self.refused,
+        }
+    }
+}
+
+/// What was noticed while the arguments were written.
+#[derive(Clone, Debug)]
+pub(crate) struct Written {
+    /// Where the text lies in the written bytes.
+    pub(crate) text: Option<Range<usize>>,
+    /// An argument refused to be serialized: this call has no key.
+    pub(crate) refused: bool,
+}
+
+/// Gives the key in memory of written arguments to `use_key`, without copying them.
+#[inline]
+pub(crate) fn with_memory_key<R>(
+    operation: u32,
+    written: &mut [u8],
+    use_key: impl FnOnce(&[u8]) -> R,
+) -> R {
+    written[..OPERATION_BYTES].copy_from_slice(&operation.to_le_bytes());
+    if written.len() > LONGEST_WHOLE_KEY {
+        use_key(&digested(written))
+    } else {
+        use_key(written)
+    }
+}
+
+/// The written arguments, without the room for the operation's number.
+pub(crate) fn arguments(written: &[u8]) -> &[u8] {
+    &written[OPERATION_BYTES..]
+}
+
+#[cold]
+fn digested(written: &[u8]) -> [u8; DIGESTED_BYTES] {
+    /// Differs from process to process, so that nobody can prepare two arguments that meet.
+    static SECRET: LazyLock<[u8; 32]> = LazyLock::new(|| {
+        use std::hash::{BuildHasher, RandomState};
+        let mut secret = [0; 32];
+        for (index, bytes) in secret.chunks_exact_mut(8).enumerate() {
+            bytes.copy_from_slice(&RandomState::new().hash_one(index).to_le_bytes());
+        }
+        secret
+    });
+    let mut key = [DIGEST_MARK; DIGESTED_BYTES];
+    key[..OPERATION_BYTES].copy_from_slice(&written[..OPERATION_BYTES]);
+    let digest = blake3::keyed_hash(&SECRET, arguments(written));
+    key[OPERATION_BYTES + 1..].copy_from_slice(digest.as_bytes());
+    key
+}
+
+/// The number of the operation under which the application's own keys are kept.
+pub(crate) const CHOSEN: u32 = 0;
+
+/// The key in memory for a key that the application chose.
+pub(crate) fn chosen_key(key: &str) -> MemoryKey {
+    [&CHOSEN.to_le_bytes(), key.as_bytes()].concat().into()
+}
+
+/// The other way round; `None` for the key of a call.
+pub(crate) fn chosen_by_application(key: &[u8]) -> Option<String> {
+    let key = key.strip_prefix(&CHOSEN.to_le_bytes())?;
+    std::str::from_utf8(key).ok().map(str::to_owned)
+}

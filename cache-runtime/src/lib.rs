@@ -1,0 +1,54 @@
+//! What happens while a program runs that uses `larder`.
+//!
+//! This crate does the work; the crate `larder` is the face that applications depend on, and the
+//! place of the documentation. Each module is a room of the house:
+//!
+//! - `call`: the path of one cached call, from top to bottom
+//! - `key`: from arguments to keys
+//! - `policy`: how long a value is kept
+//! - `flight`: one computation for many callers
+//! - `memory`: the tier in this process
+//! - `store`: the tier outside of it; `envelope`: the bytes of an entry there
+//! - `config`, `factory`, `registry`: from settings to the cache behind a kind
+//! - `cache`: the handle for those who want no macro
+//! - `observe`: what is counted
+
+mod cache;
+pub mod call;
+mod clock;
+mod config;
+mod envelope;
+mod error;
+mod factory;
+mod flight;
+mod key;
+mod memory;
+mod observe;
+mod policy;
+mod registry;
+mod store;
+pub mod testing;
+
+pub use cache::{Cache, CacheBuilder};
+pub use config::{AiConfig, CacheConfig, CacheConfigBuilder, Preset};
+pub use error::CacheError;
+pub use factory::CacheFactory;
+pub use key::KeyWriter;
+pub use observe::CacheStats;
+pub use policy::Ttl;
+pub use registry::{cache, close, init, kinds, register, unknown_kind_calls};
+pub use store::{Store, StoreError, StoreFuture};
+
+/// Whether this build can keep values in Redis.
+pub const REDIS_AVAILABLE: bool = cfg!(feature = "redis");
+
+/// What expansions of `#[cached]` name. Not for use by hand: it changes without notice.
+#[doc(hidden)]
+pub mod expansion {
+    pub use inventory;
+
+    pub use crate::call::{
+        CallSite, Collected, Description, Entered, Probe, ViaFallible, ViaFallibleOption,
+        ViaOptional, ViaPlain, checked_shape, enter,
+    };
+}

@@ -1,0 +1,198 @@
+//! The memory tier: typed values in this process, bounded by their number.
+//!
+//! `quick_cache` decides what stays when the tier is full (a policy that resists scans). It knows
+//! no lifetimes: they live in the entries, are checked when an entry is read, and a sweep now and
+//! then drops what nobody read again.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use quick_cache::sync::Cache as QuickCache;
+use quick_cache::{DefaultHashBuilder, Lifecycle, UnitWeighter};
+
+use crate::clock::{Clock, Tick};
+use crate::key::MemoryKey;
+use crate::policy::Ttl;
+
+/// A value with its times.
+#[derive(Debug)]
+pub(crate) struct Entry<T: ?Sized = dyn Any + Send + Sync> {
+    pub(crate) created: Tick,
+    pub(crate) fresh_until: Tick,
+    pub(crate) value: T,
+}
+
+impl<T> Entry<T> {
+    pub(crate) fn new(value: T, created: Tick, ttl: Ttl) -> Self {
+        let fresh_until = match ttl {
+            Ttl::After(lifetime) => created.after(lifetime),
+            Ttl::Never => Tick::NEVER,
+        };
+        Self {
+            created,
+            fresh_until,
+            value,
+        }
+    }
+}
+
+impl Entry {
+    pub(crate) fn is_fresh(&self, now: Tick) -> bool {
+        now < self.fresh_until
+    }
+
+    /// What is left of the lifetime; `None` where it never ends.
+    pub(crate) fn remaining(&self, now: Tick) -> Option<Duration> {
+        (self.fresh_until != Tick::NEVER).then(|| self.fresh_until.since(now))
+    }
+}
+
+/// An entry as the tiers and the flights share it.
+pub(crate) type SharedEntry = Arc<Entry>;
+
+/// At most this often an insertion looks for entries whose lifetime is over.
+const SWEEP_EVERY: Duration = Duration::from_secs(30);
+
+#[derive(Debug)]
+pub(crate) struct MemoryTier {
+    entries: QuickCache<MemoryKey, SharedEntry, UnitWeighter, DefaultHashBuilder, CountEvictions>,
+    evictions: Arc<AtomicU64>,
+    capacity: usize,
+    swept: SweepTime,
+    clock: Clock,
+}
+
+impl MemoryTier {
+    pub(crate) fn new(capacity: usize, clock: Clock) -> Self {
+        let evictions = Arc::<AtomicU64>::default();
+        Self {
+            entries: QuickCache::with(
+                capacity,
+                capacity as u64,
+                UnitWeighter,
+                DefaultHashBuilder::default(),
+                CountEvictions(evictions.clone()),
+            ),
+            evictions,
+            capacity,
+            swept: SweepTime::new(clock.now()),
+            clock,
+        }
+    }
+
+    /// The entry of this key, unless its lifetime is over.
+    #[inline]
+    pub(crate) fn get(&self, key: &[u8]) -> Option<SharedEntry> {
+        let entry = self.entries.get(key)?;
+        if entry.is_fresh(self.clock.now()) {
+            return Some(entry);
+        }
+        self.drop_expired(key);
+        None
+    }
+
+    /// The same as [`get`](Self::get), without counting as a use for the eviction policy.
+    pub(crate) fn peek(&self, key: &[u8]) -> Option<SharedEntry> {
+        let entry = self.entries.peek(key)?;
+        entry.is_fresh(self.clock.now()).then_some(entry)
+    }
+
+    #[cold]
+    fn drop_expired(&self, key: &[u8]) {
+        let now = self.clock.now();
+        self.entries.remove_if(key, |entry| !entry.is_fresh(now));
+    }
+
+    pub(crate) fn insert(&self, key: MemoryKey, entry: SharedEntry) {
+        let now = self.clock.now();
+        if self.swept.is_due(now) {
+            self.entries.retain(|_, entry| entry.is_fresh(now));
+        }
+        self.entries.insert(key, entry);
+    }
+
+    /// Whether there was a fresh entry.
+    pub(crate) fn remove(&self, key: &[u8]) -> bool {
+        let now = self.clock.now();
+        self.entries
+            .remove(key)
+            .is_some_and(|(_, entry)| entry.is_fresh(now))
+    }
+
+    pub(crate) fn clear(&self) {
+        self.entries.clear();
+    }
+
+    /// Every fresh entry, with the lock of one shard held at a time.
+    pub(crate) fn fresh(&self) -> impl Iterator<Item = (MemoryKey, SharedEntry)> {
+        let now = self.clock.now();
+        self.entries
+            .iter()
+            .filter(move |(_, entry)| entry.is_fresh(now))
+    }
+
+    pub(crate) fn usage(&self) -> MemoryUsage {
+        let now = self.clock.now();
+        let mut usage = MemoryUsage {
+            capacity: self.capacity,
+            evictions: self.evictions.load(Ordering::Relaxed),
+            ..MemoryUsage::default()
+        };
+        for (key, entry) in self.entries.iter() {
+            usage.entries += 1;
+            usage.expired += usize::from(!entry.is_fresh(now));
+            usage.bytes += key.len() + size_of_val::<Entry>(&entry);
+        }
+        usage.bytes += usize::try_from(self.entries.memory_used().total()).unwrap_or(usize::MAX);
+        usage
+    }
+}
+
+/// How full the memory tier is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct MemoryUsage {
+    pub(crate) entries: usize,
+    pub(crate) expired: usize,
+    pub(crate) capacity: usize,
+    pub(crate) bytes: usize,
+    pub(crate) evictions: u64,
+}
+
+#[derive(Clone, Debug)]
+struct CountEvictions(Arc<AtomicU64>);
+
+impl Lifecycle<MemoryKey, SharedEntry> for CountEvictions {
+    type RequestState = ();
+
+    fn on_evict(&self, _state: &mut (), _key: MemoryKey, _entry: SharedEntry) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Hands the sweep to one caller each time it is due.
+#[derive(Debug)]
+struct SweepTime {
+    since_start: AtomicU64,
+    start: Tick,
+}
+
+impl SweepTime {
+    fn new(start: Tick) -> Self {
+        Self {
+            since_start: AtomicU64::new(0),
+            start,
+        }
+    }
+
+    fn is_due(&self, now: Tick) -> bool {
+        let now = now.since(self.start).as_secs();
+        let last = self.since_start.load(Ordering::Relaxed);
+        now >= last + SWEEP_EVERY.as_secs()
+            && self
+                .since_start
+                .compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+    }
+}

@@ -1,0 +1,6 @@
+//! What is counted. Counting never decides anything.
+
+mod statistics;
+
+pub use statistics::CacheStats;
+pub(crate) use statistics::{Counters, Event, ThreadCount};

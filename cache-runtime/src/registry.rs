@@ -1,0 +1,208 @@
+//! Which cache stands behind each kind, for the whole program.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use once_cell::sync::Lazy;
+
+use crate::cache::Cache;
+use crate::config::{CacheConfig, Preset, Settings, read_environment};
+use crate::error::CacheError;
+use crate::store::Store;
+
+/// How long [`close`] waits for queued writes, for all kinds together.
+const CLOSE: Duration = Duration::from_secs(5);
+
+static REGISTRY: Lazy<Mutex<Registry>> = Lazy::new(Mutex::default);
+
+/// Changes with the registry. What was looked up in an older one is looked up again.
+static EPOCH: AtomicU64 = AtomicU64::new(1);
+
+static UNKNOWN_KIND_CALLS: AtomicU64 = AtomicU64::new(0);
+
+#[derive(Debug, Default)]
+struct Registry {
+    kinds: BTreeMap<String, Cache>,
+    /// Whether the environment has been read, or need not be.
+    initialized: bool,
+    /// Kinds that were asked for in vain, each warned of once.
+    unknown: BTreeSet<String>,
+}
+
+fn registry() -> MutexGuard<'static, Registry> {
+    REGISTRY.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn changed() {
+    EPOCH.fetch_add(1, Ordering::Release);
+}
+
+#[inline]
+pub(crate) fn epoch() -> u64 {
+    EPOCH.load(Ordering::Acquire)
+}
+
+/// Makes the kinds `web` and `ai` from the environment and, where a Redis is named, waits for at
+/// most a second for its answer.
+///
+/// | variable | meaning | default |
+/// |---|---|---|
+/// | `CACHE_PRESET` | name of a [`Preset`](crate::Preset) | `development` |
+/// | `CACHE_REDIS_URL` | `redis://[user:password@]host[:port][/database]` | in memory only |
+/// | `ENABLE_AI_CACHE` | whether the kind `ai` has settings and lifetimes for language models | as the preset says |
+///
+/// Kinds that are registered already stay as they are. A Redis that does not answer is no error:
+/// the caches work without it, and find it when it comes.
+///
+/// # Errors
+/// [`CacheError::Configuration`] with every problem, if a variable cannot be used.
+pub async fn init() -> Result<(), CacheError> {
+    let settings = read_environment(|name| std::env::var(name).ok())?;
+    let caches = build(&settings)?;
+    {
+        let mut registry = registry();
+        for cache in &caches {
+            add_if_missing(&mut registry, cache);
+        }
+        registry.initialized = true;
+    }
+    changed();
+    for cache in &caches {
+        cache.connect().await;
+    }
+    Ok(())
+}
+
+fn add_if_missing(registry: &mut Registry, cache: &Cache) {
+    registry
+        .kinds
+        .entry(cache.name().to_owned())
+        .or_insert_with(|| cache.clone());
+}
+
+/// The two kinds that always exist, over one store.
+fn build(settings: &Settings) -> Result<[Cache; 2], CacheError> {
+    let store = settings.web.open_store()?;
+    let build = |kind: &str, config: &CacheConfig, store: Option<std::sync::Arc<dyn Store>>| {
+        let builder = Cache::builder(kind, config);
+        match store {
+            Some(store) => builder.store(store),
+            None => builder,
+        }
+        .build()
+    };
+    Ok([
+        build("web", &settings.web, store.clone())?,
+        build("ai", &settings.ai, store)?,
+    ])
+}
+
+/// Makes `cache` the one behind its kind, in place of the one that was there.
+///
+/// Takes effect for every call that begins afterwards. A program that registers kinds before its
+/// first cached call still gets `web` and `ai` from the environment, unless it registers those
+/// too.
+///
+/// ```
+/// # use cache_runtime as larder;
+/// use larder::{Cache, CacheConfig};
+///
+/// let config = CacheConfig::builder().l1_cache_size(5000).build()?;
+/// larder::register(Cache::builder("geo", &config).build()?);
+/// assert!(larder::kinds().contains(&"geo".to_owned()));
+/// # Ok::<(), larder::CacheError>(())
+/// ```
+pub fn register(cache: Cache) {
+    let mut registry = registry();
+    registry.unknown.remove(cache.name());
+    registry.kinds.insert(cache.name().to_owned(), cache);
+    drop(registry);
+    changed();
+}
+
+/// The cache behind a kind.
+#[must_use]
+pub fn cache(kind: &str) -> Option<Cache> {
+    registry().kinds.get(kind).cloned()
+}
+
+/// The kinds that are registered, sorted.
+#[must_use]
+pub fn kinds() -> Vec<String> {
+    registry().kinds.keys().cloned().collect()
+}
+
+/// How many calls ran without a cache because nobody knew their kind.
+#[must_use]
+pub fn unknown_kind_calls() -> u64 {
+    UNKNOWN_KIND_CALLS.load(Ordering::Relaxed)
+}
+
+/// Writes what is queued for the stores, within five seconds, lets go of their connections and
+/// forgets all kinds.
+///
+/// Calls that come later run without a cache, until [`init`] or [`register`] is called again.
+/// Dropping the future leaves the kinds registered that have not been closed yet.
+pub async fn close() {
+    registry().initialized = true;
+    let deadline = tokio::time::Instant::now() + CLOSE;
+    for kind in kinds() {
+        let Some(cache) = cache(&kind) else { continue };
+        let left = deadline.saturating_duration_since(tokio::time::Instant::now());
+        if !cache.flush(left).await {
+            tracing::warn!(kind, "some writes to the store were given up");
+        }
+        cache.disconnect();
+        registry().kinds.remove(&kind);
+        changed();
+    }
+}
+
+/// The cache behind a kind, for a call. Reads the environment where nobody has done so.
+pub(crate) fn find(kind: &str) -> Option<Cache> {
+    let mut registry = registry();
+    if !registry.initialized {
+        registry.initialized = true;
+        for cache in first_use() {
+            add_if_missing(&mut registry, &cache);
+        }
+        changed();
+    }
+    let found = registry.kinds.get(kind).cloned();
+    if found.is_none() && registry.unknown.insert(kind.to_owned()) {
+        let registered: Vec<_> = registry.kinds.keys().collect();
+        tracing::warn!(
+            kind,
+            ?registered,
+            "nobody registered this kind of cache: its functions run without one"
+        );
+    }
+    found
+}
+
+pub(crate) fn count_unknown_kind() {
+    UNKNOWN_KIND_CALLS.fetch_add(1, Ordering::Relaxed);
+}
+
+/// The kinds of an application that did not call [`init`]. Lenient: there is nobody to tell of an
+/// error.
+fn first_use() -> Vec<Cache> {
+    let from_environment =
+        read_environment(|name| std::env::var(name).ok()).and_then(|settings| build(&settings));
+    match from_environment {
+        Ok(caches) => caches.into(),
+        Err(error) => {
+            tracing::warn!(
+                %error,
+                "the environment cannot be used: caching in memory, as in the development preset"
+            );
+            let development = Settings {
+                web: Preset::Development.config(),
+                ai: Preset::Development.config(),
+            };
+            build(&development).map(Vec::from).unwrap_or_default()
+        }
+    }
+}

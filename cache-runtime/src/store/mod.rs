@@ -1,0 +1,79 @@
+//! The store: bytes outside this process.
+
+mod tier;
+mod write_behind;
+
+#[cfg(feature = "redis")]
+pub(crate) mod redis;
+
+use std::fmt::Debug;
+use std::pin::Pin;
+use std::time::Duration;
+
+pub(crate) use tier::{StoreSettings, StoreTier};
+
+/// What an operation of a [`Store`] returns.
+pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// Bytes outside this process, each with a lifetime.
+///
+/// An operation either answers or fails; it does not retry. Every future may be dropped at any
+/// time, because each look-up has a time budget.
+pub trait Store: Debug + Send + Sync + 'static {
+    /// What the store is, in statistics: `redis`, for example.
+    fn name(&self) -> &'static str;
+
+    /// The value of `key`, of which at most `limit` + 1 bytes are read. An empty value is the same
+    /// as none.
+    fn get<'a>(&'a self, key: &'a str, limit: usize) -> StoreFuture<'a, Option<Vec<u8>>>;
+
+    /// Keeps `value` until `ttl` has passed.
+    fn set<'a>(&'a self, key: &'a str, value: &'a [u8], ttl: Duration) -> StoreFuture<'a, ()>;
+
+    /// Forgets `key`, and says whether it was there.
+    fn remove<'a>(&'a self, key: &'a str) -> StoreFuture<'a, bool>;
+
+    /// What is left of the lifetime of `key`; `None` where there is none.
+    fn ttl<'a>(&'a self, key: &'a str) -> StoreFuture<'a, Option<Duration>>;
+
+    /// Up to `limit` keys that begin with `prefix` and go on as the glob `pattern` says, without
+    /// the prefix.
+    fn keys<'a>(
+        &'a self,
+        prefix: &'a str,
+        pattern: &'a str,
+        limit: usize,
+    ) -> StoreFuture<'a, Vec<String>>;
+
+    /// Forgets all keys that begin with `prefix` and go on as the glob `pattern` says, and counts
+    /// them.
+    fn remove_matching<'a>(&'a self, prefix: &'a str, pattern: &'a str) -> StoreFuture<'a, u64>;
+
+    /// Whether the store answers.
+    fn ping(&self) -> StoreFuture<'_, ()>;
+
+    /// Begins to connect, where that means anything, and returns once the store answered or a
+    /// first attempt failed.
+    fn connect(&self) -> StoreFuture<'_, ()>;
+
+    /// Lets go of connections. Another operation may open them again.
+    fn disconnect(&self);
+
+    /// An operation was given up because its time was over.
+    fn timed_out(&self) {}
+}
+
+/// Why a store did not do what it was asked for. Calls of annotated functions never see it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// There is no connection, and none was waited for.
+    #[error("the store is away: {0}")]
+    Away(String),
+    /// The time budget was used up.
+    #[error("no answer within {0:?}")]
+    TimedOut(Duration),
+    /// The store answered with an error.
+    #[error("the store refused: {0}")]
+    Refused(String),
+}

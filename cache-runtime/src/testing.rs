@@ -1,0 +1,3 @@
+//! For tests of applications that use the cache.
+
+pub use crate::clock::ManualClock;
