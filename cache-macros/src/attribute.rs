@@ -71,7 +71,12 @@ impl Options {
     }
 
     fn parse_one(&mut self, input: ParseStream<'_>, seen: &mut Vec<Ident>) -> syn::Result<()> {
-        let option = input.call(Ident::parse_any)?;
+        let option = input.call(Ident::parse_any).map_err(|error| {
+            Error::new(
+                error.span(),
+                format!("expected an option; the options are {}", list(OPTIONS)),
+            )
+        })?;
         let name = option.to_string();
         if !OPTIONS.contains(&name.as_str()) {
             return Err(unknown_option(&option, &name));

@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use proc_macro2::Span;
-use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 use syn::{Error, Expr, ExprLit, Ident, Lit, LitStr, Type};
 
 use crate::attribute::{Options, closest, list};
-use crate::signature::Function;
+use crate::signature::{Ends, Function};
 
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -33,7 +32,7 @@ pub(crate) enum Key {
 
 pub(crate) struct KeyParameter {
     pub(crate) name: Ident,
-    pub(crate) ty: Span,
+    pub(crate) ty: Ends,
     /// The text of the operation.
     pub(crate) is_text: bool,
 }
@@ -114,13 +113,22 @@ fn check_function(mistakes: &mut Vec<Error>, function: &Function) {
         ));
         return;
     };
-    match returns {
-        Type::ImplTrait(_) => mistakes.push(Error::new(
-            returns.span(),
+    let mut nameless = FindNameless(None);
+    nameless.visit_type(returns);
+    if let Some(nameless) = nameless.0 {
+        mistakes.push(Error::new_spanned(
+            nameless,
             "a cache cannot keep a value of a type without a name; return a named type",
+        ));
+        return;
+    }
+    match returns {
+        Type::Never(_) => mistakes.push(Error::new_spanned(
+            returns,
+            "a function that never returns has nothing to keep; remove `#[cached]`",
         )),
-        Type::Reference(reference) if !is_static(reference) => mistakes.push(Error::new(
-            returns.span(),
+        Type::Reference(reference) if !is_static(reference) => mistakes.push(Error::new_spanned(
+            returns,
             "a cache cannot keep a borrowed value; return an owned one, such as `String` for \
              `&str`",
         )),
@@ -130,14 +138,23 @@ fn check_function(mistakes: &mut Vec<Error>, function: &Function) {
                 .type_params()
                 .find(|parameter| path.path.is_ident(&parameter.ident));
             if generic.is_some() {
-                mistakes.push(Error::new(
-                    returns.span(),
+                mistakes.push(Error::new_spanned(
+                    returns,
                     "whether a bare generic type is a `Result` or an `Option` is not known here; \
                      return a concrete type, or wrap it: `Result<T, E>`, `Option<T>`",
                 ));
             }
         }
         _ => {}
+    }
+}
+
+/// The first `impl Trait` in a type.
+struct FindNameless(Option<syn::TypeImplTrait>);
+
+impl<'ast> Visit<'ast> for FindNameless {
+    fn visit_type_impl_trait(&mut self, node: &'ast syn::TypeImplTrait) {
+        self.0.get_or_insert_with(|| node.clone());
     }
 }
 
@@ -313,8 +330,8 @@ fn explicit_key(key: Expr, place: Span) -> syn::Result<Key> {
             lit: Lit::Str(template),
             ..
         }) => parse_template(template),
-        Expr::Lit(_) => Err(Error::new(
-            key.span(),
+        Expr::Lit(_) => Err(Error::new_spanned(
+            &key,
             "this key is the same for every call; write an expression over the parameters",
         )),
         _ => {
@@ -356,7 +373,17 @@ fn parse_template(template: &LitStr) -> syn::Result<Key> {
             '{' | '}' if rest.next_if_eq(&character).is_some() => literal.push(character),
             '}' => return Err(mistake("this `}` closes nothing; write `}}` for a brace")),
             '{' => {
-                let hole: String = rest.by_ref().take_while(|next| *next != '}').collect();
+                let mut closed = false;
+                let hole: String = rest
+                    .by_ref()
+                    .take_while(|next| {
+                        closed = *next == '}';
+                        !closed
+                    })
+                    .collect();
+                if !closed {
+                    return Err(mistake("this `{` is never closed; write `{{` for a brace"));
+                }
                 let expression = template.clone().parse_hole(&hole)?;
                 if !literal.is_empty() {
                     parts.push(TemplatePart::Text(std::mem::take(&mut literal)));

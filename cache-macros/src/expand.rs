@@ -1,13 +1,12 @@
 //! The checked model to tokens.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::Type;
 use syn::ext::IdentExt;
-use syn::spanned::Spanned;
+use syn::{AttrStyle, Attribute, Expr, Type};
 
-use crate::check::{Checked, Key, TemplatePart};
-use crate::signature::Function;
+use crate::check::{Checked, Key, KeyParameter, TemplatePart};
+use crate::signature::{Ends, Function};
 
 /// The function with its body as an async block in the same place: receivers, borrowed arguments,
 /// patterns and lints go on to work by themselves.
@@ -23,28 +22,16 @@ pub(crate) fn expand(checked: &Checked, function: &Function) -> TokenStream {
     let Some(returns) = function.returns() else {
         return function.item.to_token_stream();
     };
+    let (inside, outside): (Vec<&Attribute>, Vec<&Attribute>) = attrs
+        .iter()
+        .partition(|attribute| matches!(attribute.style, AttrStyle::Inner(_)));
     let site = site(checked, function);
     let shape = shape(returns);
     let write_arguments = write_arguments(&checked.key);
-    let statements = &block.stmts;
-    let typed_return = quote_spanned! {returns.span()=>
-        // Never runs: tells the block its type, as a signature does, so that `?` and coercions
-        // work as they do without the attribute.
-        #[allow(unreachable_code, unused_variables, clippy::diverging_sub_expression, clippy::empty_loop)]
-        if false {
-            let returned: #returns = loop {};
-            return returned;
-        }
-    };
-    let body = quote_spanned! {block.span()=>
-        async move {
-            #typed_return
-            #(#statements)*
-        }
-    };
     quote! {
-        #(#attrs)*
+        #(#outside)*
         #vis #sig {
+            #(#inside)*
             #site
             let __larder_shape = #shape;
             let __larder_miss = match ::larder::__expansion::enter(
@@ -52,11 +39,18 @@ pub(crate) fn expand(checked: &Checked, function: &Function) -> TokenStream {
                 __larder_shape,
                 |__larder_key| { #write_arguments },
             ) {
-                ::larder::__expansion::Entered::Hit(returned) => return returned,
-                ::larder::__expansion::Entered::Miss(miss) => miss,
+                ::larder::__expansion::Entered::Hit(__larder_hit) => return __larder_hit,
+                ::larder::__expansion::Entered::Miss(__larder_miss) => __larder_miss,
             };
             __larder_miss
-                .run(__larder_shape, ::core::pin::pin!(#body))
+                .run(__larder_shape, ::core::pin::pin!(async move {
+                    // Tells the block its type, as a signature does, so that `?` and coercions
+                    // work as they do without the attribute.
+                    if false {
+                        return ::larder::__expansion::returned::<#returns>();
+                    }
+                    #block
+                }))
                 .await
         }
     }
@@ -107,46 +101,73 @@ fn optional<T: ToTokens>(value: Option<T>) -> TokenStream {
 
 /// At the place of the return type, because that is where a value that cannot be kept is.
 fn shape(returns: &Type) -> TokenStream {
-    quote_spanned! {returns.span()=> {
-        #[allow(unused_imports)]
+    let Ends { first, last } = Ends::of(returns);
+    let probe = grouped(
+        first,
+        quote_spanned!(first=> &&&::larder::__expansion::Probe::<#returns>::new()),
+    );
+    let end = grouped(last, TokenStream::new());
+    let probed = quote_spanned!(first=> #probe.__larder_shape #end);
+    quote! {{
         use ::larder::__expansion::{
             ViaFallible as _, ViaFallibleOption as _, ViaOptional as _, ViaPlain as _,
         };
-        ::larder::__expansion::checked_shape(
-            (&&&::larder::__expansion::Probe::<#returns>::new()).shape(),
-        )
+        ::larder::__expansion::checked_shape(#probed)
     }}
 }
 
 fn write_arguments(key: &Key) -> TokenStream {
     match key {
-        Key::Parameters(parameters) => parameters
-            .iter()
-            .map(|parameter| {
-                let name = &parameter.name;
-                if parameter.is_text {
-                    return quote!(__larder_key.text(&#name););
-                }
-                let argument = respanned(name, parameter.ty);
-                quote_spanned!(parameter.ty=> __larder_key.arg(&#argument);)
-            })
-            .collect(),
-        Key::Expression(key) => quote_spanned!(key.span()=> __larder_key.arg(&(#key));),
+        Key::Parameters(parameters) => parameters.iter().map(write_parameter).collect(),
+        Key::Expression(key) => write_expression(key),
         Key::Template(parts) => parts
             .iter()
             .map(|part| match part {
                 TemplatePart::Text(text) => quote!(__larder_key.arg(#text);),
-                TemplatePart::Hole(hole) => {
-                    quote_spanned!(hole.span()=> __larder_key.arg(&(#hole));)
-                }
+                TemplatePart::Hole(hole) => write_expression(hole),
             })
             .collect(),
     }
 }
 
-/// The name as the user wrote it, with errors shown at another place.
-fn respanned(name: &syn::Ident, place: Span) -> syn::Ident {
-    let mut name = name.clone();
-    name.set_span(place.resolved_at(name.span()));
-    name
+fn write_parameter(parameter: &KeyParameter) -> TokenStream {
+    let name = &parameter.name;
+    // The name has to be the user's, so a lint on the user's names would take this for their use
+    // of it.
+    let allow = name
+        .to_string()
+        .starts_with('_')
+        .then(|| quote!(#[allow(clippy::used_underscore_binding)]));
+    if parameter.is_text {
+        return quote!(#allow __larder_key.text(&#name););
+    }
+    // The argument spans its type, where an error about what it lacks belongs.
+    let Ends { first, last } = parameter.ty;
+    let mut argument = name.clone();
+    argument.set_span(last.resolved_at(name.span()));
+    let argument = quote_spanned!(first=> &#argument);
+    quote!(#allow __larder_key.arg(#argument);)
+}
+
+/// The elements of a tuple one by one, each by reference: a key must not move what it names.
+fn write_expression(key: &Expr) -> TokenStream {
+    match key {
+        Expr::Tuple(tuple) if tuple.attrs.is_empty() => {
+            tuple.elems.iter().map(write_expression).collect()
+        }
+        Expr::Paren(inner) if inner.attrs.is_empty() => write_expression(&inner.expr),
+        key => {
+            let Ends { first, last } = Ends::of(key);
+            let key = grouped(last, key.to_token_stream());
+            let argument = quote_spanned!(first=> &#key);
+            quote!(__larder_key.arg(#argument);)
+        }
+    }
+}
+
+/// In parentheses that stand at `place`.
+fn grouped(place: Span, tokens: TokenStream) -> TokenTree {
+    let mut group = Group::new(Delimiter::Parenthesis, tokens);
+    group.set_span(place);
+    group.into()
 }

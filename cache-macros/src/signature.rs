@@ -1,6 +1,6 @@
 //! What the annotated function looks like.
 
-use proc_macro2::{Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::spanned::Spanned;
 use syn::{Error, FnArg, Ident, ItemFn, Pat, ReturnType, Type, TypeReference};
@@ -16,28 +16,38 @@ pub(crate) struct Function {
     pub(crate) nameless: Vec<Span>,
 }
 
+/// Where something begins and where it ends. The compiler joins the two, a macro cannot.
+#[derive(Clone, Copy)]
+pub(crate) struct Ends {
+    pub(crate) first: Span,
+    pub(crate) last: Span,
+}
+
+impl Ends {
+    pub(crate) fn of(something: &impl ToTokens) -> Self {
+        let mut tokens = something.to_token_stream().into_iter();
+        let first = tokens.next();
+        let last = tokens.last().or_else(|| first.clone());
+        let span = |token: Option<TokenTree>| token.map_or_else(Span::call_site, |it| it.span());
+        Self {
+            first: span(first),
+            last: span(last),
+        }
+    }
+}
+
 /// One name that a parameter binds.
 pub(crate) struct Parameter {
     pub(crate) name: Ident,
     /// Place of the type, for errors about what it lacks.
-    pub(crate) ty: Span,
+    pub(crate) ty: Ends,
     /// Written as `&str`, `String` or `&String`.
     pub(crate) is_text: bool,
 }
 
 pub(crate) fn parse(item: TokenStream) -> syn::Result<Function> {
-    let start = item.clone().into_iter().next();
-    let item: ItemFn = syn::parse2(item.clone()).map_err(|error| {
-        if looks_like_function(item) {
-            error
-        } else {
-            let span = start.map_or_else(Span::call_site, |token| token.span());
-            Error::new(
-                span,
-                "`#[cached]` goes on an `async fn`; this is no function",
-            )
-        }
-    })?;
+    let item: ItemFn =
+        syn::parse2(item.clone()).map_err(|error| no_function(item).unwrap_or(error))?;
     let mut function = Function {
         receiver: None,
         parameters: Vec::new(),
@@ -49,18 +59,65 @@ pub(crate) fn parse(item: TokenStream) -> syn::Result<Function> {
             FnArg::Receiver(receiver) => function.receiver = Some(receiver.self_token.span),
             FnArg::Typed(typed) => {
                 let is_text = is_text(&typed.ty) && matches!(*typed.pat, Pat::Ident(_));
-                function.bind(&typed.pat, typed.ty.span(), is_text);
+                function.bind(&typed.pat, Ends::of(&typed.ty), is_text);
             }
         }
     }
     Ok(function)
 }
 
-/// Whether the item has the word `fn` before its first braces.
-fn looks_like_function(item: TokenStream) -> bool {
-    item.into_iter()
-        .take_while(|token| !matches!(token, TokenTree::Group(group) if group.delimiter() == proc_macro2::Delimiter::Brace))
-        .any(|token| matches!(token, TokenTree::Ident(ident) if ident == "fn"))
+/// The words that tell an item from a function.
+const OTHER_ITEMS: [&str; 12] = [
+    "struct",
+    "enum",
+    "union",
+    "trait",
+    "impl",
+    "mod",
+    "type",
+    "static",
+    "use",
+    "let",
+    "macro_rules",
+    "const",
+];
+
+/// What the item is, if it is no function or one without a body.
+fn no_function(item: TokenStream) -> Option<Error> {
+    let mut other = None;
+    let mut tokens = item.into_iter().peekable();
+    while let Some(token) = tokens.next() {
+        match token {
+            TokenTree::Ident(word) if word == "fn" => {
+                let name = tokens.next()?;
+                let ends_early = tokens.last().is_some_and(
+                    |last| matches!(last, TokenTree::Punct(last) if last.as_char() == ';'),
+                );
+                return ends_early.then(|| {
+                    Error::new(
+                        name.span(),
+                        "a function without a body has nothing to keep; put `#[cached]` where \
+                         the body is",
+                    )
+                });
+            }
+            TokenTree::Ident(word) if OTHER_ITEMS.iter().any(|other| word == other) => {
+                other.get_or_insert(word);
+            }
+            TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => break,
+            _ => {}
+        }
+    }
+    Some(match other {
+        Some(word) => Error::new(
+            word.span(),
+            format!("`#[cached]` goes on an `async fn`, not on a `{word}`"),
+        ),
+        None => Error::new(
+            Span::call_site(),
+            "`#[cached]` goes on an `async fn`; this is no function",
+        ),
+    })
 }
 
 impl Function {
@@ -75,7 +132,7 @@ impl Function {
         }
     }
 
-    fn bind(&mut self, pattern: &Pat, ty: Span, is_text: bool) {
+    fn bind(&mut self, pattern: &Pat, ty: Ends, is_text: bool) {
         match pattern {
             Pat::Ident(ident) => self.parameters.push(Parameter {
                 name: ident.ident.clone(),
@@ -99,7 +156,7 @@ impl Function {
         }
     }
 
-    fn bind_all<'a>(&mut self, patterns: impl Iterator<Item = &'a Pat>, ty: Span) {
+    fn bind_all<'a>(&mut self, patterns: impl Iterator<Item = &'a Pat>, ty: Ends) {
         for pattern in patterns {
             self.bind(pattern, ty, false);
         }

@@ -276,10 +276,6 @@ impl Cache {
     }
 
     /// `None` where there is no entry; inside, `None` for one that never expires.
-    #[expect(
-        clippy::option_option,
-        reason = "absent and without end are two things"
-    )]
     async fn entry_lifetime(&self, key: &str) -> Option<Option<Duration>> {
         let kind = &*self.inner;
         let in_memory = kind
@@ -428,6 +424,7 @@ impl Cache {
         }
         if let Some(store) = &kind.store {
             stats.store_failures = store.failures();
+            stats.store_timeouts = store.timeouts();
             stats.dropped_writes = store.dropped_writes();
         }
         if let Some(memory) = &kind.memory {

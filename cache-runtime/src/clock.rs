@@ -31,8 +31,10 @@ impl Tick {
     }
 }
 
+/// Saturates at 136 years: the coarse clock counts seconds in 32 bits.
 fn ticks(duration: Duration) -> u64 {
-    coarsetime::Duration::from(duration).as_ticks()
+    let most = Duration::from_secs(u32::MAX.into());
+    coarsetime::Duration::from(duration.min(most)).as_ticks()
 }
 
 /// Milliseconds since 1970, as envelopes carry them.

@@ -49,6 +49,6 @@ pub mod expansion {
 
     pub use crate::call::{
         CallSite, Collected, Description, Entered, Probe, ViaFallible, ViaFallibleOption,
-        ViaOptional, ViaPlain, checked_shape, enter,
+        ViaOptional, ViaPlain, checked_shape, enter, returned,
     };
 }

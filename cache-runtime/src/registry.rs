@@ -5,8 +5,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use once_cell::sync::Lazy;
-
 use crate::cache::Cache;
 use crate::config::{CacheConfig, Preset, Settings, read_environment};
 use crate::error::CacheError;
@@ -15,14 +13,18 @@ use crate::store::Store;
 /// How long [`close`] waits for queued writes, for all kinds together.
 const CLOSE: Duration = Duration::from_secs(5);
 
-static REGISTRY: Lazy<Mutex<Registry>> = Lazy::new(Mutex::default);
+static REGISTRY: Mutex<Registry> = Mutex::new(Registry {
+    kinds: BTreeMap::new(),
+    initialized: false,
+    unknown: BTreeSet::new(),
+});
 
 /// Changes with the registry. What was looked up in an older one is looked up again.
 static EPOCH: AtomicU64 = AtomicU64::new(1);
 
 static UNKNOWN_KIND_CALLS: AtomicU64 = AtomicU64::new(0);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Registry {
     kinds: BTreeMap<String, Cache>,
     /// Whether the environment has been read, or need not be.

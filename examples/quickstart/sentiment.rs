@@ -13,21 +13,21 @@ static ANALYZER: LazyLock<SentimentIntensityAnalyzer> =
 
 /// The mood of a text: the average over its sentences.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Sentiment {
+pub(crate) struct Sentiment {
     /// The share of words that sound good, from 0 to 1.
-    pub positive: f64,
+    pub(crate) positive: f64,
     /// The share of words that sound neither good nor bad, from 0 to 1.
-    pub neutral: f64,
+    pub(crate) neutral: f64,
     /// The share of words that sound bad, from 0 to 1.
-    pub negative: f64,
+    pub(crate) negative: f64,
     /// The overall mood, from -1 (all bad) to 1 (all good).
-    pub compound: f64,
+    pub(crate) compound: f64,
 }
 
 /// Rates the mood of an English text.
 ///
 /// The same text always gets the same rating, to the last bit. A text without sentences is neutral.
-pub fn rate(text: &str) -> Sentiment {
+pub(crate) fn rate(text: &str) -> Sentiment {
     // VADER is made for single sentences: over a long text, its compound score runs to -1 or 1.
     let scores: Vec<SentimentScores> = split_sentences(text)
         .iter()

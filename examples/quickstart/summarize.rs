@@ -40,19 +40,19 @@ const ABBREVIATIONS: &[&str] = &[
 
 /// The sentences that stand for a text, in the order in which the text has them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Summary {
-    pub sentences: Vec<String>,
+pub(crate) struct Summary {
+    pub(crate) sentences: Vec<String>,
     /// The number of words in the whole text.
-    pub words_in: usize,
+    pub(crate) words_in: usize,
     /// The number of words in `sentences`.
-    pub words_out: usize,
+    pub(crate) words_out: usize,
 }
 
 /// Summarizes a text in at most `max_sentences` of its own sentences.
 ///
 /// The same arguments always give the same summary. Only the first 600 sentences of the text are
 /// considered; a text without words has an empty summary.
-pub fn summarize(text: &str, max_sentences: usize) -> Summary {
+pub(crate) fn summarize(text: &str, max_sentences: usize) -> Summary {
     let mut sentences = split_sentences(text);
     sentences.truncate(MAX_CONSIDERED);
 
@@ -71,7 +71,7 @@ pub fn summarize(text: &str, max_sentences: usize) -> Summary {
 ///
 /// A blank line ends a sentence too, so that a heading does not run into the paragraph below it.
 /// Pieces without a letter or digit are dropped.
-pub fn split_sentences(text: &str) -> Vec<String> {
+pub(crate) fn split_sentences(text: &str) -> Vec<String> {
     let lines: Vec<&str> = text.lines().collect();
     let mut sentences = Vec::new();
     for paragraph in lines.split(|line| line.trim().is_empty()) {

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 pub use control::{Origin, Outcome, outcome, ttl};
 pub use shape::{
-    Probe, Shape, ViaFallible, ViaFallibleOption, ViaOptional, ViaPlain, checked_shape,
+    Probe, Shape, ViaFallible, ViaFallibleOption, ViaOptional, ViaPlain, checked_shape, returned,
 };
 pub use site::{CallSite, Collected, Description};
 pub use value::Value;
@@ -75,7 +75,7 @@ pub fn enter<S: Shape, W: FnOnce(&mut KeyWriter<'_>)>(
         return Entered::Hit(S::returned(value.clone()));
     }
     let miss = Miss {
-        beginning: begin(function, &mut written, &noticed),
+        beginning: Box::new(begin(function, &mut written, &noticed)),
         shape: PhantomData,
     };
     local::give_back_buffer(written);
@@ -103,7 +103,7 @@ fn find(
 }
 
 #[cold]
-fn begin(function: Function, written: &mut [u8], noticed: &Written) -> Box<Beginning> {
+fn begin(function: Function, written: &mut [u8], noticed: &Written) -> Beginning {
     let control = local::take_control();
     let pending = match local::bind(function) {
         Binding::Unknown => {
@@ -116,7 +116,7 @@ fn begin(function: Function, written: &mut [u8], noticed: &Written) -> Box<Begin
         }
         Binding::Bound(bound) => Some(Pending::of_call(bound, written, noticed)),
     };
-    Box::new(Beginning { pending, control })
+    Beginning { pending, control }
 }
 
 /// A call on its way to a result.
@@ -155,7 +155,7 @@ pub(crate) struct Pending {
     pub(crate) kind: Arc<Kind>,
     pub(crate) operation: Arc<Operation>,
     pub(crate) key: MemoryKey,
-    /// Where there is a store.
+    /// Where there is a store to ask, because memory has nothing.
     pub(crate) store_key: Option<String>,
 }
 
@@ -184,11 +184,15 @@ impl Pending {
         let Bound {
             kind, operation, ..
         } = bound;
-        let store_key = kind.store.as_ref().map(|_| {
+        let key: MemoryKey = with_memory_key(operation.number, written, |key| key.into());
+        let in_memory = kind
+            .memory
+            .as_ref()
+            .is_some_and(|memory| memory.peek(&key).is_some());
+        let store_key = (kind.store.is_some() && !in_memory).then(|| {
             kind.keys
                 .of_call(&operation.name, operation.identity, written, noticed)
         });
-        let key = with_memory_key(operation.number, written, |key| key.into());
         Self {
             kind,
             operation,
@@ -232,18 +236,15 @@ impl Pending {
         };
         let returned = body.await;
         report(control.as_deref(), Origin::Computed, Duration::ZERO);
-        let landing = match S::kept(&returned) {
-            Some(value) => {
-                self.operation.counters.count(Event::Computed);
-                Landing::Value(self.keep(value.clone(), codec, control.as_deref()))
-            }
-            None => {
-                self.operation.counters.count(Event::NotKept);
-                if S::is_none(&returned) {
-                    Landing::Absent
-                } else {
-                    Landing::Failed
-                }
+        let landing = if let Some(value) = S::kept(&returned) {
+            self.operation.counters.count(Event::Computed);
+            Landing::Value(self.keep(value.clone(), codec, control.as_deref()))
+        } else {
+            self.operation.counters.count(Event::NotKept);
+            if S::is_none(&returned) {
+                Landing::Absent
+            } else {
+                Landing::Failed
             }
         };
         if let Some(leader) = leader {

@@ -8,7 +8,7 @@
 //! | any other `T` | the value | |
 //!
 //! The expansion of `#[cached]` cannot see through an alias, so it leaves the choice to method
-//! resolution: `(&&&Probe::<R>::new()).shape()` takes the first of the traits below, from the most
+//! resolution: `(&&&Probe::<R>::new()).__larder_shape()` takes the first of the traits below, from the most
 //! references to the fewest, that the type `R` has.
 
 use std::marker::PhantomData;
@@ -35,6 +35,7 @@ pub trait Shape: Copy + Send + Sync {
     }
 
     /// The `None` of this type of result.
+    #[must_use]
     fn none() -> Option<Self::Returned> {
         None
     }
@@ -73,7 +74,7 @@ macro_rules! shape {
             type Shape;
 
             /// The shape of the probed type.
-            fn shape(self) -> Self::Shape;
+            fn __larder_shape(self) -> Self::Shape;
         }
     };
 }
@@ -98,7 +99,7 @@ shape! {
 impl<T, E> ViaFallibleOption for &&&Probe<Result<Option<T>, E>> {
     type Shape = FallibleOption<T, E>;
 
-    fn shape(self) -> Self::Shape {
+    fn __larder_shape(self) -> Self::Shape {
         FallibleOption(PhantomData)
     }
 }
@@ -106,7 +107,7 @@ impl<T, E> ViaFallibleOption for &&&Probe<Result<Option<T>, E>> {
 impl<T, E> ViaFallible for &&Probe<Result<T, E>> {
     type Shape = Fallible<T, E>;
 
-    fn shape(self) -> Self::Shape {
+    fn __larder_shape(self) -> Self::Shape {
         Fallible(PhantomData)
     }
 }
@@ -114,7 +115,7 @@ impl<T, E> ViaFallible for &&Probe<Result<T, E>> {
 impl<T> ViaOptional for &&Probe<Option<T>> {
     type Shape = Optional<T>;
 
-    fn shape(self) -> Self::Shape {
+    fn __larder_shape(self) -> Self::Shape {
         Optional(PhantomData)
     }
 }
@@ -122,7 +123,7 @@ impl<T> ViaOptional for &&Probe<Option<T>> {
 impl<T> ViaPlain for &Probe<T> {
     type Shape = Plain<T>;
 
-    fn shape(self) -> Self::Shape {
+    fn __larder_shape(self) -> Self::Shape {
         Plain(PhantomData)
     }
 }
@@ -194,6 +195,13 @@ impl<T: Value> Shape for Plain<T> {
         kept
     }
 }
+
+/// Tells an async block its type, in a place that is never reached.
+#[must_use]
+pub fn returned<R>() -> R {
+    unreachable!("written by an expansion behind `if false`")
+}
+
 /// The same shape: where its value cannot be kept, the error shows at the place of this call.
 #[must_use]
 pub fn checked_shape<S: Shape>(shape: S) -> S {

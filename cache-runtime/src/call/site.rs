@@ -99,10 +99,12 @@ impl Function {
         let place = format!("{file}:{line}:{column}");
 
         let mut parts = vec![self.site.kind(), &operation];
-        if claims.is_some_and(|claims| *claims > 1) {
+        let is_shared = claims.is_some_and(|claims| *claims > 1);
+        if is_shared {
             parts.extend(["function", module, function, &place]);
         }
-        if self.instance.contains('<') {
+        // A macro may have written several functions in one place; their paths tell them apart.
+        if is_shared || self.instance.contains('<') {
             parts.extend(["instance", self.instance]);
         }
         parts.push("parameters");

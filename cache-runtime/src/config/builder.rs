@@ -151,20 +151,20 @@ fn problems(config: &CacheConfig) -> Vec<String> {
     range(
         &mut problems,
         "l1_cache_size",
-        config.l1_cache_size,
+        &config.l1_cache_size,
         L1_SIZES,
     );
     range(
         &mut problems,
         "compression_level",
-        config.compression_level,
+        &config.compression_level,
         COMPRESSION_LEVELS,
     );
     if let Some(ai) = &config.ai {
         range(
             &mut problems,
             "text_hash_threshold",
-            ai.text_hash_threshold,
+            &ai.text_hash_threshold,
             TEXT_HASH_THRESHOLDS,
         );
     }
@@ -193,10 +193,10 @@ fn lifetime(problems: &mut Vec<String>, setting: &str, ttl: Duration) {
 fn range<T: PartialOrd + std::fmt::Display>(
     problems: &mut Vec<String>,
     setting: &str,
-    value: T,
+    value: &T,
     expected: RangeInclusive<T>,
 ) {
-    if !expected.contains(&value) {
+    if !expected.contains(value) {
         problems.push(format!(
             "{setting} is {value}; expected {} to {}",
             expected.start(),

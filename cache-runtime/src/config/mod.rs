@@ -47,8 +47,8 @@ pub struct CacheConfig {
     /// Lifetimes of operations, by name, as the operator wants them. They come before those of
     /// attributes.
     pub operation_ttls: HashMap<String, Duration>,
-    /// What every key in the store begins with. Default: `{kind}:`, or `ai_cache:` with AI
-    /// settings.
+    /// What every key in the store begins with. Default: `ai_cache:` for the kind `ai`, `{kind}:`
+    /// for the others.
     pub key_prefix: Option<String>,
     /// What the store may cost one look-up, in time; zero: the store is not used. Default: 50 ms.
     pub store_budget: Duration,
@@ -114,7 +114,6 @@ pub(crate) fn ttl_table(seconds: &[(&str, u64)]) -> HashMap<String, Duration> {
 
 impl CacheConfig {
     /// A builder that starts from the defaults.
-    #[must_use]
     pub fn builder() -> CacheConfigBuilder {
         CacheConfigBuilder::from(Self::default())
     }
@@ -134,7 +133,7 @@ impl CacheConfig {
     pub(crate) fn key_prefix(&self, kind: &str) -> String {
         match &self.key_prefix {
             Some(prefix) => prefix.clone(),
-            None if self.ai.is_some() => "ai_cache:".to_owned(),
+            None if kind == "ai" => "ai_cache:".to_owned(),
             None => format!("{kind}:"),
         }
     }

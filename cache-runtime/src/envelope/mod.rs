@@ -4,7 +4,7 @@
 //! |---|---|
 //! | 0–3 | `LRDR` |
 //! | 4 | version of this layout: 1 |
-//! | 5 | codec: 1 MessagePack with field names |
+//! | 5 | codec: 1 `MessagePack` with field names |
 //! | 6 | compression: 0 none, 1 zlib |
 //! | 7 | 0 |
 //! | 8–15 | created, milliseconds since 1970 |

@@ -41,6 +41,20 @@ pub struct KeyWriter<'a> {
     refused: bool,
 }
 
+/// A value that can be a part of a key: written with serde.
+///
+/// Implemented for every type that has what it takes; nothing is to be written by hand.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a part of the key",
+    label = "this does not implement `serde::Serialize`",
+    note = "add `#[derive(serde::Serialize)]` to the type, leave the parameter out with \
+            `skip(..)`, or say what the key is with `key = ..`"
+)]
+pub trait KeyPart: Serialize {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + ?Sized> KeyPart for T {}
+
 impl<'a> KeyWriter<'a> {
     #[inline]
     pub(crate) fn new(out: &'a mut Vec<u8>) -> Self {
@@ -55,7 +69,7 @@ impl<'a> KeyWriter<'a> {
 
     /// Adds one argument. Where its `Serialize` gives an error, the call is not cached.
     #[inline]
-    pub fn arg<T: Serialize + ?Sized>(&mut self, value: &T) {
+    pub fn arg<T: KeyPart + ?Sized>(&mut self, value: &T) {
         self.refused |= encode(value, Sequences::Ordered, self.out).is_err();
     }
 

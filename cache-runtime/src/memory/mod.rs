@@ -57,8 +57,8 @@ const SWEEP_EVERY: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
 pub(crate) struct MemoryTier {
-    entries: QuickCache<MemoryKey, SharedEntry, UnitWeighter, DefaultHashBuilder, CountEvictions>,
-    evictions: Arc<AtomicU64>,
+    entries: QuickCache<MemoryKey, SharedEntry, UnitWeighter, DefaultHashBuilder, CountLeaving>,
+    evictions: AtomicU64,
     capacity: usize,
     swept: SweepTime,
     clock: Clock,
@@ -66,16 +66,15 @@ pub(crate) struct MemoryTier {
 
 impl MemoryTier {
     pub(crate) fn new(capacity: usize, clock: Clock) -> Self {
-        let evictions = Arc::<AtomicU64>::default();
         Self {
             entries: QuickCache::with(
                 capacity,
                 capacity as u64,
                 UnitWeighter,
                 DefaultHashBuilder::default(),
-                CountEvictions(evictions.clone()),
+                CountLeaving,
             ),
-            evictions,
+            evictions: AtomicU64::new(0),
             capacity,
             swept: SweepTime::new(clock.now()),
             clock,
@@ -110,7 +109,14 @@ impl MemoryTier {
         if self.swept.is_due(now) {
             self.entries.retain(|_, entry| entry.is_fresh(now));
         }
-        self.entries.insert(key, entry);
+        // `quick_cache` counts a replaced entry as an evicted one.
+        let replaced = u64::from(self.entries.contains_key(&key));
+        let mut left = 0;
+        self.entries.insert_with_lifecycle(key, entry, &mut left);
+        let evicted = left.saturating_sub(replaced);
+        if evicted > 0 {
+            self.evictions.fetch_add(evicted, Ordering::Relaxed);
+        }
     }
 
     /// Whether there was a fresh entry.
@@ -145,7 +151,7 @@ impl MemoryTier {
             usage.expired += usize::from(!entry.is_fresh(now));
             usage.bytes += key.len() + size_of_val::<Entry>(&entry);
         }
-        usage.bytes += usize::try_from(self.entries.memory_used().total()).unwrap_or(usize::MAX);
+        usage.bytes += self.entries.memory_used().total();
         usage
     }
 }
@@ -160,14 +166,15 @@ pub(crate) struct MemoryUsage {
     pub(crate) evictions: u64,
 }
 
+/// Counts the entries that have to leave for one insertion.
 #[derive(Clone, Debug)]
-struct CountEvictions(Arc<AtomicU64>);
+struct CountLeaving;
 
-impl Lifecycle<MemoryKey, SharedEntry> for CountEvictions {
-    type RequestState = ();
+impl Lifecycle<MemoryKey, SharedEntry> for CountLeaving {
+    type RequestState = u64;
 
-    fn on_evict(&self, _state: &mut (), _key: MemoryKey, _entry: SharedEntry) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+    fn on_evict(&self, leaving: &mut u64, _key: MemoryKey, _entry: SharedEntry) {
+        *leaving += 1;
     }
 }
 

@@ -164,6 +164,8 @@ pub struct CacheStats {
     pub no_key: u64,
     /// Store operations that failed or took too long.
     pub store_failures: u64,
+    /// Of `store_failures`, those that took too long.
+    pub store_timeouts: u64,
     /// Writes that were given up because the queue to the store was full.
     pub dropped_writes: u64,
     /// Entries in memory, expired ones included.

@@ -1,5 +1,6 @@
 //! The store: bytes outside this process.
 
+mod bounded;
 mod tier;
 mod write_behind;
 
@@ -10,7 +11,9 @@ use std::fmt::Debug;
 use std::pin::Pin;
 use std::time::Duration;
 
-pub(crate) use tier::{StoreSettings, StoreTier};
+pub(crate) use bounded::StoreSettings;
+pub(crate) use tier::StoreTier;
+use write_behind::Write;
 
 /// What an operation of a [`Store`] returns.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;

@@ -1,61 +1,45 @@
 //! The store of one kind, as calls use it: within a time budget, and never in the way.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::runtime::Handle;
-
+use super::bounded::{BoundedStore, StoreSettings};
 use super::write_behind::{Write, WriteBehind};
-use super::{Store, StoreError};
+use super::{Store, StoreError, StoreFuture};
 use crate::clock::{Clock, UnixMillis};
-use crate::envelope::{self, Codec, Compression};
+use crate::envelope::{self, Codec};
 use crate::memory::SharedEntry;
 use crate::policy::Ttl;
 
-/// How long an operation that the application asked for and waits for may take.
-const ASKED_FOR: Duration = Duration::from_secs(5);
+/// How long a walk over all keys may take.
+const SCAN: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 pub(crate) struct StoreTier {
-    store: Arc<dyn Store>,
-    settings: StoreSettings,
-    failures: Arc<AtomicU64>,
+    bounded: Arc<BoundedStore>,
     writes: WriteBehind,
     clock: Clock,
 }
 
-/// How a kind uses its store.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct StoreSettings {
-    /// What a look-up may cost a call.
-    pub(crate) budget: Duration,
-    /// The longest value, in bytes.
-    pub(crate) value_limit: usize,
-    pub(crate) compression: Compression,
-}
-
 impl StoreTier {
     pub(crate) fn new(store: Arc<dyn Store>, settings: StoreSettings, clock: Clock) -> Self {
-        let failures = Arc::<AtomicU64>::default();
+        let bounded = Arc::new(BoundedStore::new(store, settings));
         Self {
-            writes: WriteBehind::new(store.clone(), settings, failures.clone()),
-            store,
-            settings,
-            failures,
+            writes: WriteBehind::new(bounded.clone()),
+            bounded,
             clock,
         }
     }
 
     pub(crate) fn name(&self) -> &'static str {
-        self.store.name()
+        self.bounded.store.name()
     }
 
     /// The fresh entry of `key`; any trouble with the store or with its bytes is `None`.
     pub(crate) async fn look_up(&self, key: &str, codec: Codec) -> Option<SharedEntry> {
-        let limit = self.settings.value_limit;
+        let limit = self.bounded.settings.value_limit;
         let sealed = self
-            .within(self.settings.budget, self.store.get(key, limit))
+            .ask(self.bounded.store.get(key, limit))
             .await?
             .filter(|sealed| sealed.len() <= limit)?;
         let now = self.clock.unix_millis();
@@ -84,47 +68,37 @@ impl StoreTier {
         self.writes.push(write);
     }
 
-    /// Does the write now.
+    /// Does the write now, within twice the budget of a look-up.
     pub(crate) async fn write_through(&self, write: &Write) {
-        if let Some(sealed) = write.seal(self.settings.compression) {
-            let set = self.store.set(&write.key, &sealed, write.ttl);
-            self.within(self.settings.budget * 2, set).await;
-        }
+        self.bounded.write(write).await;
     }
 
     pub(crate) async fn remove(&self, key: &str) -> bool {
-        let remove = self.store.remove(key);
-        self.within(self.settings.budget * 2, remove)
+        self.ask(self.bounded.store.remove(key))
             .await
             .unwrap_or(false)
     }
 
     pub(crate) async fn ttl(&self, key: &str) -> Option<Duration> {
-        self.within(self.settings.budget, self.store.ttl(key))
-            .await
-            .flatten()
+        self.ask(self.bounded.store.ttl(key)).await.flatten()
     }
 
     pub(crate) async fn keys(&self, prefix: &str, pattern: &str, limit: usize) -> Vec<String> {
-        self.within(ASKED_FOR, self.store.keys(prefix, pattern, limit))
-            .await
-            .unwrap_or_default()
+        let keys = self.bounded.store.keys(prefix, pattern, limit);
+        self.bounded.within(SCAN, keys).await.unwrap_or_default()
     }
 
     pub(crate) async fn remove_matching(&self, prefix: &str, pattern: &str) -> u64 {
-        self.within(ASKED_FOR, self.store.remove_matching(prefix, pattern))
-            .await
-            .unwrap_or_default()
+        let remove = self.bounded.store.remove_matching(prefix, pattern);
+        self.bounded.within(SCAN, remove).await.unwrap_or_default()
     }
 
     pub(crate) async fn ping(&self) -> bool {
-        self.within(self.settings.budget, self.store.ping())
-            .await
-            .is_some()
+        self.ask(self.bounded.store.ping()).await.is_some()
     }
 
     pub(crate) async fn connect(&self, patience: Duration) -> Result<(), StoreError> {
-        match tokio::time::timeout(patience, self.store.connect()).await {
+        match tokio::time::timeout(patience, self.bounded.store.connect()).await {
             Ok(connected) => connected,
             Err(_elapsed) => Err(StoreError::TimedOut(patience)),
         }
@@ -136,45 +110,25 @@ impl StoreTier {
     }
 
     pub(crate) fn disconnect(&self) {
-        self.store.disconnect();
+        self.bounded.store.disconnect();
     }
 
     pub(crate) fn failures(&self) -> u64 {
-        self.failures.load(Ordering::Relaxed)
+        self.bounded.failures()
+    }
+
+    pub(crate) fn timeouts(&self) -> u64 {
+        self.bounded.timeouts()
     }
 
     pub(crate) fn dropped_writes(&self) -> u64 {
         self.writes.dropped()
     }
 
-    async fn within<T>(
-        &self,
-        time: Duration,
-        operation: impl Future<Output = Result<T, StoreError>>,
-    ) -> Option<T> {
-        let outcome = within(&*self.store, time, operation).await;
-        if outcome.is_err() {
-            self.failures.fetch_add(1, Ordering::Relaxed);
-        }
-        outcome.ok()
-    }
-}
-
-/// Runs one store operation for at most `time`.
-pub(super) async fn within<T>(
-    store: &dyn Store,
-    time: Duration,
-    operation: impl Future<Output = Result<T, StoreError>>,
-) -> Result<T, StoreError> {
-    // Without a runtime there is neither a timer nor a network.
-    if Handle::try_current().is_err() {
-        return Err(StoreError::Away("no tokio runtime is running".to_owned()));
-    }
-    match tokio::time::timeout(time, operation).await {
-        Ok(outcome) => outcome,
-        Err(_elapsed) => {
-            store.timed_out();
-            Err(StoreError::TimedOut(time))
-        }
+    /// The answer of an operation that a call waits for.
+    async fn ask<T>(&self, operation: StoreFuture<'_, T>) -> Option<T> {
+        self.bounded
+            .within(self.bounded.settings.budget, operation)
+            .await
     }
 }

@@ -8,10 +8,9 @@ use futures_util::stream::{self, StreamExt};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
-use super::Store;
-use super::tier::{StoreSettings, within};
+use super::bounded::{BoundedStore, StoreSettings};
 use crate::clock::{UnixMillis, millis};
-use crate::envelope::{self, Codec, Compression, Times};
+use crate::envelope::{self, Codec, Times};
 use crate::memory::SharedEntry;
 
 /// Writes that may wait. They share their values with the memory tier.
@@ -47,16 +46,18 @@ impl Write {
         }
     }
 
-    /// The bytes to store. `None` where the value refuses to be serialized: it stays in memory
-    /// alone.
-    pub(super) fn seal(&self, compression: Compression) -> Option<Vec<u8>> {
+    /// The bytes to store. `None` where the value refuses to be serialized or takes too many of
+    /// them: it stays in memory alone.
+    pub(super) fn seal(&self, settings: &StoreSettings) -> Option<Vec<u8>> {
         let times = Times {
             created: self.created,
             fresh_until: self.created.saturating_add(millis(self.ttl)),
         };
-        let sealed = envelope::seal(&self.key, &self.entry.value, self.codec, times, compression);
+        let value = &self.entry.value;
+        let sealed = envelope::seal(&self.key, value, self.codec, times, settings.compression)
+            .filter(|sealed| sealed.len() <= settings.value_limit);
         if sealed.is_none() {
-            tracing::debug!("a value refused to be serialized and is kept in memory only");
+            tracing::debug!("a value is kept in memory only: not serializable, or too large");
         }
         sealed
     }
@@ -74,30 +75,15 @@ pub(super) struct WriteBehind {
     /// Of the task that empties the queue, as long as that task lives: it ends with the runtime
     /// that it was started on, and the next write starts another one.
     queue: Mutex<Option<mpsc::Sender<Message>>>,
-    writer: Writer,
+    store: Arc<BoundedStore>,
     dropped: AtomicU64,
 }
 
-#[derive(Clone, Debug)]
-struct Writer {
-    store: Arc<dyn Store>,
-    settings: StoreSettings,
-    failures: Arc<AtomicU64>,
-}
-
 impl WriteBehind {
-    pub(super) fn new(
-        store: Arc<dyn Store>,
-        settings: StoreSettings,
-        failures: Arc<AtomicU64>,
-    ) -> Self {
+    pub(super) fn new(store: Arc<BoundedStore>) -> Self {
         Self {
             queue: Mutex::default(),
-            writer: Writer {
-                store,
-                settings,
-                failures,
-            },
+            store,
             dropped: AtomicU64::new(0),
         }
     }
@@ -135,7 +121,7 @@ impl WriteBehind {
             _ => {
                 let runtime = Handle::try_current().ok()?;
                 let (queue, messages) = mpsc::channel(QUEUE);
-                runtime.spawn(self.writer.clone().run(messages));
+                runtime.spawn(empty(self.store.clone(), messages));
                 *slot = Some(queue.clone());
                 Some(queue)
             }
@@ -143,44 +129,24 @@ impl WriteBehind {
     }
 }
 
-impl Writer {
-    /// Ends when the cache is dropped and the queue is empty.
-    async fn run(self, mut messages: mpsc::Receiver<Message>) {
-        let mut batch = Vec::with_capacity(AT_ONCE);
-        while messages.recv_many(&mut batch, AT_ONCE).await > 0 {
-            let mut flushed = Vec::new();
-            let writes = batch.drain(..).filter_map(|message| match message {
-                Message::Write(write) => Some(write),
-                Message::Flush(done) => {
-                    flushed.push(done);
-                    None
-                }
-            });
-            let writes: Vec<Write> = writes.collect();
-            stream::iter(&writes)
-                .for_each_concurrent(AT_ONCE, |write| self.write(write))
-                .await;
-            for done in flushed {
-                // Nobody waits any more: nothing to tell.
-                let _ = done.send(());
+/// Empties the queue. Ends when the cache is gone and everything is written.
+async fn empty(store: Arc<BoundedStore>, mut messages: mpsc::Receiver<Message>) {
+    let mut batch = Vec::with_capacity(AT_ONCE);
+    while messages.recv_many(&mut batch, AT_ONCE).await > 0 {
+        let mut writes = Vec::with_capacity(batch.len());
+        let mut flushed = Vec::new();
+        for message in batch.drain(..) {
+            match message {
+                Message::Write(write) => writes.push(write),
+                Message::Flush(done) => flushed.push(done),
             }
         }
-    }
-
-    async fn write(&self, write: &Write) {
-        let Some(sealed) = write.seal(self.settings.compression) else {
-            return;
-        };
-        if sealed.len() > self.settings.value_limit {
-            tracing::debug!(bytes = sealed.len(), "a value is too large for the store");
-            return;
-        }
-        let set = self.store.set(&write.key, &sealed, write.ttl);
-        if within(&*self.store, self.settings.budget * 2, set)
-            .await
-            .is_err()
-        {
-            self.failures.fetch_add(1, Ordering::Relaxed);
+        stream::iter(&writes)
+            .for_each_concurrent(AT_ONCE, |write| store.write(write))
+            .await;
+        for done in flushed {
+            // Nobody waits any more: nothing to tell.
+            let _ = done.send(());
         }
     }
 }

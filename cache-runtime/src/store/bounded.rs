@@ -1,0 +1,80 @@
+//! A store whose every operation has a time budget, and whose failures are counted instead of
+//! returned.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+use super::{Store, StoreError, Write};
+use crate::envelope::Compression;
+
+/// How a kind uses its store.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StoreSettings {
+    /// What a look-up may cost a call.
+    pub(crate) budget: Duration,
+    /// The longest value, in bytes.
+    pub(crate) value_limit: usize,
+    pub(crate) compression: Compression,
+}
+
+#[derive(Debug)]
+pub(super) struct BoundedStore {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) settings: StoreSettings,
+    failures: AtomicU64,
+    timeouts: AtomicU64,
+}
+
+impl BoundedStore {
+    pub(super) fn new(store: Arc<dyn Store>, settings: StoreSettings) -> Self {
+        Self {
+            store,
+            settings,
+            failures: AtomicU64::new(0),
+            timeouts: AtomicU64::new(0),
+        }
+    }
+
+    /// Operations that failed or took too long.
+    pub(super) fn failures(&self) -> u64 {
+        self.failures.load(Ordering::Relaxed)
+    }
+
+    /// Of these, the ones that took too long.
+    pub(super) fn timeouts(&self) -> u64 {
+        self.timeouts.load(Ordering::Relaxed)
+    }
+
+    /// Writes one entry, within twice the budget of a look-up.
+    pub(super) async fn write(&self, write: &Write) {
+        if let Some(sealed) = write.seal(&self.settings) {
+            let set = self.store.set(&write.key, &sealed, write.ttl);
+            self.within(self.settings.budget * 2, set).await;
+        }
+    }
+
+    /// The answer of one operation, if it comes within this time.
+    pub(super) async fn within<T>(
+        &self,
+        time: Duration,
+        operation: impl Future<Output = Result<T, StoreError>>,
+    ) -> Option<T> {
+        // Without a runtime there is neither a timer nor a network.
+        let outcome = match Handle::try_current() {
+            Ok(_runtime) => tokio::time::timeout(time, operation).await,
+            Err(_) => Ok(Err(StoreError::Away("no tokio runtime".to_owned()))),
+        };
+        if outcome.is_err() {
+            self.timeouts.fetch_add(1, Ordering::Relaxed);
+            self.store.timed_out();
+        }
+        let answer = outcome.ok().and_then(Result::ok);
+        if answer.is_none() {
+            self.failures.fetch_add(1, Ordering::Relaxed);
+        }
+        answer
+    }
+}

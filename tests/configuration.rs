@@ -1,0 +1,122 @@
+//! Settings: what they mean, and what is said of those that cannot be used.
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
+use std::time::Duration;
+
+use larder::{Cache, CacheConfig, CacheError, CacheFactory, Preset};
+
+#[test]
+fn presets_have_the_documented_values() {
+    let rows: Vec<_> = Preset::ALL
+        .into_iter()
+        .map(|preset| {
+            let config = preset.config();
+            (
+                preset.name(),
+                config.default_ttl.as_secs(),
+                config.l1_cache_size,
+                config.compression_threshold,
+                config.compression_level,
+                config.ai.map(|ai| ai.text_hash_threshold),
+            )
+        })
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            ("disabled", 300, 10, 10_000, 1, None),
+            ("minimal", 900, 25, 5000, 1, None),
+            ("simple", 3600, 100, 1000, 6, None),
+            ("development", 600, 50, 2000, 3, None),
+            ("production", 7200, 500, 500, 9, None),
+            ("ai-development", 1800, 100, 1000, 6, Some(500)),
+            ("ai-production", 14_400, 1000, 300, 9, Some(1000)),
+        ]
+    );
+    for preset in Preset::ALL {
+        assert_eq!(preset.name().parse::<Preset>().expect("a name"), preset);
+        assert_eq!(preset.to_string(), preset.name());
+    }
+}
+
+#[test]
+fn an_unknown_preset_is_answered_with_the_known_ones() {
+    let error = "prod".parse::<Preset>().expect_err("unknown").to_string();
+    assert_eq!(
+        error,
+        "invalid cache configuration: the preset is \"prod\"; expected one of disabled, minimal, \
+         simple, development, production, ai-development, ai-production"
+    );
+}
+
+#[test]
+fn every_problem_is_reported_at_once() {
+    let error = CacheConfig::builder()
+        .default_ttl(Duration::ZERO)
+        .operation_ttl("qa", Duration::from_secs(40_000_000))
+        .l1_cache_size(0)
+        .compression_level(10)
+        .text_hash_threshold(0)
+        .build()
+        .expect_err("nothing of it can be used");
+    let CacheError::Configuration { problems } = error else {
+        panic!("another error: {error}");
+    };
+    assert_eq!(
+        problems,
+        [
+            "default_ttl is 0ns; expected 1 s to 31536000 s (1 year)",
+            "operation_ttls.qa is 40000000s; expected 1 s to 31536000 s (1 year)",
+            "l1_cache_size is 0; expected 1 to 10000000",
+            "compression_level is 10; expected 1 to 9",
+            "text_hash_threshold is 0; expected 1 to 100000",
+        ]
+    );
+}
+
+#[test]
+fn a_cache_that_could_keep_nothing_is_refused() {
+    let error = CacheConfig::builder().enable_l1_cache(false).build();
+    let error = error.expect_err("neither tier").to_string();
+    assert!(error.contains("nothing could be kept"), "{error}");
+}
+
+#[test]
+fn factories_have_the_documented_defaults() {
+    let web = CacheFactory::web_app().build().expect("valid");
+    assert_eq!(
+        (
+            web.default_ttl.as_secs(),
+            web.l1_cache_size,
+            web.compression_threshold
+        ),
+        (1800, 200, 2000)
+    );
+    assert_eq!((web.compression_level, web.ai), (6, None));
+    let ai = CacheFactory::ai_app().build().expect("valid");
+    assert_eq!(
+        (
+            ai.default_ttl.as_secs(),
+            ai.l1_cache_size,
+            ai.compression_threshold
+        ),
+        (3600, 100, 1000)
+    );
+    assert_eq!(ai.ai.map(|ai| ai.text_hash_threshold), Some(500));
+}
+
+#[cfg(not(feature = "redis"))]
+#[test]
+fn a_redis_url_in_a_build_without_redis_is_refused() {
+    let error = CacheConfig::builder()
+        .redis_url("redis://localhost")
+        .build();
+    let error = error.expect_err("no redis here").to_string();
+    assert!(error.contains("without the feature `redis`"), "{error}");
+}
+
+#[test]
+fn a_cache_without_a_store_is_built_in_any_build() {
+    let config = CacheConfig::builder().build().expect("valid");
+    Cache::builder("plain", &config).build().expect("a cache");
+}

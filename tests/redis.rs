@@ -1,0 +1,523 @@
+//! Calls and look-ups over real Redis servers, healthy and not.
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
+
+use fixture::{RedisServer, Reply};
+use larder::call::{self, Origin};
+use larder::{Cache, CacheConfig, CacheConfigBuilder, CacheError, CacheFactory, Ttl, cached};
+use serde::{Deserialize, Serialize};
+use support::{Runs, eventually, register, roomy};
+
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Settings over this server that a busy test machine does not disturb.
+fn over(server: &RedisServer) -> CacheConfigBuilder {
+    roomy()
+        .redis_url(server.url())
+        .store_budget(Duration::from_secs(2))
+}
+
+/// A cache that is registered and connected, as a fresh process would have it.
+async fn fresh(kind: &str, server: &RedisServer) -> Cache {
+    let cache = register(kind, over(server));
+    assert!(cache.connect().await);
+    cache
+}
+
+fn keys(server: &RedisServer) -> Vec<String> {
+    let keys = server.command(&["KEYS", "*"]);
+    keys.list()
+        .iter()
+        .map(|key| key.text().to_owned())
+        .collect()
+}
+
+fn only_key(server: &RedisServer) -> String {
+    let [key] = <[String; 1]>::try_from(keys(server)).expect("one key");
+    key
+}
+
+fn stored(server: &RedisServer, key: &str) -> Vec<u8> {
+    match server.command(&["GET", key]) {
+        Reply::Bytes(bytes) => bytes,
+        other => panic!("{key} holds {other:?}"),
+    }
+}
+
+fn put(server: &RedisServer, key: &str, value: &[u8]) {
+    server.command(&[b"SET".as_slice(), key.as_bytes(), value, b"PX", b"60000"]);
+}
+
+#[tokio::test]
+async fn a_second_process_computes_nothing() {
+    static RUNS: Runs = Runs::new();
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    struct Answer {
+        words: Vec<String>,
+        scores: HashMap<String, f64>,
+        source: Option<Box<Answer>>,
+    }
+    #[cached(kind = "processes", op = "answer")]
+    async fn answer(text: &str) -> Result<Answer, String> {
+        RUNS.count();
+        let leaf = Answer {
+            words: text.split(' ').map(str::to_owned).collect(),
+            scores: (0..20)
+                .map(|n| (n.to_string(), f64::from(n) / 3.0))
+                .collect(),
+            source: None,
+        };
+        Ok(Answer {
+            source: Some(Box::new(leaf.clone())),
+            ..leaf
+        })
+    }
+    let server = RedisServer::start();
+
+    let first = fresh("processes", &server).await;
+    let computed = answer("to be or not").await;
+    assert!(first.flush(PATIENCE).await);
+
+    fresh("processes", &server).await;
+    let found = call::outcome(answer("to be or not")).await;
+    assert_eq!((found.value, found.origin), (computed, Origin::Store));
+    let again = call::outcome(answer("to be or not")).await;
+    assert_eq!(again.origin, Origin::Memory);
+    assert_eq!(RUNS.total(), 1);
+}
+
+#[tokio::test]
+async fn every_key_in_redis_expires() {
+    #[cached(kind = "expiring", ttl = "2h")]
+    async fn attribute(id: u32) -> u32 {
+        id
+    }
+    #[cached(kind = "expiring")]
+    async fn default(id: u32) -> u32 {
+        id
+    }
+    let server = RedisServer::start();
+    let cache = fresh("expiring", &server).await;
+
+    for id in 0..10 {
+        attribute(id).await;
+        default(id).await;
+        call::ttl(Ttl::Never, default(id + 100)).await;
+        call::ttl(Duration::from_millis(1500), default(id + 200)).await;
+        cache.set(&format!("user:{id}"), id).await;
+        cache
+            .set_for(&format!("eternal:{id}"), id, Ttl::Never)
+            .await;
+    }
+    assert!(cache.flush(PATIENCE).await);
+
+    let keys = keys(&server);
+    assert_eq!(keys.len(), 60);
+    let year = 365 * 24 * 60 * 60 * 1000;
+    for key in keys {
+        let left = server.command(&["PTTL", &key]).int();
+        assert!((1..=year).contains(&left), "{key} expires in {left} ms");
+    }
+}
+
+#[tokio::test]
+async fn a_hit_in_redis_is_one_command() {
+    #[cached(kind = "commands")]
+    async fn id(id: u32) -> u32 {
+        id
+    }
+    let server = RedisServer::start();
+    let cache = fresh("commands", &server).await;
+    for n in 0..20 {
+        id(n).await;
+    }
+    assert!(cache.flush(PATIENCE).await);
+    fresh("commands", &server).await;
+    server.command(&["CONFIG", "RESETSTAT"]);
+
+    for n in 0..20 {
+        assert_eq!(call::outcome(id(n)).await.origin, Origin::Store);
+    }
+    let info = server.command(&["INFO", "commandstats"]);
+    let info = info.text();
+    let commands: Vec<_> = info
+        .lines()
+        .filter_map(|line| line.strip_prefix("cmdstat_")?.split_once(":calls="))
+        .map(|(command, rest)| (command, rest.split(',').next().unwrap_or_default()))
+        .filter(|(command, _)| !command.starts_with("config"))
+        .collect();
+    assert_eq!(commands, [("getrange", "20")]);
+}
+
+#[tokio::test]
+async fn bytes_that_are_not_the_stored_entry_are_a_miss() {
+    static RUNS: Runs = Runs::new();
+    #[cached(kind = "damaged")]
+    async fn words(text: String, salt: u32) -> Vec<String> {
+        RUNS.count();
+        text.split(' ')
+            .map(|word| format!("{word}{salt}"))
+            .collect()
+    }
+    let server = RedisServer::start();
+    let cache = fresh("damaged", &server).await;
+    let expected = words("some words".to_owned(), 1).await;
+    assert!(cache.flush(PATIENCE).await);
+    let key = only_key(&server);
+    let good = stored(&server, &key);
+
+    let mut damaged: Vec<Vec<u8>> = (0..good.len())
+        .map(|at| {
+            let mut flipped = good.clone();
+            flipped[at] ^= 0x55;
+            flipped
+        })
+        .collect();
+    damaged.extend((1..good.len()).map(|length| good[..length].to_vec()));
+    damaged.push(b"some other program's value".to_vec());
+    damaged.push([good.as_slice(), b"more"].concat());
+    for bytes in damaged {
+        let runs = RUNS.total();
+        put(&server, &key, &bytes);
+        let cache = fresh("damaged", &server).await;
+        assert_eq!(words("some words".to_owned(), 1).await, expected);
+        assert_eq!(RUNS.total(), runs + 1, "served {bytes:02x?}");
+        assert!(cache.flush(PATIENCE).await);
+        assert_eq!(stored(&server, &key).len(), good.len(), "repaired");
+    }
+
+    server.command(&["DEL", &key]);
+    server.command(&["LPUSH", &key, "a list"]);
+    fresh("damaged", &server).await;
+    assert_eq!(words("some words".to_owned(), 1).await, expected);
+}
+
+#[tokio::test]
+async fn an_entry_that_was_moved_to_another_key_is_a_miss() {
+    let server = RedisServer::start();
+    let cache = fresh("moved", &server).await;
+    cache.set("balance:alice", 1_000_000_u64).await;
+    let value = stored(&server, "moved:key:balance:alice");
+    put(&server, "moved:key:balance:mallory", &value);
+
+    let cache = fresh("moved", &server).await;
+    assert_eq!(cache.get::<u64>("balance:mallory").await, None);
+    assert_eq!(cache.get::<u64>("balance:alice").await, Some(1_000_000));
+}
+
+#[tokio::test]
+async fn a_value_of_another_type_is_a_miss_or_equal() {
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    struct Old {
+        id: u32,
+        name: String,
+    }
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    struct WithoutName {
+        id: u32,
+    }
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    struct WithDefault {
+        id: u32,
+        name: String,
+        #[serde(default)]
+        tags: Vec<String>,
+    }
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    struct Swapped {
+        name: String,
+        id: String,
+    }
+    let server = RedisServer::start();
+    let old = Old {
+        id: 1,
+        name: "Ada".to_owned(),
+    };
+    fresh("types", &server)
+        .await
+        .set("user:1", old.clone())
+        .await;
+
+    let reader = || fresh("types", &server);
+    assert_eq!(reader().await.get::<Old>("user:1").await, Some(old));
+    assert_eq!(reader().await.get::<WithoutName>("user:1").await, None);
+    assert_eq!(reader().await.get::<WithDefault>("user:1").await, None);
+    assert_eq!(reader().await.get::<Swapped>("user:1").await, None);
+    assert_eq!(reader().await.get::<String>("user:1").await, None);
+    assert_eq!(reader().await.get::<(u32, String)>("user:1").await, None);
+}
+
+#[tokio::test]
+async fn maps_sets_and_free_json_read_back_as_hits() {
+    let server = RedisServer::start();
+    let map: HashMap<String, Vec<u8>> = (0..50).map(|n| (n.to_string(), vec![n; 3])).collect();
+    let set: HashSet<i64> = (-50..50).collect();
+    let tree: BTreeMap<(u8, bool), Option<char>> = BTreeMap::from([((1, true), Some('ß'))]);
+    let json = serde_json::json!({"complex": "data", "numbers": [1, 2.5, -3], "none": null});
+    let wide = (u128::MAX, i128::MIN, f64::MIN_POSITIVE, f32::NAN.to_bits());
+    let writer = fresh("shapes", &server).await;
+    writer.set("map", map.clone()).await;
+    writer.set("set", set.clone()).await;
+    writer.set("tree", tree.clone()).await;
+    writer.set("json", json.clone()).await;
+    writer.set("wide", wide).await;
+    writer.set("unit", ()).await;
+
+    let reader = fresh("shapes", &server).await;
+    assert_eq!(reader.get("map").await, Some(map));
+    assert_eq!(reader.get("set").await, Some(set));
+    assert_eq!(reader.get("tree").await, Some(tree));
+    assert_eq!(reader.get("json").await, Some(json));
+    assert_eq!(reader.get("wide").await, Some(wide));
+    assert_eq!(reader.get("unit").await, Some(()));
+    assert_eq!(reader.stats().store_hits, 6);
+}
+
+#[tokio::test]
+async fn values_beyond_the_threshold_are_compressed() {
+    let server = RedisServer::start();
+    let text = "x".repeat(5000);
+    fresh("packed", &server)
+        .await
+        .set("text", text.clone())
+        .await;
+    let length = server.command(&["STRLEN", "packed:key:text"]).int();
+    assert!((1..200).contains(&length), "5000 bytes take {length}");
+    let reader = fresh("packed", &server).await;
+    assert_eq!(reader.get("text").await, Some(text));
+}
+
+#[tokio::test]
+async fn a_value_larger_than_the_cap_is_neither_read_nor_written() {
+    static RUNS: Runs = Runs::new();
+    #[cached(kind = "huge")]
+    async fn id(id: u32) -> u32 {
+        RUNS.count();
+        id
+    }
+    let server = RedisServer::start();
+    let cache = fresh("huge", &server).await;
+    id(1).await;
+    assert!(cache.flush(PATIENCE).await);
+    let key = only_key(&server);
+    put(&server, &key, &vec![0; 9 * 1024 * 1024]);
+
+    fresh("huge", &server).await;
+    assert_eq!(id(1).await, 1);
+    assert_eq!(RUNS.total(), 2);
+
+    let noise: Vec<u64> = (0..2_000_000_u64)
+        .map(|n| n.wrapping_mul(0x9E37_79B9_7F4A_7C15))
+        .collect();
+    cache.set("noise", noise).await;
+    assert_eq!(server.command(&["EXISTS", "huge:key:noise"]), Reply::Int(0));
+}
+
+#[tokio::test]
+async fn short_texts_are_readable_in_the_key_and_long_ones_are_hashed() {
+    #[cached(kind = "texts", op = "shout|now")]
+    async fn shout(text: &str, loud: bool) -> String {
+        format!("{}{loud}", text.to_uppercase())
+    }
+    let server = RedisServer::start();
+    let cache = fresh("texts", &server).await;
+    shout("a|b%", true).await;
+    assert!(cache.flush(PATIENCE).await);
+    let key = only_key(&server);
+    assert!(
+        key.starts_with("texts:op:shout%7Cnow|txt:a%7Cb%25|args:"),
+        "{key}"
+    );
+
+    server.command(&["FLUSHALL"]);
+    shout(&"secret ".repeat(200), true).await;
+    assert!(cache.flush(PATIENCE).await);
+    let key = only_key(&server);
+    assert!(key.starts_with("texts:op:shout%7Cnow|txt:hash:"), "{key}");
+    assert!(!key.contains("secret"), "{key}");
+}
+
+#[tokio::test]
+async fn a_redis_that_is_absent_at_first_is_found_when_it_comes() {
+    static RUNS: Runs = Runs::new();
+    #[cached(kind = "late")]
+    async fn id(id: u32) -> u32 {
+        RUNS.count();
+        id
+    }
+    let mut server = RedisServer::absent();
+    let cache = register("late", over(&server));
+    assert!(!cache.connect().await);
+    assert!(!cache.ping().await);
+    assert_eq!((id(1).await, id(1).await), (1, 1));
+    assert_eq!(RUNS.total(), 1);
+
+    server.restart();
+    eventually("Redis is found", async || cache.ping().await).await;
+    id(2).await;
+    assert!(cache.flush(PATIENCE).await);
+    assert_eq!(keys(&server).len(), 1);
+}
+
+#[tokio::test]
+async fn a_redis_that_is_killed_costs_no_answer_and_comes_back() {
+    static RUNS: Runs = Runs::new();
+    #[cached(kind = "killed")]
+    async fn id(id: u32) -> u32 {
+        RUNS.count();
+        id
+    }
+    let mut server = RedisServer::start();
+    let cache = fresh("killed", &server).await;
+    for n in 0..10 {
+        assert_eq!(id(n).await, n);
+    }
+    server.kill();
+    for n in 0..20 {
+        assert_eq!(id(n).await, n);
+    }
+    assert_eq!(RUNS.total(), 20);
+
+    server.restart();
+    eventually("Redis is back", async || cache.ping().await).await;
+    assert_eq!(id(20).await, 20);
+    assert!(cache.flush(PATIENCE).await);
+    assert_eq!(keys(&server).len(), 1);
+}
+
+#[tokio::test]
+async fn a_redis_that_is_stopped_is_given_up_after_five_time_outs() {
+    #[cached(kind = "stopped")]
+    async fn id(id: u32) -> u32 {
+        id
+    }
+    let mut server = RedisServer::start();
+    let cache = register("stopped", roomy().redis_url(server.url()));
+    eventually("Redis answers", async || {
+        cache.connect().await && cache.ping().await
+    })
+    .await;
+    server.stop();
+    for n in 0..20 {
+        assert_eq!(id(n).await, n);
+    }
+    let stats = cache.stats();
+    assert!(stats.store_failures >= 20, "{stats:?}");
+    // Writes in the background may have been under way with the last of the five.
+    assert!((5..=10).contains(&stats.store_timeouts), "{stats:?}");
+
+    server.resume();
+    eventually("Redis is back", async || cache.ping().await).await;
+    eventually("values are written again", async || {
+        id(1000).await;
+        cache.flush(PATIENCE).await && keys(&server).iter().any(|key| key.contains("op:"))
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_connection_outlives_the_runtime_it_was_made_on() {
+    #[cached(kind = "runtimes")]
+    async fn id(id: u32) -> u32 {
+        id
+    }
+    let server = RedisServer::start();
+    let cache = register("runtimes", over(&server));
+    for n in 0..3 {
+        let (cache, keys_before) = (cache.clone(), keys(&server).len());
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime");
+            runtime.block_on(async {
+                eventually("Redis answers", async || cache.ping().await).await;
+                assert_eq!(id(n).await, n);
+                assert!(cache.flush(PATIENCE).await);
+            });
+        })
+        .join()
+        .expect("no panic");
+        assert_eq!(keys(&server).len(), keys_before + 1);
+    }
+}
+
+#[tokio::test]
+async fn the_factory_fails_on_an_absent_redis_only_if_it_is_asked_to() {
+    let server = RedisServer::absent();
+    let strict = over(&server).fail_on_connection_error(true).build();
+    let error = CacheFactory::from_config("strict", &strict.expect("valid"))
+        .await
+        .expect_err("Redis is absent");
+    assert!(
+        matches!(error, CacheError::Infrastructure { .. }),
+        "{error}"
+    );
+
+    let cache = CacheFactory::for_web_app(&server.url())
+        .await
+        .expect("works without Redis");
+    cache.set("user:1", 1).await;
+    assert_eq!(cache.get::<i32>("user:1").await, Some(1));
+}
+
+#[tokio::test]
+async fn clear_forgets_the_kind_and_nothing_else() {
+    let server = RedisServer::start();
+    let cache = fresh("cleared", &server).await;
+    let neighbour = fresh("neighbour", &server).await;
+    cache.set("a", 1).await;
+    neighbour.set("a", 2).await;
+    server.command(&["SET", "unrelated", "1"]);
+
+    cache.clear().await;
+    assert_eq!(cache.get::<i32>("a").await, None);
+    assert_eq!(neighbour.get::<i32>("a").await, Some(2));
+    assert_eq!(server.command(&["EXISTS", "unrelated"]), Reply::Int(1));
+}
+
+#[tokio::test]
+async fn patterns_find_and_remove_keys_in_both_tiers() {
+    let server = RedisServer::start();
+    let other_process = fresh("patterns", &server).await;
+    for n in 0..30 {
+        other_process.set(&format!("user:{n}"), n).await;
+    }
+    other_process.set("session:1", 1).await;
+    let cache = fresh("patterns", &server).await;
+    cache.set("user:*", 1).await;
+
+    assert_eq!(cache.keys("*").await.len(), 32);
+    assert_eq!(cache.keys("user:1?").await.len(), 10);
+    assert_eq!(cache.keys(r"user:\*").await, ["user:*"]);
+    assert_eq!(cache.remove_matching(r"user:\*").await, 1);
+    assert_eq!(cache.remove_matching("user:*").await, 30);
+    assert_eq!(cache.keys("*").await, ["session:1"]);
+}
+
+#[tokio::test]
+async fn no_message_shows_a_password() {
+    for url in [
+        "redis://user:canary@localhost:99999/0",
+        "redis://user:canary@localhost:6379/zero",
+        "rediss://user:canary@localhost",
+        "http://user:canary@localhost",
+        "redis://user:canary@",
+        "redis://",
+        "canary",
+    ] {
+        let config = CacheConfig::builder().redis_url(url);
+        let error = config.clone().build().expect_err(url);
+        let shown = format!("{error} {error:?} {config:?}");
+        assert!(!shown.contains("canary"), "{shown}");
+        assert!(shown.contains("expected redis://"), "{shown}");
+    }
+    let config = CacheConfig::builder().redis_url("redis://user:canary@localhost/0");
+    let config = config.build().expect("valid");
+    let cache = Cache::builder("secret", &config).build().expect("a cache");
+    assert!(!format!("{config:?} {cache:?}").contains("canary"));
+}

@@ -1,0 +1,93 @@
+//! What several test files need.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "not every test file needs all of it"
+)]
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use larder::{Cache, CacheConfig, CacheConfigBuilder};
+
+/// Counts the runs of a body.
+pub struct Runs(AtomicUsize);
+
+impl Runs {
+    pub const fn new() -> Self {
+        Self(AtomicUsize::new(0))
+    }
+
+    pub fn count(&self) -> usize {
+        self.0.fetch_add(1, Ordering::SeqCst) + 1
+    }
+
+    pub fn total(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// Registers a cache of this kind and gives its handle.
+pub fn register(kind: &str, config: CacheConfigBuilder) -> Cache {
+    let cache = Cache::builder(kind, &config.build().expect("valid settings"))
+        .build()
+        .expect("a cache");
+    larder::register(cache.clone());
+    cache
+}
+
+/// Settings with room for a thousand entries.
+pub fn roomy() -> CacheConfigBuilder {
+    CacheConfig::builder().l1_cache_size(1000)
+}
+
+/// Waits until `condition` holds.
+///
+/// # Panics
+/// After ten seconds.
+pub async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    let start = Instant::now();
+    while !condition().await {
+        assert!(start.elapsed() < Duration::from_secs(10), "never: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Collects what is logged, a line an event.
+#[derive(Clone, Default)]
+pub struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    /// Collects warnings from now on, for the whole process.
+    pub fn collect_warnings() -> Self {
+        let log = Self::default();
+        let writer = log.clone();
+        tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::WARN)
+            .with_ansi(false)
+            .with_writer(move || writer.clone())
+            .init();
+        log
+    }
+
+    pub fn lines(&self) -> Vec<String> {
+        let bytes = self.0.lock().expect("no panic while logging");
+        String::from_utf8_lossy(&bytes)
+            .lines()
+            .map(str::to_owned)
+            .collect()
+    }
+}
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("no panic while logging").extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}

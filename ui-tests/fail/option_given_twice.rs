@@ -1,0 +1,8 @@
+#[larder::cached(ttl = "1h", kind = "web", ttl = "2h")]
+async fn double(n: u32) -> u32 {
+    n * 2
+}
+
+fn main() {
+    let _ = double(1);
+}
