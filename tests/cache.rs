@@ -151,6 +151,8 @@ async fn patterns_list_and_remove_keys() {
     assert_eq!(cache.remove_matching("user:?").await, 2);
     assert_eq!(cache.remove_matching("user:?").await, 0);
     assert_eq!(cache.active_keys(), ["session:abc"]);
+    assert_eq!(cache.remove_matching("").await, 1);
+    cache.set("again", 1).await;
     cache.clear().await;
     assert_eq!(cache.size(), 0);
 }

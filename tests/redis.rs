@@ -450,7 +450,7 @@ async fn a_connection_outlives_the_runtime_it_was_made_on() {
 async fn the_factory_fails_on_an_absent_redis_only_if_it_is_asked_to() {
     let server = RedisServer::absent();
     let strict = over(&server).fail_on_connection_error(true).build();
-    let error = CacheFactory::from_config("strict", &strict.expect("valid"))
+    let error = CacheFactory::from_config(&strict.expect("valid"))
         .await
         .expect_err("Redis is absent");
     assert!(

@@ -31,6 +31,7 @@ pub(crate) struct Options {
     pub(crate) kind: Option<LitStr>,
     pub(crate) op: Option<LitStr>,
     pub(crate) ttl: Option<LitStr>,
+    /// Without `r#`, as `text`.
     pub(crate) skip: Vec<Ident>,
     pub(crate) key: Option<(Span, Expr)>,
     pub(crate) text: Option<Ident>,
@@ -62,7 +63,10 @@ impl Options {
                 return;
             }
             if let Err(error) = input.parse::<Token![,]>() {
-                self.mistakes.push(error);
+                self.mistakes.push(Error::new(
+                    error.span(),
+                    "expected `,` before the next option",
+                ));
                 skip_to_comma(input);
                 // Only an error if the stream is empty.
                 let _ = input.parse::<Token![,]>();
@@ -102,7 +106,7 @@ impl Options {
                     &names,
                     Ident::parse_any,
                 )?;
-                self.skip.extend(names);
+                self.skip.extend(names.iter().map(IdentExt::unraw));
             }
             "key" => {
                 equals(
@@ -114,9 +118,10 @@ impl Options {
             }
             "text" => {
                 equals(input, &option, "`text = article`")?;
-                self.text = Some(input.call(Ident::parse_any).map_err(|error| {
+                let name = input.call(Ident::parse_any).map_err(|error| {
                     Error::new(error.span(), "`text` takes the name of a parameter")
-                })?);
+                })?;
+                self.text = Some(name.unraw());
             }
             "kind" => self.kind = Some(text_after(input, &option, "`kind = \"web\"`")?),
             "op" => self.op = Some(text_after(input, &option, "`op = \"summarize\"`")?),

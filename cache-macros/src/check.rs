@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use proc_macro2::Span;
+use syn::ext::IdentExt;
 use syn::visit::{self, Visit};
-use syn::{Error, Expr, ExprLit, Ident, Lit, LitStr, Type};
+use syn::{Error, Expr, ExprLit, GenericArgument, Ident, Lit, LitStr, PathArguments, Type};
 
 use crate::attribute::{Options, closest, list};
 use crate::signature::{Ends, Function};
@@ -122,26 +123,33 @@ fn check_function(mistakes: &mut Vec<Error>, function: &Function) {
         ));
         return;
     }
+    if let Some(borrowed) = borrowed(returns) {
+        mistakes.push(Error::new_spanned(
+            borrowed,
+            "a cache cannot keep a borrowed value; return an owned one, such as `String` for \
+             `&str`",
+        ));
+        return;
+    }
     match returns {
         Type::Never(_) => mistakes.push(Error::new_spanned(
             returns,
             "a function that never returns has nothing to keep; remove `#[cached]`",
-        )),
-        Type::Reference(reference) if !is_static(reference) => mistakes.push(Error::new_spanned(
-            returns,
-            "a cache cannot keep a borrowed value; return an owned one, such as `String` for \
-             `&str`",
         )),
         Type::Path(path) => {
             let generic = signature
                 .generics
                 .type_params()
                 .find(|parameter| path.path.is_ident(&parameter.ident));
-            if generic.is_some() {
+            if let Some(generic) = generic {
+                let name = &generic.ident;
                 mistakes.push(Error::new_spanned(
                     returns,
-                    "whether a bare generic type is a `Result` or an `Option` is not known here; \
-                     return a concrete type, or wrap it: `Result<T, E>`, `Option<T>`",
+                    format!(
+                        "`{name}` may turn out to be a `Result` or an `Option`, of which only a \
+                         part is kept; return a concrete type, or wrap it: `Result<{name}, E>`, \
+                         `Option<{name}>`"
+                    ),
                 ));
             }
         }
@@ -155,6 +163,31 @@ struct FindNameless(Option<syn::TypeImplTrait>);
 impl<'ast> Visit<'ast> for FindNameless {
     fn visit_type_impl_trait(&mut self, node: &'ast syn::TypeImplTrait) {
         self.0.get_or_insert_with(|| node.clone());
+    }
+}
+
+/// The part of a type that would be kept and is a reference, as far as that can be seen without
+/// knowing what the names stand for: the error of a `Result` may well be borrowed.
+fn borrowed(ty: &Type) -> Option<&Type> {
+    match ty {
+        Type::Reference(reference) => (!is_static(reference)).then_some(ty),
+        Type::Tuple(tuple) => tuple.elems.iter().find_map(borrowed),
+        Type::Path(path) => {
+            let outer = path.path.segments.last()?;
+            let is_known = ["Result", "Option", "Vec"]
+                .iter()
+                .any(|known| outer.ident == known);
+            match &outer.arguments {
+                PathArguments::AngleBracketed(arguments) if is_known => {
+                    match arguments.args.first()? {
+                        GenericArgument::Type(inner) => borrowed(inner),
+                        _ => None,
+                    }
+                }
+                _ => None,
+            }
+        }
+        _ => None,
     }
 }
 
@@ -178,19 +211,19 @@ fn not_empty(mistakes: &mut Vec<Error>, option: &str, text: &LitStr) -> String {
 
 fn lifetime(text: &LitStr) -> syn::Result<Duration> {
     let written = text.value();
-    let lifetime = humantime::parse_duration(&written).map_err(|error| {
+    let lifetime = humantime::parse_duration(&written).map_err(|_| {
         Error::new(
             text.span(),
             format!(
-                "`{written}` is no duration ({error}); write a number and a unit, such as \"90s\", \
-                 \"15m\", \"2h\" or \"1h 30m\""
+                "{written:?} is no duration; write a number and a unit, such as \"90s\", \"15m\", \
+                 \"2h\" or \"1h 30m\""
             ),
         )
     })?;
     if !(SHORTEST..=LONGEST).contains(&lifetime) {
         return Err(Error::new(
             text.span(),
-            format!("a lifetime is between 1 second and 1 year; `{written}` is not"),
+            format!("a lifetime is between 1 second and 1 year; {written:?} is not"),
         ));
     }
     Ok(lifetime)
@@ -216,7 +249,7 @@ fn is_parameter(name: &Ident, function: &Function) -> bool {
     function
         .parameters
         .iter()
-        .any(|parameter| parameter.name == *name)
+        .any(|parameter| parameter.name.unraw() == *name)
 }
 
 fn no_such_parameter(name: &Ident, function: &Function) -> Error {
@@ -268,7 +301,7 @@ fn parameters_as_key(
     let mut parameters: Vec<KeyParameter> = function
         .parameters
         .iter()
-        .filter(|parameter| !skip.contains(&parameter.name))
+        .filter(|parameter| !skip.contains(&parameter.name.unraw()))
         .map(|parameter| KeyParameter {
             name: parameter.name.clone(),
             ty: parameter.ty,
@@ -286,13 +319,17 @@ fn parameters_as_key(
         None => usual_text(kind, skip, function),
     };
     for parameter in &mut parameters {
-        parameter.is_text = text.as_ref() == Some(&parameter.name);
+        parameter.is_text = text.as_ref() == Some(&parameter.name.unraw());
     }
     Key::Parameters(parameters)
 }
 
 fn check_text(named: &Ident, skip: &[Ident], function: &Function) -> syn::Result<()> {
-    let Some(parameter) = function.parameters.iter().find(|it| it.name == *named) else {
+    let Some(parameter) = function
+        .parameters
+        .iter()
+        .find(|it| it.name.unraw() == *named)
+    else {
         return Err(no_such_parameter(named, function));
     };
     if skip.contains(named) {
@@ -315,13 +352,13 @@ fn usual_text(kind: &str, skip: &[Ident], function: &Function) -> Option<Ident> 
     let mut texts = function
         .parameters
         .iter()
-        .filter(|parameter| parameter.is_text && !skip.contains(&parameter.name));
+        .filter(|parameter| parameter.is_text && !skip.contains(&parameter.name.unraw()));
     let called_text = texts.clone().find(|parameter| parameter.name == "text");
     let only = match (texts.next(), texts.next()) {
         (Some(only), None) if kind == "ai" => Some(only),
         _ => None,
     };
-    called_text.or(only).map(|parameter| parameter.name.clone())
+    called_text.or(only).map(|parameter| parameter.name.unraw())
 }
 
 fn explicit_key(key: Expr, place: Span) -> syn::Result<Key> {

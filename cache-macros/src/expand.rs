@@ -93,10 +93,10 @@ fn site(checked: &Checked, function: &Function) -> TokenStream {
 }
 
 fn optional<T: ToTokens>(value: Option<T>) -> TokenStream {
-    match value {
-        Some(value) => quote!(::core::option::Option::Some(#value)),
-        None => quote!(::core::option::Option::None),
-    }
+    value.map_or_else(
+        || quote!(::core::option::Option::None),
+        |value| quote!(::core::option::Option::Some(#value)),
+    )
 }
 
 /// At the place of the return type, because that is where a value that cannot be kept is.
@@ -108,11 +108,14 @@ fn shape(returns: &Type) -> TokenStream {
     );
     let end = grouped(last, TokenStream::new());
     let probed = quote_spanned!(first=> #probe.__larder_shape #end);
+    let check = quote_spanned!(first=> ::larder::__expansion::checked_shape::<#returns, _);
+    let close = quote_spanned!(last=> >);
+    let probed = grouped(last, probed);
     quote! {{
         use ::larder::__expansion::{
             ViaFallible as _, ViaFallibleOption as _, ViaOptional as _, ViaPlain as _,
         };
-        ::larder::__expansion::checked_shape(#probed)
+        #check #close #probed
     }}
 }
 

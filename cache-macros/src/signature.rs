@@ -109,10 +109,17 @@ fn no_function(item: TokenStream) -> Option<Error> {
         }
     }
     Some(match other {
-        Some(word) => Error::new(
-            word.span(),
-            format!("`#[cached]` goes on an `async fn`, not on a `{word}`"),
-        ),
+        Some(word) => {
+            let article = if word == "impl" || word == "enum" {
+                "an"
+            } else {
+                "a"
+            };
+            Error::new(
+                word.span(),
+                format!("`#[cached]` goes on an `async fn`, not on {article} `{word}`"),
+            )
+        }
         None => Error::new(
             Span::call_site(),
             "`#[cached]` goes on an `async fn`; this is no function",

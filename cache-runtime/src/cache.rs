@@ -334,9 +334,11 @@ impl Cache {
     }
 
     /// Up to 100 000 of the application's keys that match a glob (`*` any text, `?` one
-    /// character, `[a-z]` one of these, `\` takes the next character as it is), sorted.
+    /// character, `[a-z]` one of these, `\` takes the next character as it is), sorted. An empty
+    /// pattern is the same as `*`.
     pub async fn keys(&self, pattern: &str) -> Vec<String> {
         let kind = &*self.inner;
+        let pattern = all_if_empty(pattern);
         let mut keys = self.active_keys();
         keys.retain(|key| glob_match(pattern, key));
         if let Some(store) = &kind.store {
@@ -353,6 +355,7 @@ impl Cache {
     /// them. What a failing store could not say is not counted.
     pub async fn remove_matching(&self, pattern: &str) -> u64 {
         let kind = &*self.inner;
+        let pattern = all_if_empty(pattern);
         let in_store = match &kind.store {
             Some(store) => {
                 let prefix = kind.keys.chosen_prefix();
@@ -474,6 +477,10 @@ impl Cache {
             store.disconnect();
         }
     }
+}
+
+fn all_if_empty(pattern: &str) -> &str {
+    if pattern.is_empty() { "*" } else { pattern }
 }
 
 impl fmt::Debug for Cache {

@@ -38,7 +38,7 @@ impl CacheFactory {
     /// [`CacheError::Configuration`] for a URL that cannot be used. A Redis that does not answer
     /// is no error: the cache works in memory and finds it when it comes.
     pub async fn for_web_app(redis_url: &str) -> Result<Cache, CacheError> {
-        Self::from_config("web", &Self::web_app().redis_url(redis_url).build()?).await
+        Self::from_config(&Self::web_app().redis_url(redis_url).build()?).await
     }
 
     /// A cache of the kind `ai` over this Redis, with the defaults of applications that call
@@ -47,7 +47,7 @@ impl CacheFactory {
     /// # Errors
     /// As [`for_web_app`](Self::for_web_app).
     pub async fn for_ai_app(redis_url: &str) -> Result<Cache, CacheError> {
-        Self::from_config("ai", &Self::ai_app().redis_url(redis_url).build()?).await
+        Self::from_config(&Self::ai_app().redis_url(redis_url).build()?).await
     }
 
     /// A cache of the kind `testing`, in memory: lifetime 60 s, 50 entries.
@@ -59,7 +59,7 @@ impl CacheFactory {
             .default_ttl(Duration::from_secs(60))
             .l1_cache_size(50)
             .build()?;
-        Self::from_config("testing", &config).await
+        Self::for_kind("testing", &config).await
     }
 
     /// A cache of the kind `testing` in this Redis, without a memory tier: lifetime 60 s,
@@ -74,7 +74,17 @@ impl CacheFactory {
             .enable_l1_cache(false)
             .redis_url(redis_url)
             .build()?;
-        Self::from_config("testing", &config).await
+        Self::for_kind("testing", &config).await
+    }
+
+    /// A cache of the kind `ai` where the settings have some for language models, else of the kind
+    /// `web`.
+    ///
+    /// # Errors
+    /// As [`for_kind`](Self::for_kind).
+    pub async fn from_config(config: &CacheConfig) -> Result<Cache, CacheError> {
+        let kind = if config.ai.is_some() { "ai" } else { "web" };
+        Self::for_kind(kind, config).await
     }
 
     /// A cache of this kind with these settings. Waits for at most a second for the first answer
@@ -84,7 +94,7 @@ impl CacheFactory {
     /// [`CacheError::Configuration`] for settings that cannot be used;
     /// [`CacheError::Infrastructure`] where the store cannot be reached and
     /// `fail_on_connection_error` is set.
-    pub async fn from_config(kind: &str, config: &CacheConfig) -> Result<Cache, CacheError> {
+    pub async fn for_kind(kind: &str, config: &CacheConfig) -> Result<Cache, CacheError> {
         let config = CacheConfigBuilder::from(config.clone()).build()?;
         let cache = Cache::builder(kind, &config).build()?;
         match cache.try_connect().await {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::cache::Cache;
 use crate::config::{CacheConfig, Preset, Settings, read_environment};
@@ -71,8 +71,11 @@ pub async fn init() -> Result<(), CacheError> {
         registry.initialized = true;
     }
     changed();
-    for cache in &caches {
-        cache.connect().await;
+    for kind in caches.iter().map(Cache::name) {
+        // The registered one, which may not be the one that was just made.
+        if let Some(cache) = cache(kind) {
+            cache.connect().await;
+        }
     }
     Ok(())
 }
@@ -146,65 +149,82 @@ pub fn unknown_kind_calls() -> u64 {
 /// forgets all kinds.
 ///
 /// Calls that come later run without a cache, until [`init`] or [`register`] is called again.
-/// Dropping the future leaves the kinds registered that have not been closed yet.
+/// Dropping the future leaves all kinds registered.
 pub async fn close() {
     registry().initialized = true;
-    let deadline = tokio::time::Instant::now() + CLOSE;
-    for kind in kinds() {
-        let Some(cache) = cache(&kind) else { continue };
-        let left = deadline.saturating_duration_since(tokio::time::Instant::now());
+    let caches: Vec<Cache> = registry().kinds.values().cloned().collect();
+    let deadline = Instant::now() + CLOSE;
+    for cache in &caches {
+        let left = deadline.saturating_duration_since(Instant::now());
         if !cache.flush(left).await {
-            tracing::warn!(kind, "some writes to the store were given up");
+            tracing::warn!(
+                kind = cache.name(),
+                "some writes to the store were given up"
+            );
         }
+    }
+    registry().kinds.clear();
+    changed();
+    // Kinds may share a connection, so it stays until all of them are done with it.
+    for cache in &caches {
         cache.disconnect();
-        registry().kinds.remove(&kind);
-        changed();
     }
 }
 
 /// The cache behind a kind, for a call. Reads the environment where nobody has done so.
 pub(crate) fn find(kind: &str) -> Option<Cache> {
+    first_use();
     let mut registry = registry();
-    if !registry.initialized {
-        registry.initialized = true;
-        for cache in first_use() {
-            add_if_missing(&mut registry, &cache);
-        }
-        changed();
+    if let Some(cache) = registry.kinds.get(kind) {
+        return Some(cache.clone());
     }
-    let found = registry.kinds.get(kind).cloned();
-    if found.is_none() && registry.unknown.insert(kind.to_owned()) {
-        let registered: Vec<_> = registry.kinds.keys().collect();
+    if registry.unknown.insert(kind.to_owned()) {
+        let registered: Vec<String> = registry.kinds.keys().cloned().collect();
+        // A log may be anything; it is not called with the lock held.
+        drop(registry);
         tracing::warn!(
             kind,
             ?registered,
             "nobody registered this kind of cache: its functions run without one"
         );
     }
-    found
+    None
 }
 
 pub(crate) fn count_unknown_kind() {
     UNKNOWN_KIND_CALLS.fetch_add(1, Ordering::Relaxed);
 }
 
-/// The kinds of an application that did not call [`init`]. Lenient: there is nobody to tell of an
-/// error.
-fn first_use() -> Vec<Cache> {
+/// Makes the kinds of an application that did not call [`init`]. Lenient: there is nobody to tell
+/// of an error.
+fn first_use() {
+    let mut registry = registry();
+    if registry.initialized {
+        return;
+    }
+    registry.initialized = true;
     let from_environment =
         read_environment(|name| std::env::var(name).ok()).and_then(|settings| build(&settings));
-    match from_environment {
-        Ok(caches) => caches.into(),
-        Err(error) => {
-            tracing::warn!(
-                %error,
-                "the environment cannot be used: caching in memory, as in the development preset"
-            );
-            let development = Settings {
-                web: Preset::Development.config(),
-                ai: Preset::Development.config(),
-            };
-            build(&development).map(Vec::from).unwrap_or_default()
-        }
+    let caches = from_environment
+        .as_ref()
+        .map_or_else(|_| in_memory(), |caches| caches.to_vec());
+    for cache in &caches {
+        add_if_missing(&mut registry, cache);
     }
+    drop(registry);
+    changed();
+    if let Err(error) = from_environment {
+        tracing::warn!(
+            %error,
+            "the environment cannot be used: caching in memory, as in the development preset"
+        );
+    }
+}
+
+fn in_memory() -> Vec<Cache> {
+    let development = Settings {
+        web: Preset::Development.config(),
+        ai: Preset::Development.config(),
+    };
+    build(&development).map(Vec::from).unwrap_or_default()
 }

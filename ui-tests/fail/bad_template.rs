@@ -13,11 +13,6 @@ async fn empty(id: u32) -> u32 {
     id
 }
 
-#[larder::cached(key = "user:{idd}")]
-async fn mistyped(id: u32) -> u32 {
-    id
-}
-
 fn main() {
-    let _ = (open(1), closed(1), empty(1), mistyped(1));
+    let _ = (open(1), closed(1), empty(1));
 }

@@ -5,7 +5,6 @@
     unused_imports,
     unused_variables,
     unused_qualifications,
-    clippy::diverging_sub_expression,
     clippy::empty_loop,
     clippy::no_effect_underscore_binding
 )]

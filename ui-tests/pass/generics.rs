@@ -14,7 +14,7 @@ async fn two_type_arguments_do_not_share() {
     #[cached]
     async fn size<T: Default + Display>(times: usize) -> String
     where
-        T: Send,
+        Vec<T>: Send,
     {
         RUNS.count();
         format!("{}x{}", size_of::<T>() * times, T::default())

@@ -8,12 +8,12 @@ async fn raw_names() {
     #[larder::cached]
     async fn r#match(r#type: &str, r#in: u32) -> String {
         RUNS.count();
-        format!("{}{}", r#type, r#in)
+        format!("{type}{in}")
     }
     #[larder::cached(skip(r#type))]
     async fn r#loop(r#type: &str, id: u32) -> String {
         RUNS.count();
-        format!("{}{id}", r#type)
+        format!("{type}{id}")
     }
     make_room();
 
@@ -74,7 +74,7 @@ mod shadowed {
 
     pub(super) trait Shape: Sized {
         fn shape(self) {}
-        fn arg(&mut self, _: &u32) {}
+        fn arg(&mut self, _: u32) {}
         fn text(&mut self, _: &str) {}
         fn run(self, _: u32, _: u32) {}
     }

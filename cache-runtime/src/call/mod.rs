@@ -1,7 +1,7 @@
 //! The path of one cached call, from top to bottom.
 //!
 //! 1. [`enter`] writes the key and looks into memory. A hit ends here.
-//! 2. [`Miss::run`] goes the long way: [`Pending::look_up`] joins or leads the flight of the key and
+//! 2. [`Miss::run`] goes the long way: `Pending::look_up` joins or leads the flight of the key and
 //!    asks the store; where that finds nothing, the body runs.
 //! 3. What is to be kept goes into memory at once, and to the store in the background.
 
@@ -42,7 +42,7 @@ use crate::observe::Event;
 use crate::registry;
 
 /// What [`enter`] found.
-#[derive(Debug)]
+#[expect(missing_debug_implementations, reason = "would show the value")]
 pub enum Entered<S: Shape> {
     /// The result of the call, from memory.
     Hit(S::Returned),

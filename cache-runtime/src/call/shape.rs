@@ -68,7 +68,7 @@ macro_rules! shape {
 
         impl<$($parameter),+> Copy for $name<$($parameter),+> {}
 
-        #[doc = concat!("Leads to [`", stringify!($name), "`].")]
+        #[doc = concat!("Leads to `", stringify!($name), "`.")]
         pub trait $via {
             /// The shape of the probed type.
             type Shape;
@@ -202,9 +202,10 @@ pub fn returned<R>() -> R {
     unreachable!("written by an expansion behind `if false`")
 }
 
-/// The same shape: where its value cannot be kept, the error shows at the place of this call.
+/// The same shape: where its value cannot be kept, the error shows at the place of this call, and
+/// nowhere else, because what comes back is a shape in any case.
 #[must_use]
-pub fn checked_shape<S: Shape>(shape: S) -> S {
+pub fn checked_shape<R, S: Shape<Returned = R>>(shape: S) -> impl Shape<Returned = R> {
     shape
 }
 

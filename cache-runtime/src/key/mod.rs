@@ -34,7 +34,6 @@ const DIGESTED_BYTES: usize = OPERATION_BYTES + 1 + blake3::OUT_LEN;
 /// Takes the arguments of one call, by reference, in the order of the parameters.
 ///
 /// The expansion of `#[cached]` feeds it; nothing else has to.
-#[derive(Debug)]
 pub struct KeyWriter<'a> {
     out: &'a mut Vec<u8>,
     text: Option<Range<usize>>,
@@ -47,13 +46,21 @@ pub struct KeyWriter<'a> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a part of the key",
     label = "this does not implement `serde::Serialize`",
-    note = "add `#[derive(serde::Serialize)]` to the type, leave the parameter out with \
-            `skip(..)`, or say what the key is with `key = ..`"
+    note = "add `#[derive(serde::Serialize)]` to the type (to a type parameter, the bound \
+            `serde::Serialize`), leave the parameter out with `skip(..)`, or say what the key is \
+            with `key = ..`"
 )]
 pub trait KeyPart: Serialize {}
 
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + ?Sized> KeyPart for T {}
+
+impl std::fmt::Debug for KeyWriter<'_> {
+    /// Without what was written: those are arguments.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KeyWriter").finish_non_exhaustive()
+    }
+}
 
 impl<'a> KeyWriter<'a> {
     #[inline]

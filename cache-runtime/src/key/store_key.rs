@@ -101,9 +101,11 @@ impl StoreKeys {
     }
 
     fn write_text(&self, key: &mut String, text: &[u8]) {
+        let threshold = self.text_hash_threshold;
+        // A character takes at most four bytes: no need to count those of a long text.
         let short = std::str::from_utf8(text)
             .ok()
-            .filter(|text| text.chars().count() <= self.text_hash_threshold);
+            .filter(|text| text.len() <= 4 * threshold && text.chars().count() <= threshold);
         let _ = match short {
             Some(text) => write!(key, "|txt:{}", Escaped(text)),
             None => write!(key, "|txt:hash:{}", Hex(&Sha256::digest(text))),
