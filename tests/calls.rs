@@ -4,8 +4,8 @@ mod support;
 
 use std::collections::{BTreeMap, HashMap};
 
-use larder::cached;
 use larder::call::{self, Origin};
+use larder::{CacheConfig, cached};
 use support::{Runs, register, roomy};
 
 #[tokio::test]
@@ -37,6 +37,55 @@ async fn texts_that_join_to_the_same_are_different_arguments() {
     assert_eq!(pair("ab", "c").await, "ab|c");
     assert_eq!(pair("a", "bc").await, "a|bc");
     assert_eq!(pair("", "abc").await, "|abc");
+}
+
+/// Whatever separates two texts in a key, some text contains it.
+#[tokio::test]
+async fn no_character_in_a_text_can_stand_for_the_end_of_it() {
+    #[cached(kind = "separators")]
+    async fn pair(left: String, right: String) -> (String, String) {
+        (left, right)
+    }
+    #[cached(kind = "separators")]
+    async fn nested(lists: Vec<Vec<String>>) -> Vec<Vec<String>> {
+        lists
+    }
+    register("separators", CacheConfig::builder().l1_cache_size(100_000));
+
+    for separator in (0..=32_u8)
+        .chain([b':', b'|', b',', b'%', 0x7F])
+        .map(char::from)
+    {
+        let mut texts = vec![String::new()];
+        for length in 0..3 {
+            let longer: Vec<String> = texts
+                .iter()
+                .filter(|text| text.chars().count() == length)
+                .flat_map(|text| [format!("{text}a"), format!("{text}{separator}")])
+                .collect();
+            texts.extend(longer);
+        }
+        for left in &texts {
+            for right in &texts {
+                let expected = (left.clone(), right.clone());
+                assert_eq!(pair(left.clone(), right.clone()).await, expected);
+            }
+        }
+    }
+
+    let list = |texts: &[&str]| -> Vec<String> { texts.iter().map(|&it| it.to_owned()).collect() };
+    for lists in [
+        vec![],
+        vec![list(&[])],
+        vec![list(&[""])],
+        vec![list(&[]), list(&[])],
+        vec![list(&["a", "b"])],
+        vec![list(&["a"]), list(&["b"])],
+        vec![list(&["a", "b"]), list(&[])],
+        vec![list(&[]), list(&["a", "b"])],
+    ] {
+        assert_eq!(nested(lists.clone()).await, lists);
+    }
 }
 
 #[tokio::test]

@@ -127,7 +127,11 @@ impl Ended {
     fn rows_from(&self, origin: &str) -> usize {
         self.lines
             .iter()
-            .filter(|line| line.split_whitespace().nth(2) == Some(origin))
+            .map(|line| line.split_whitespace().collect::<Vec<_>>())
+            .filter(|words| match words[..] {
+                ["summarize" | "sentiment", _, from, ..] => from == origin,
+                _ => false,
+            })
             .count()
     }
 

@@ -3,7 +3,7 @@
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
-use syn::{AttrStyle, Attribute, Expr, Type};
+use syn::{AttrStyle, Attribute, Expr};
 
 use crate::check::{Checked, Key, KeyParameter, TemplatePart};
 use crate::signature::{Ends, Function};
@@ -26,32 +26,47 @@ pub(crate) fn expand(checked: &Checked, function: &Function) -> TokenStream {
         .iter()
         .partition(|attribute| matches!(attribute.style, AttrStyle::Inner(_)));
     let site = site(checked, function);
-    let shape = shape(returns);
     let write_arguments = write_arguments(&checked.key);
+    // All in one place, that of the return type: where its value cannot be kept, each use of the
+    // shape is an error, and the compiler shows only one error of a kind in a place.
+    let place = Span::call_site().located_at(Ends::of(returns).first);
+    // In braces of its own, so that items at its beginning stand at the beginning of a block; in
+    // braces of ours, so that no lint finds them unnecessary.
+    let statements = &block.stmts;
+    let mut body = Group::new(Delimiter::Brace, quote!(#(#statements)*));
+    body.set_span(Span::call_site().located_at(block.brace_token.span.join()));
+    let call = quote_spanned! {place=>
+        use ::larder::__expansion::{
+            ViaFallible as _, ViaFallibleOption as _, ViaOptional as _, ViaPlain as _,
+        };
+        let __larder_shape = ::larder::__expansion::checked_shape(
+            (&&&::larder::__expansion::Probe::<#returns>::new()).__larder_shape(),
+        );
+        let __larder_miss = match ::larder::__expansion::enter(
+            &__LARDER_SITE,
+            __larder_shape,
+            |__larder_key| { #write_arguments },
+        ) {
+            ::larder::__expansion::Entered::Hit(__larder_hit) => return __larder_hit,
+            ::larder::__expansion::Entered::Miss(__larder_miss) => __larder_miss,
+        };
+        __larder_miss
+            .run(__larder_shape, ::core::pin::pin!(async move {
+                // Tells the block its type, as a signature does, so that `?` and coercions work
+                // as they do without the attribute.
+                if false {
+                    return ::larder::__expansion::returned::<#returns>();
+                }
+                #body
+            }))
+            .await
+    };
     quote! {
         #(#outside)*
         #vis #sig {
             #(#inside)*
             #site
-            let __larder_shape = #shape;
-            let __larder_miss = match ::larder::__expansion::enter(
-                &__LARDER_SITE,
-                __larder_shape,
-                |__larder_key| { #write_arguments },
-            ) {
-                ::larder::__expansion::Entered::Hit(__larder_hit) => return __larder_hit,
-                ::larder::__expansion::Entered::Miss(__larder_miss) => __larder_miss,
-            };
-            __larder_miss
-                .run(__larder_shape, ::core::pin::pin!(async move {
-                    // Tells the block its type, as a signature does, so that `?` and coercions
-                    // work as they do without the attribute.
-                    if false {
-                        return ::larder::__expansion::returned::<#returns>();
-                    }
-                    #block
-                }))
-                .await
+            #call
         }
     }
 }
@@ -97,26 +112,6 @@ fn optional<T: ToTokens>(value: Option<T>) -> TokenStream {
         || quote!(::core::option::Option::None),
         |value| quote!(::core::option::Option::Some(#value)),
     )
-}
-
-/// At the place of the return type, because that is where a value that cannot be kept is.
-fn shape(returns: &Type) -> TokenStream {
-    let Ends { first, last } = Ends::of(returns);
-    let probe = grouped(
-        first,
-        quote_spanned!(first=> &&&::larder::__expansion::Probe::<#returns>::new()),
-    );
-    let end = grouped(last, TokenStream::new());
-    let probed = quote_spanned!(first=> #probe.__larder_shape #end);
-    let check = quote_spanned!(first=> ::larder::__expansion::checked_shape::<#returns, _);
-    let close = quote_spanned!(last=> >);
-    let probed = grouped(last, probed);
-    quote! {{
-        use ::larder::__expansion::{
-            ViaFallible as _, ViaFallibleOption as _, ViaOptional as _, ViaPlain as _,
-        };
-        #check #close #probed
-    }}
 }
 
 fn write_arguments(key: &Key) -> TokenStream {

@@ -125,3 +125,31 @@ async fn a_deprecated_function() {
     assert_eq!(deprecated::old(1).await, 1);
     assert_eq!(OLD_RUNS.total(), 1);
 }
+
+#[tokio::test]
+async fn a_body_on_one_line_has_no_unnecessary_braces() {
+    #[cached]
+    #[rustfmt::skip]
+    async fn next(n: u32) -> u32 { n + 1 }
+    make_room();
+
+    assert_eq!(next(1).await, 2);
+    assert_eq!(next(1).await, 2);
+}
+
+#[tokio::test]
+async fn a_name_with_an_underscore_in_a_text_is_not_used_by_us() {
+    static RUNS: Runs = Runs::new();
+    #[cached(text = _question, op = "lints.asked")]
+    async fn asked(_question: &str, _version: u32) -> u32 {
+        RUNS.count();
+        7
+    }
+    make_room();
+
+    assert_eq!(asked("a", 1).await, 7);
+    assert_eq!(asked("a", 1).await, 7);
+    assert_eq!(RUNS.total(), 1);
+    assert_eq!(asked("b", 1).await, 7);
+    assert_eq!(RUNS.total(), 2);
+}

@@ -133,12 +133,14 @@ struct Beginning {
     control: Option<Box<Control>>,
 }
 
-impl<S: Shape> Miss<S> {
+impl<S> Miss<S> {
     /// The rest of the call. `body` is polled only if nothing else has the result.
     ///
     /// Dropping the future drops the body where it is; a call that waits for this one takes over.
     pub async fn run<F>(self, shape: S, body: Pin<&mut F>) -> S::Returned
     where
+        // Not on the `impl`: a method that is there but lacks a bound makes the better message.
+        S: Shape,
         F: Future<Output = S::Returned>,
     {
         let Beginning { pending, control } = *self.beginning;

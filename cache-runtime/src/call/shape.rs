@@ -202,10 +202,9 @@ pub fn returned<R>() -> R {
     unreachable!("written by an expansion behind `if false`")
 }
 
-/// The same shape: where its value cannot be kept, the error shows at the place of this call, and
-/// nowhere else, because what comes back is a shape in any case.
+/// The same shape: where its value cannot be kept, the error shows at the place of this call.
 #[must_use]
-pub fn checked_shape<R, S: Shape<Returned = R>>(shape: S) -> impl Shape<Returned = R> {
+pub fn checked_shape<S: Shape>(shape: S) -> S {
     shape
 }
 
