@@ -21,19 +21,11 @@ pub(crate) fn register_larder() -> Cache {
 }
 
 /// What a call costs that remembers nothing and returns nothing.
-#[expect(
-    clippy::unused_async,
-    reason = "the least that an async function costs"
-)]
 pub(crate) async fn empty(_key: &str) -> String {
     String::new()
 }
 
 /// What nobody can do without: the clone of the value.
-#[expect(
-    clippy::unused_async,
-    reason = "the least that an async function costs"
-)]
 pub(crate) async fn clone_only(_key: &str) -> String {
     VALUE.clone()
 }

@@ -137,11 +137,9 @@ where
 {
     let last = keys.len() - 1;
     debug_assert!(keys.len().is_power_of_two());
-    let mut at = begin;
     let started = Instant::now();
-    for _ in 0..calls {
+    for (at, _) in (begin..).zip(0..calls) {
         black_box(function(black_box(keys[at & last])).await);
-        at += 1;
     }
     started.elapsed()
 }

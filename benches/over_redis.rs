@@ -23,14 +23,14 @@ const LIMIT: usize = 8 * 1024 * 1024;
 
 static BODIES: AtomicUsize = AtomicUsize::new(0);
 
-fn body(_key: &str, bytes: usize) -> String {
+async fn body(_key: &str, bytes: usize) -> String {
     BODIES.fetch_add(1, Ordering::Relaxed);
-    text(bytes)
+    std::future::ready(text(bytes)).await
 }
 
 #[larder::cached(kind = "bench-redis", op = "value", ttl = "1h")]
 async fn larder_value(key: String, bytes: usize) -> String {
-    body(&key, bytes)
+    body(&key, bytes).await
 }
 
 #[cached::macros::concurrent_cached(
@@ -41,7 +41,7 @@ async fn larder_value(key: String, bytes: usize) -> String {
     map_error = |error| error.to_string()
 )]
 async fn cached_value(key: String, bytes: usize) -> Result<String, String> {
-    Ok(body(&key, bytes))
+    Ok(body(&key, bytes).await)
 }
 
 /// Where `cached` finds its server: it makes its store at the first call.

@@ -11,7 +11,7 @@ pub(crate) const ZIPF_KEYS: usize = 10_000;
 pub(crate) const ROOM: usize = 40_000;
 
 /// Lifetime of every entry, where the contender knows lifetimes.
-pub(crate) const LIFETIME: Duration = Duration::from_secs(3600);
+pub(crate) const LIFETIME: Duration = Duration::from_hours(1);
 
 /// What the body of [`cold`] sleeps for: the ideal time of a cold start.
 pub(crate) const BODY: Duration = Duration::from_millis(50);
@@ -77,7 +77,6 @@ pub(crate) fn text(bytes: usize) -> String {
 static BODIES: AtomicUsize = AtomicUsize::new(0);
 
 /// The body of the functions whose hits are measured.
-#[expect(clippy::unused_async, reason = "a body is asynchronous")]
 pub(crate) async fn warm(_key: &str) -> String {
     BODIES.fetch_add(1, Ordering::Relaxed);
     VALUE.clone()

@@ -79,7 +79,7 @@ impl Kind {
                 let name = site.operation();
                 Arc::new(Operation {
                     number,
-                    identity,
+                    store_keys: self.keys.of_operation(&name, identity),
                     ttl: self.lifetimes.of(&name, site.ttl()),
                     name,
                     counters: Counters::default(),
@@ -138,7 +138,10 @@ impl CacheBuilder {
             Some(store) => Some(store),
             None => config.open_store()?,
         };
-        let chosen = Identity::of(&[&kind, "keys chosen by the application"]);
+        let keys = StoreKeys {
+            prefix: config.key_prefix(&kind),
+            text_hash_threshold: config.text_hash_threshold(),
+        };
         Ok(Cache {
             inner: Arc::new(Kind {
                 memory: config
@@ -147,18 +150,15 @@ impl CacheBuilder {
                 store: store
                     .map(|store| StoreTier::new(store, config.store_settings(), clock.clone())),
                 flights: Flights::default(),
-                keys: StoreKeys {
-                    prefix: config.key_prefix(&kind),
-                    text_hash_threshold: config.text_hash_threshold(),
-                },
                 has_ai: config.ai.is_some(),
                 chosen: Arc::new(Operation {
                     number: CHOSEN,
+                    store_keys: keys.of_operation("keys", Identity::of(&[&kind])),
                     name: "keys".to_owned(),
-                    identity: chosen,
                     ttl: Ttl::After(config.default_ttl),
                     counters: Counters::default(),
                 }),
+                keys,
                 lifetimes: config.lifetimes(),
                 operations: Mutex::default(),
                 name: kind,

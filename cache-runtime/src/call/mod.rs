@@ -191,10 +191,8 @@ impl Pending {
             .memory
             .as_ref()
             .is_some_and(|memory| memory.peek(&key).is_some());
-        let store_key = (kind.store.is_some() && !in_memory).then(|| {
-            kind.keys
-                .of_call(&operation.name, operation.identity, written, noticed)
-        });
+        let store_key = (kind.store.is_some() && !in_memory)
+            .then(|| operation.store_keys.of_call(written, noticed));
         Self {
             kind,
             operation,

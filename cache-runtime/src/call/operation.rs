@@ -1,7 +1,7 @@
 //! One operation of one kind: its number in memory keys, its name in store keys, its lifetime and
 //! its counters.
 
-use crate::key::Identity;
+use crate::key::OperationKeys;
 use crate::observe::Counters;
 use crate::policy::Ttl;
 
@@ -10,7 +10,7 @@ pub(crate) struct Operation {
     /// Begins every key in memory, so that operations never share an entry.
     pub(crate) number: u32,
     pub(crate) name: String,
-    pub(crate) identity: Identity,
+    pub(crate) store_keys: OperationKeys,
     pub(crate) ttl: Ttl,
     pub(crate) counters: Counters,
 }

@@ -1,6 +1,7 @@
 //! From a value to bytes and back, with the value's type erased.
 
 use std::any::Any;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -17,7 +18,7 @@ pub(crate) type Erased = dyn Any + Send + Sync;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Codec {
     encode: fn(&Erased) -> Result<Encoded, Refused>,
-    decode: fn(&[u8]) -> Option<Decoded>,
+    decode: fn(&[u8], Tick, Ttl) -> Option<Decoded>,
 }
 
 /// A value as bytes.
@@ -30,26 +31,10 @@ pub(crate) struct Encoded {
 }
 
 /// A value that was read, before it is known whether it is the one that was stored.
-pub(crate) struct Decoded {
-    pub(crate) canonical: Vec<u8>,
-    value: Box<dyn IntoEntry>,
-}
-
-impl Decoded {
-    pub(crate) fn into_entry(self, created: Tick, ttl: Ttl) -> SharedEntry {
-        self.value.into_entry(created, ttl)
-    }
-}
-
-/// Moves a value into an entry without knowing its type.
-trait IntoEntry {
-    fn into_entry(self: Box<Self>, created: Tick, ttl: Ttl) -> SharedEntry;
-}
-
-impl<T: Send + Sync + 'static> IntoEntry for T {
-    fn into_entry(self: Box<Self>, created: Tick, ttl: Ttl) -> SharedEntry {
-        std::sync::Arc::new(Entry::new(*self, created, ttl))
-    }
+#[derive(Debug)]
+pub(super) struct Decoded {
+    pub(super) entry: SharedEntry,
+    pub(super) canonical: Vec<u8>,
 }
 
 impl Codec {
@@ -64,31 +49,35 @@ impl Codec {
         (self.encode)(value)
     }
 
-    pub(super) fn decode(&self, bytes: &[u8]) -> Option<Decoded> {
-        (self.decode)(bytes)
+    /// The entry that these bytes and times make.
+    pub(super) fn decode(&self, bytes: &[u8], created: Tick, ttl: Ttl) -> Option<Decoded> {
+        (self.decode)(bytes, created, ttl)
     }
 }
 
 fn encode_as<T: Serialize + 'static>(value: &Erased) -> Result<Encoded, Refused> {
     let value: &T = value.downcast_ref().ok_or(Refused)?;
-    Ok(Encoded {
-        bytes: rmp_serde::to_vec_named(value).map_err(|_| Refused)?,
-        canonical: canonical(value)?,
-    })
+    let bytes = rmp_serde::to_vec_named(value).map_err(|_| Refused)?;
+    let canonical = canonical(value, bytes.len())?;
+    Ok(Encoded { bytes, canonical })
 }
 
 fn decode_as<T: Serialize + DeserializeOwned + Send + Sync + 'static>(
     bytes: &[u8],
+    created: Tick,
+    ttl: Ttl,
 ) -> Option<Decoded> {
     let value: T = rmp_serde::from_slice(bytes).ok()?;
+    let canonical = canonical(&value, bytes.len()).ok()?;
     Some(Decoded {
-        canonical: canonical(&value).ok()?,
-        value: Box::new(value),
+        entry: Arc::new(Entry::new(value, created, ttl)),
+        canonical,
     })
 }
 
-fn canonical<T: Serialize>(value: &T) -> Result<Vec<u8>, Refused> {
-    let mut bytes = Vec::new();
+/// `encoded` is the length of the value in another encoding: a good guess at this one.
+fn canonical<T: Serialize>(value: &T, encoded: usize) -> Result<Vec<u8>, Refused> {
+    let mut bytes = Vec::with_capacity(encoded + encoded / 4 + 16);
     encode(value, Sequences::Sorted, &mut bytes)?;
     Ok(bytes)
 }

@@ -13,23 +13,23 @@
 //! | 32–47 | digest over the entry's key in the store, the bytes 4–31 and the value |
 //! | 48– | the value's bytes |
 //!
-//! Numbers are little-endian. The digest is the first half of a SHA-256 over the value as serde
-//! shows it, and is computed again over what was decoded: an entry that was cut, changed, moved to
+//! Numbers are little-endian. The digest is 128 bits of BLAKE3 over the value as serde shows it,
+//! and is computed again over what was decoded: an entry that was cut, changed, moved to
 //! another key or written by a build with another type is a miss.
 
 mod codec;
 
 use std::io::{Read, Write};
+use std::time::Duration;
 
+use crate::clock::{Clock, UnixMillis};
+use crate::memory::SharedEntry;
+use crate::policy::Ttl;
 use flate2::Compression as Level;
 use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
-use sha2::{Digest, Sha256};
-
-use crate::clock::UnixMillis;
 
 pub(crate) use codec::Codec;
-use codec::Decoded;
 
 const MAGIC: [u8; 4] = *b"LRDR";
 const VERSION: u8 = 1;
@@ -104,15 +104,15 @@ pub(crate) fn seal(
     Some(sealed)
 }
 
-/// The value and its times, if these are the bytes of a fresh entry of `key` whose value has the
+/// The entry in these bytes, if they are those of a fresh entry of `key` whose value has the
 /// codec's type and takes at most `limit` bytes.
 pub(crate) fn open(
     key: &str,
     sealed: &[u8],
     codec: Codec,
-    now: UnixMillis,
+    clock: &Clock,
     limit: usize,
-) -> Result<(Decoded, Times), Fault> {
+) -> Result<SharedEntry, Fault> {
     let (preamble, rest) = sealed
         .split_first_chunk::<PREAMBLE>()
         .ok_or(Fault::Foreign)?;
@@ -123,11 +123,10 @@ pub(crate) fn open(
     if [m0, m1, m2, m3] != MAGIC {
         return Err(Fault::Foreign);
     }
-    let times = Times {
-        created: number_at(preamble, 8),
-        fresh_until: number_at(preamble, 16),
-    };
-    if now >= times.fresh_until {
+    let now = clock.unix_millis();
+    let age = Duration::from_millis(now.saturating_sub(number_at(preamble, 8)));
+    let left = Duration::from_millis(number_at(preamble, 16).saturating_sub(now));
+    if left.is_zero() {
         return Err(Fault::Expired);
     }
     let length = usize::try_from(number_at(preamble, 24))
@@ -143,11 +142,15 @@ pub(crate) fn open(
         }
         _ => return Err(Fault::Length),
     };
-    let decoded = codec.decode(bytes).ok_or(Fault::Undecodable)?;
+    let created = clock.now().before(age);
+    let ttl = Ttl::After(age.saturating_add(left));
+    let decoded = codec
+        .decode(bytes, created, ttl)
+        .ok_or(Fault::Undecodable)?;
     if digest(key, preamble, &decoded.canonical) != *stored_digest {
         return Err(Fault::Unverified);
     }
-    Ok((decoded, times))
+    Ok(decoded.entry)
 }
 
 fn number_at(preamble: &[u8; PREAMBLE], offset: usize) -> u64 {
@@ -157,16 +160,15 @@ fn number_at(preamble: &[u8; PREAMBLE], offset: usize) -> u64 {
 }
 
 fn digest(key: &str, preamble: &[u8; PREAMBLE], canonical: &[u8]) -> [u8; DIGEST] {
-    let whole: [u8; 32] = Sha256::new()
-        .chain_update((key.len() as u64).to_le_bytes())
-        .chain_update(key)
-        .chain_update(&preamble[MAGIC.len()..])
-        .chain_update(canonical)
-        .finalize()
-        .into();
-    let mut half = [0; DIGEST];
-    half.copy_from_slice(&whole[..DIGEST]);
-    half
+    let mut hasher = blake3::Hasher::new();
+    hasher
+        .update(&(key.len() as u64).to_le_bytes())
+        .update(key.as_bytes())
+        .update(&preamble[MAGIC.len()..])
+        .update(canonical);
+    let mut digest = [0; DIGEST];
+    hasher.finalize_xof().fill(&mut digest);
+    digest
 }
 
 fn deflate(bytes: &[u8], level: u32) -> Option<Vec<u8>> {

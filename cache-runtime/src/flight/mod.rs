@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use quick_cache::DefaultHashBuilder;
 use tokio::sync::Notify;
 
 use crate::key::MemoryKey;
@@ -47,7 +48,7 @@ struct Board {
 /// The flights of one kind.
 #[derive(Debug, Default)]
 pub(crate) struct Flights {
-    under_way: Mutex<HashMap<MemoryKey, Arc<Flight>>>,
+    under_way: Mutex<HashMap<MemoryKey, Arc<Flight>, DefaultHashBuilder>>,
 }
 
 /// What a caller is in a flight.
@@ -61,7 +62,7 @@ impl Flights {
     /// Leads the flight of `key`, or waits until it has landed.
     ///
     /// Dropping the future while it waits leaves the flight to the others.
-    pub(crate) async fn join(&self, key: &MemoryKey) -> Role<'_> {
+    pub(crate) async fn join<'a>(&'a self, key: &'a MemoryKey) -> Role<'a> {
         let mut seat = self.take_seat(key);
         let flight = seat.flight.clone();
         while !seat.leads {
@@ -77,7 +78,7 @@ impl Flights {
         Role::Leader(Leader(seat))
     }
 
-    fn take_seat(&self, key: &MemoryKey) -> Seat<'_> {
+    fn take_seat<'a>(&'a self, key: &'a MemoryKey) -> Seat<'a> {
         let mut under_way = lock(&self.under_way);
         let (flight, leads) = match under_way.entry(key.clone()) {
             Slot::Vacant(slot) => (slot.insert(Arc::new(Flight::led())).clone(), true),
@@ -88,7 +89,7 @@ impl Flights {
         lock(&flight.board).seats += 1;
         Seat {
             flights: self,
-            key: key.clone(),
+            key,
             flight,
             leads,
         }
@@ -111,7 +112,7 @@ impl Flight {
 #[derive(Debug)]
 struct Seat<'a> {
     flights: &'a Flights,
-    key: MemoryKey,
+    key: &'a MemoryKey,
     flight: Arc<Flight>,
     leads: bool,
 }
@@ -143,7 +144,7 @@ impl Drop for Seat<'_> {
         }
         // A landed flight left the table when it landed; the key may have a new one by now.
         if board.seats == 0 && !matches!(board.state, State::Landed(_)) {
-            under_way.remove(&self.key);
+            under_way.remove(self.key);
         }
     }
 }
@@ -157,7 +158,7 @@ impl Leader<'_> {
     /// Ends the flight. A value has to be in memory by now: who comes after this looks there.
     pub(crate) fn land(self, landing: Landing) {
         let flight = &self.0.flight;
-        lock(&self.0.flights.under_way).remove(&self.0.key);
+        lock(&self.0.flights.under_way).remove(self.0.key);
         lock(&flight.board).state = State::Landed(landing);
         flight.changed.notify_waiters();
     }

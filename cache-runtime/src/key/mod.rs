@@ -15,7 +15,7 @@ use serde::Serialize;
 
 pub(crate) use canonical::{Refused, Sequences, encode};
 pub(crate) use glob::glob_match;
-pub(crate) use store_key::{Identity, StoreKeys};
+pub(crate) use store_key::{Identity, OperationKeys, StoreKeys};
 
 /// A key in memory, owned.
 pub(crate) type MemoryKey = Box<[u8]>;

@@ -4,8 +4,6 @@
 //! text, `{prefix}op:{operation}|args:{digest}|id:{digest}` for the others, and `{prefix}key:{key}`
 //! for keys that the application chose itself.
 
-use std::fmt::{self, Display, Write};
-
 use sha2::{Digest, Sha256};
 
 use super::{Sequences, Written, arguments, encode};
@@ -39,32 +37,34 @@ fn halves(digest: [u8; 32]) -> [[u8; 16]; 2] {
     halves
 }
 
-struct Hex<'a>(&'a [u8]);
-
-impl Display for Hex<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+fn push_hex(text: &mut String, bytes: &[u8]) {
+    const DIGITS: [char; 16] = [
+        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
+    ];
+    text.reserve(2 * bytes.len());
+    for byte in bytes {
+        text.push(DIGITS[usize::from(byte >> 4)]);
+        text.push(DIGITS[usize::from(byte & 0xF)]);
     }
 }
 
-/// Text whose separators and invisible characters are percent-encoded, so that it cannot be taken
-/// for another part of the key.
-struct Escaped<'a>(&'a str);
-
-impl Display for Escaped<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for character in self.0.chars() {
-            if matches!(character, '%' | '|') || character.is_control() {
-                let mut utf8 = [0; 4];
-                for byte in character.encode_utf8(&mut utf8).bytes() {
-                    write!(f, "%{byte:02X}")?;
-                }
-            } else {
-                f.write_char(character)?;
-            }
+/// Adds text with its separators and invisible characters percent-encoded, so that it cannot be
+/// taken for another part of the key.
+fn push_escaped(key: &mut String, text: &str) {
+    let special = |character: char| matches!(character, '%' | '|') || character.is_control();
+    let mut rest = text;
+    while let Some(at) = rest.find(special) {
+        let (plain, from_special) = rest.split_at(at);
+        key.push_str(plain);
+        let mut after = from_special.chars();
+        after.next();
+        rest = after.as_str();
+        for byte in from_special[..from_special.len() - rest.len()].bytes() {
+            key.push('%');
+            push_hex(key, &[byte]);
         }
-        Ok(())
     }
+    key.push_str(rest);
 }
 
 /// Makes the store's keys of one kind.
@@ -75,41 +75,25 @@ pub(crate) struct StoreKeys {
     pub(crate) text_hash_threshold: usize,
 }
 
-impl StoreKeys {
-    /// The key of a call, from its arguments as they were written (and not yet sealed).
-    pub(crate) fn of_call(
-        &self,
-        operation: &str,
-        identity: Identity,
-        written: &[u8],
-        noticed: &Written,
-    ) -> String {
-        let mut key = format!("{}op:{}", self.prefix, Escaped(operation));
-        let mut rest = Sha256::new();
-        match &noticed.text {
-            Some(range) => {
-                self.write_text(&mut key, &written[range.clone()]);
-                rest.update(&written[super::OPERATION_BYTES..range.start]);
-                rest.update(&written[range.end..]);
-            }
-            None => rest.update(arguments(written)),
-        }
-        let [rest, _] = halves(rest.finalize().into());
-        // Writing into a `String` cannot fail.
-        let _ = write!(key, "|args:{}|id:{}", Hex(&rest), Hex(&identity.0));
-        key
-    }
+/// What all keys of one operation have in common, made once.
+#[derive(Clone, Debug)]
+pub(crate) struct OperationKeys {
+    beginning: String,
+    end: String,
+    text_hash_threshold: usize,
+}
 
-    fn write_text(&self, key: &mut String, text: &[u8]) {
-        let threshold = self.text_hash_threshold;
-        // A character takes at most four bytes: no need to count those of a long text.
-        let short = std::str::from_utf8(text)
-            .ok()
-            .filter(|text| text.len() <= 4 * threshold && text.chars().count() <= threshold);
-        let _ = match short {
-            Some(text) => write!(key, "|txt:{}", Escaped(text)),
-            None => write!(key, "|txt:hash:{}", Hex(&Sha256::digest(text))),
-        };
+impl StoreKeys {
+    pub(crate) fn of_operation(&self, operation: &str, identity: Identity) -> OperationKeys {
+        let mut end = "|id:".to_owned();
+        push_hex(&mut end, &identity.0);
+        let mut beginning = format!("{}op:", self.prefix);
+        push_escaped(&mut beginning, operation);
+        OperationKeys {
+            beginning,
+            end,
+            text_hash_threshold: self.text_hash_threshold,
+        }
     }
 
     /// The key of an entry whose key the application chose.
@@ -120,5 +104,48 @@ impl StoreKeys {
     /// What comes before the application's own keys.
     pub(crate) fn chosen_prefix(&self) -> String {
         self.of_chosen("")
+    }
+}
+
+impl OperationKeys {
+    /// The key of a call, from its arguments as they were written.
+    pub(crate) fn of_call(&self, written: &[u8], noticed: &Written) -> String {
+        let text = noticed.text.as_ref().map(|range| &written[range.clone()]);
+        let most = 2
+            * (text
+                .map_or(0, <[u8]>::len)
+                .min(4 * self.text_hash_threshold)
+                + 64);
+        let mut key = String::with_capacity(self.beginning.len() + self.end.len() + most);
+        key.push_str(&self.beginning);
+        let mut rest = Sha256::new();
+        match (text, &noticed.text) {
+            (Some(text), Some(range)) => {
+                self.push_text(&mut key, text);
+                rest.update(&written[super::OPERATION_BYTES..range.start]);
+                rest.update(&written[range.end..]);
+            }
+            _ => rest.update(arguments(written)),
+        }
+        let [rest, _] = halves(rest.finalize().into());
+        key.push_str("|args:");
+        push_hex(&mut key, &rest);
+        key.push_str(&self.end);
+        key
+    }
+
+    fn push_text(&self, key: &mut String, text: &[u8]) {
+        let threshold = self.text_hash_threshold;
+        // A character takes at most four bytes: no need to count those of a long text.
+        let short = std::str::from_utf8(text)
+            .ok()
+            .filter(|text| text.len() <= 4 * threshold && text.chars().count() <= threshold);
+        if let Some(text) = short {
+            key.push_str("|txt:");
+            push_escaped(key, text);
+        } else {
+            key.push_str("|txt:hash:");
+            push_hex(key, &Sha256::digest(text));
+        }
     }
 }

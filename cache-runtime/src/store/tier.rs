@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::bounded::{BoundedStore, StoreSettings};
 use super::write_behind::{Write, WriteBehind};
 use super::{Store, StoreError, StoreFuture};
-use crate::clock::{Clock, UnixMillis};
+use crate::clock::Clock;
 use crate::envelope::{self, Codec};
 use crate::memory::SharedEntry;
 use crate::policy::Ttl;
@@ -42,24 +42,14 @@ impl StoreTier {
             .ask(self.bounded.store.get(key, limit))
             .await?
             .filter(|sealed| sealed.len() <= limit)?;
-        let now = self.clock.unix_millis();
-        match envelope::open(key, &sealed, codec, now, limit) {
-            Ok((decoded, times)) => {
-                let age = Duration::from_millis(now.saturating_sub(times.created));
-                let left = Duration::from_millis(times.fresh_until - now);
-                let created = self.clock.now().before(age);
-                Some(decoded.into_entry(created, Ttl::After(age.saturating_add(left))))
-            }
-            Err(fault) => {
-                tracing::debug!(?fault, "an entry in the store is not served");
-                None
-            }
-        }
+        envelope::open(key, &sealed, codec, &self.clock, limit)
+            .inspect_err(|fault| tracing::debug!(?fault, "an entry in the store is not served"))
+            .ok()
     }
 
     /// The write that puts this entry into the store.
     pub(crate) fn write(&self, key: String, entry: SharedEntry, codec: Codec, ttl: Ttl) -> Write {
-        let created: UnixMillis = self.clock.unix_millis();
+        let created = self.clock.unix_millis();
         Write::new(key, entry, codec, created, ttl.bounded())
     }
 
