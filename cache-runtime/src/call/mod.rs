@@ -68,7 +68,7 @@ pub fn enter<S: Shape, W: FnOnce(&mut KeyWriter<'_>)>(
     write_arguments(&mut writer);
     let noticed = writer.finish();
 
-    if let Some(entry) = find(function, &mut written, &noticed, TypeId::of::<S::Kept>())
+    if let Some(entry) = find(function, &mut written, &noticed)
         && let Some(value) = entry.value.downcast_ref::<S::Kept>()
     {
         local::give_back_buffer(written);
@@ -82,21 +82,16 @@ pub fn enter<S: Shape, W: FnOnce(&mut KeyWriter<'_>)>(
     Entered::Miss(miss)
 }
 
-/// The entry in memory, if it holds a value of this type.
+/// The entry in memory. Its value has this function's type: no other function has the number
+/// that its key begins with.
 #[inline]
-fn find(
-    function: Function,
-    written: &mut [u8],
-    noticed: &Written,
-    kept: TypeId,
-) -> Option<SharedEntry> {
+fn find(function: Function, written: &mut [u8], noticed: &Written) -> Option<SharedEntry> {
     if noticed.refused {
         return None;
     }
     local::with_bound(function, |bound: &Bound| {
         let memory = bound.kind.memory.as_ref()?;
-        let entry = with_memory_key(bound.operation.number, written, |key| memory.get(key))
-            .filter(|entry| entry.value.type_id() == kept)?;
+        let entry = with_memory_key(bound.operation.number, written, |key| memory.get(key))?;
         bound.hits.increment();
         Some(entry)
     })

@@ -10,7 +10,7 @@
 //! | 8–15 | created, milliseconds since 1970 |
 //! | 16–23 | fresh until, milliseconds since 1970 |
 //! | 24–31 | length of the value's bytes before compression |
-//! | 32–47 | digest over the entry's key in the store, the bytes 4–31 and the value |
+//! | 32–47 | digest over the value, the bytes 4–31, the entry's key in the store and its length |
 //! | 48– | the value's bytes |
 //!
 //! Numbers are little-endian. The digest is 128 bits of BLAKE3 over the value as serde shows it,
@@ -162,10 +162,11 @@ fn number_at(preamble: &[u8; PREAMBLE], offset: usize) -> u64 {
 fn digest(key: &str, preamble: &[u8; PREAMBLE], canonical: &[u8]) -> [u8; DIGEST] {
     let mut hasher = blake3::Hasher::new();
     hasher
-        .update(&(key.len() as u64).to_le_bytes())
-        .update(key.as_bytes())
+        // First, where it meets the boundaries of the hash's chunks: those are hashed side by side.
+        .update(canonical)
         .update(&preamble[MAGIC.len()..])
-        .update(canonical);
+        .update(key.as_bytes())
+        .update(&(key.len() as u64).to_le_bytes());
     let mut digest = [0; DIGEST];
     hasher.finalize_xof().fill(&mut digest);
     digest
