@@ -23,6 +23,7 @@ use sentiment::Sentiment;
 use summarize::Summary;
 
 const ROUNDS: usize = 3;
+const USAGE: &str = "usage: quickstart [--pause] [FILE…]";
 
 /// The best sentences of a text. Takes some tens of milliseconds for a few pages, so it is worth
 /// keeping. How long is a matter of the operation: for `summarize` it is what the preset says.
@@ -62,6 +63,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
         if round > 1 && arguments.pause {
             wait_for_enter(round)?;
         }
+        print_state(round).await;
         let answers = one_round(&texts).await;
         if round == 1 {
             first.clone_from(&answers);
@@ -128,15 +130,32 @@ async fn timed<F: Future>(call: F) -> Timed<F::Output> {
     }
 }
 
+async fn print_state(round: usize) {
+    let Some(cache) = larder::cache("ai") else {
+        return;
+    };
+    let redis = match cache.stats().backend_type {
+        "memory" => "in memory only",
+        _ if cache.ping().await => "with Redis",
+        _ => "with Redis, which does not answer",
+    };
+    println!("\nRound {round}, {redis}");
+}
+
 fn print_round(round: usize, texts: &[Text], answers: &[Answers], first: &[Answers]) {
-    println!("\nRound {round}");
     println!(
         "  {:<10} {:<24} {:<9} {:>12} {:>9}",
         "operation", "text", "from", "time", "speed-up"
     );
     for ((text, now), then) in texts.iter().zip(answers).zip(first) {
-        print_row("summarize", text, &now.summary, then.summary.took);
-        print_row("sentiment", text, &now.mood, then.mood.took);
+        let before = (round > 1).then_some(then);
+        print_row(
+            "summarize",
+            text,
+            &now.summary,
+            before.map(|it| it.summary.took),
+        );
+        print_row("sentiment", text, &now.mood, before.map(|it| it.mood.took));
     }
     let computed: usize = answers.iter().map(Answers::computed).sum();
     println!("  computed {computed}");
@@ -151,13 +170,16 @@ fn print_round(round: usize, texts: &[Text], answers: &[Answers], first: &[Answe
     }
 }
 
-fn print_row<T>(operation: &str, text: &Text, now: &Timed<T>, first: Duration) {
+/// The speed-up is against the first round of this run.
+fn print_row<T>(operation: &str, text: &Text, now: &Timed<T>, first: Option<Duration>) {
+    let speed_up = first.map_or("-".to_owned(), |first| {
+        format!("{:.0}x", first.as_secs_f64() / now.took.as_secs_f64())
+    });
     println!(
-        "  {operation:<10} {:<24} {:<9} {:>12} {:>8.0}x",
+        "  {operation:<10} {:<24} {:<9} {:>12} {speed_up:>9}",
         text.name,
         now.outcome.origin,
         format!("{:.1?}", now.took),
-        first.as_secs_f64() / now.took.as_secs_f64()
     );
 }
 
@@ -192,10 +214,9 @@ impl Arguments {
         for argument in arguments {
             match argument.as_str() {
                 "--pause" => parsed.pause = true,
+                "--help" => return Err(USAGE.to_owned()),
                 option if option.starts_with('-') => {
-                    return Err(format!(
-                        "unknown option {option}; usage: quickstart [--pause] [FILE…]"
-                    ));
+                    return Err(format!("unknown option {option}; {USAGE}"));
                 }
                 file => parsed.files.push(file.into()),
             }
@@ -222,16 +243,33 @@ fn read_texts(files: &[PathBuf]) -> Result<Vec<Text>, String> {
         .map(|file| {
             let bytes =
                 std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
+            let content = String::from_utf8_lossy(&bytes);
+            let is_markdown = file.extension().is_some_and(|it| it == "md");
             Ok(Text {
                 name: file
                     .file_name()
                     .unwrap_or(file.as_os_str())
                     .to_string_lossy()
                     .into_owned(),
-                content: String::from_utf8_lossy(&bytes).into_owned(),
+                content: if is_markdown {
+                    prose_of(&content)
+                } else {
+                    content.into_owned()
+                },
             })
         })
         .collect()
+}
+
+/// The sentences of a Markdown text, without its code, tables, headings and comments.
+fn prose_of(markdown: &str) -> String {
+    let mut in_code = false;
+    let prose = markdown.lines().filter(|line| {
+        let fence = line.starts_with("```");
+        in_code ^= fence;
+        !(in_code || fence || line.starts_with(['|', '#', '<']))
+    });
+    prose.collect::<Vec<_>>().join("\n")
 }
 
 /// The guides of this project and the texts beside this example.

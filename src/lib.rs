@@ -1,10 +1,41 @@
-#![doc = include_str!("../README.md")]
+//! A memoization framework for async Rust: one attribute on a function keeps what was expensive to
+//! make, in memory, in Redis, or in both.
+//!
+//! ```
+//! use larder::cached;
+//!
+//! #[cached(kind = "web", op = "user.name", ttl = "15m")]
+//! async fn name(id: u64) -> Result<String, std::io::Error> {
+//!     // … ask the database …
+//!     Ok(format!("user {id}"))
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! larder::init().await?;
+//! let first = name(7).await?;
+//! let again = name(7).await?; // from memory
+//! assert_eq!(first, again);
+//! larder::close().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! - [`cached`]: every option of the attribute, what is kept, and what is in a key
+//! - [`init`], [`register`], [`close`]: from settings to the caches behind the kinds
+//! - [`CacheConfig`], [`Preset`], [`CacheFactory`]: the settings themselves
+//! - [`Cache`]: one kind as a handle, for keys that the application chooses itself
+//! - [`call`]: control of a single call
+//! - [`testing`]: for the tests of applications
+//!
+//! What goes wrong on the way (a Redis that is away, a kind that nobody registered) never reaches
+//! the caller of an annotated function. It is logged through `tracing`, once for each change.
 
 pub use cache_macros::cached;
 pub use cache_runtime::{
     AiConfig, Cache, CacheBuilder, CacheConfig, CacheConfigBuilder, CacheError, CacheFactory,
-    CacheStats, KeyWriter, Preset, REDIS_AVAILABLE, Store, StoreError, StoreFuture, Ttl, cache,
-    close, init, kinds, register, testing, unknown_kind_calls,
+    CacheStats, Preset, REDIS_AVAILABLE, Store, StoreError, StoreFuture, Ttl, cache, close, init,
+    kinds, register, testing, unknown_kind_calls,
 };
 
 /// Control of one call, by wrapping the call expression: what a cached function is asked for, and
@@ -15,3 +46,7 @@ pub mod call {
 
 #[doc(hidden)]
 pub use cache_runtime::expansion as __expansion;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -318,7 +318,7 @@ async fn an_outcome_says_where_the_value_came_from() {
     assert_eq!(call::outcome(id(1)).await.origin, Origin::Computed);
     let second = call::outcome(id(1)).await;
     assert_eq!((second.value, second.origin), (1, Origin::Memory));
-    assert_eq!(call::outcome(async { 3 }).await.origin, Origin::Uncached);
+    assert_eq!(call::outcome(async { 3 }).await.origin, Origin::Unreached);
 
     let stats = cache.stats();
     assert_eq!((stats.computed, stats.memory_hits), (1, 1));

@@ -116,6 +116,13 @@ fn a_redis_url_in_a_build_without_redis_is_refused() {
 }
 
 #[test]
+fn a_kind_without_a_name_is_refused() {
+    let config = CacheConfig::builder().build().expect("valid");
+    let error = Cache::builder(" ", &config).build().expect_err("no name");
+    assert!(error.to_string().contains("has no name"), "{error}");
+}
+
+#[test]
 fn a_cache_without_a_store_is_built_in_any_build() {
     let config = CacheConfig::builder().build().expect("valid");
     Cache::builder("plain", &config).build().expect("a cache");

@@ -103,7 +103,8 @@ fn check_function(mistakes: &mut Vec<Error>, function: &Function) {
     if signature.asyncness.is_none() {
         mistakes.push(Error::new(
             signature.fn_token.span,
-            "`#[cached]` needs an `async fn`",
+            "`#[cached]` needs an `async fn`; make it `async`, or call `get_or_compute` of \
+             `larder::cache(kind)` in it",
         ));
     }
     let Some(returns) = function.returns() else {

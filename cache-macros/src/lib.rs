@@ -74,6 +74,32 @@ use quote::quote;
 /// arguments of the function and of the `impl` around it. Two functions never share an answer,
 /// unless they are the same function. A `self` has to be decided on: `skip(self)`, or `key = …`.
 ///
+/// `skip(self)` means that all instances share their answers: what belongs to one of them, such as
+/// a tenant, has to be in the key:
+///
+/// ```
+/// use larder::cached;
+///
+/// struct Shop {
+///     tenant: u32,
+/// }
+///
+/// impl Shop {
+///     #[cached(op = "shop.price", key = (self.tenant, article))]
+///     async fn price(&self, article: u64) -> u64 {
+///         u64::from(self.tenant) * 1000 + article
+///     }
+/// }
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// assert_eq!(Shop { tenant: 1 }.price(7).await, 1007);
+/// assert_eq!(Shop { tenant: 2 }.price(7).await, 2007);
+/// # });
+/// ```
+///
+/// # Where it does not work yet
+///
+/// The dependency has to be called `larder`: an expansion names it by `::larder`.
+///
 /// # Panics
 ///
 /// A panic of the body is the caller's, as without the attribute; nothing is kept, and a call that

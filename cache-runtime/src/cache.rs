@@ -125,8 +125,8 @@ impl CacheBuilder {
     /// look-up begins with that.
     ///
     /// # Errors
-    /// [`CacheError::Configuration`] for a Redis URL that cannot be used, or one in a build
-    /// without the feature `redis`.
+    /// [`CacheError::Configuration`] for a kind without a name, a Redis URL that cannot be used,
+    /// or one in a build without the feature `redis`.
     pub fn build(self) -> Result<Cache, CacheError> {
         let Self {
             kind,
@@ -134,6 +134,11 @@ impl CacheBuilder {
             store,
             clock,
         } = self;
+        if kind.trim().is_empty() {
+            return Err(CacheError::configuration(
+                "the kind has no name; name it as the attributes do, `web` for example",
+            ));
+        }
         let store = match store {
             Some(store) => Some(store),
             None => config.open_store()?,

@@ -33,7 +33,6 @@ pub use cache::{Cache, CacheBuilder};
 pub use config::{AiConfig, CacheConfig, CacheConfigBuilder, Preset};
 pub use error::CacheError;
 pub use factory::CacheFactory;
-pub use key::KeyWriter;
 pub use observe::CacheStats;
 pub use policy::Ttl;
 pub use registry::{cache, close, init, kinds, register, unknown_kind_calls};
@@ -46,6 +45,8 @@ pub const REDIS_AVAILABLE: bool = cfg!(feature = "redis");
 #[doc(hidden)]
 pub mod expansion {
     pub use inventory;
+
+    pub use crate::key::KeyWriter;
 
     pub use crate::call::{
         CallSite, Collected, Description, Entered, Probe, ViaFallible, ViaFallibleOption,

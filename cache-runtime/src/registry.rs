@@ -55,6 +55,12 @@ pub(crate) fn epoch() -> u64 {
 /// | `CACHE_REDIS_URL` | `redis://[user:password@]host[:port][/database]` | in memory only |
 /// | `ENABLE_AI_CACHE` | whether the kind `ai` has settings and lifetimes for language models | as the preset says |
 ///
+/// `disabled` is not off: it keeps a few entries in memory, and never uses Redis. The kind `ai`
+/// exists whatever `ENABLE_AI_CACHE` says.
+///
+/// Where nobody calls `init`, the first cached call reads the same variables. It cannot return an
+/// error, so it logs a warning and caches in memory if they cannot be used.
+///
 /// Kinds that are registered already stay as they are. A Redis that does not answer is no error:
 /// the caches work without it, and find it when it comes.
 ///

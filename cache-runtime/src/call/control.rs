@@ -38,9 +38,10 @@ pub enum Origin {
     Joined,
     /// The body ran, and its result is kept where the operation and its lifetime allow it.
     Computed,
-    /// The body ran without a cache: nobody knows the kind, an argument has no key, or no cached
-    /// call was reached during the first poll.
+    /// The body ran without a cache: nobody knows the kind, or an argument has no key.
     Uncached,
+    /// No cached call was reached during the first poll, so nothing is known.
+    Unreached,
 }
 
 impl std::fmt::Display for Origin {
@@ -51,6 +52,7 @@ impl std::fmt::Display for Origin {
             Self::Joined => "joined",
             Self::Computed => "computed",
             Self::Uncached => "uncached",
+            Self::Unreached => "unreached",
         })
     }
 }
@@ -70,7 +72,9 @@ pub struct Outcome<T> {
 
 /// Runs a call and says where its result came from.
 ///
-/// Holds for the first cached call that is reached during the first poll of `call`.
+/// Wrap the cached call itself. What counts is the first cached call that is reached during the
+/// first poll of `call`: a function that waits for something else before it calls a cached one is
+/// [`Unreached`](Origin::Unreached), and so is a spawned task.
 ///
 /// ```
 /// # use cache_runtime as larder;
@@ -88,7 +92,7 @@ pub async fn outcome<F: Future>(call: F) -> Outcome<F::Output> {
     };
     let value = Controlled::new(call, wishes).await;
     let report = report.get().copied().unwrap_or(Report {
-        origin: Origin::Uncached,
+        origin: Origin::Unreached,
         age: Duration::ZERO,
     });
     Outcome {
@@ -101,14 +105,25 @@ pub async fn outcome<F: Future>(call: F) -> Outcome<F::Output> {
 /// Runs a call, and keeps its result for this long if it has to be computed. Comes before every
 /// other word on the lifetime; what may be read is not changed.
 ///
-/// Zero means that the result is not kept. Holds for the first cached call that is reached during
-/// the first poll of `call`.
-pub async fn ttl<F: Future>(ttl: impl Into<Ttl>, call: F) -> F::Output {
+/// Zero means that the result is not kept. Wrap the cached call itself: the lifetime holds for the
+/// first cached call that is reached during the first poll of `call`, and for none if there is
+/// none.
+///
+/// ```
+/// # use cache_runtime as larder;
+/// # async fn rate(currency: &str) -> f64 { 1.0 }
+/// # async fn example() {
+/// use std::time::Duration;
+///
+/// let euro = larder::call::ttl(Duration::from_secs(60), rate("EUR")).await;
+/// # }
+/// ```
+pub fn ttl<F: Future>(ttl: impl Into<Ttl>, call: F) -> impl Future<Output = F::Output> {
     let wishes = Control {
         ttl: Some(ttl.into()),
         report: None,
     };
-    Controlled::new(call, wishes).await
+    Controlled::new(call, wishes)
 }
 
 /// Leaves its wishes for the first poll of the call inside.

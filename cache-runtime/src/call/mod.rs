@@ -139,11 +139,11 @@ impl<S> Miss<S> {
         F: Future<Output = S::Returned>,
     {
         let Beginning { pending, control } = *self.beginning;
-        match pending {
-            Some(pending) => pending.answer(shape, control, body).await,
-            // Without a report the outcome is `Uncached`.
-            None => body.await,
+        if let Some(pending) = pending {
+            return pending.answer(shape, control, body).await;
         }
+        report(control.as_deref(), Origin::Uncached, Duration::ZERO);
+        body.await
     }
 }
 
@@ -313,7 +313,7 @@ impl Pending {
             Origin::Store => counters.count(Event::StoreHit),
             Origin::Joined => counters.count(Event::Joined),
             // Counted where the body has run.
-            Origin::Computed | Origin::Uncached => {}
+            Origin::Computed | Origin::Uncached | Origin::Unreached => {}
         }
     }
 }

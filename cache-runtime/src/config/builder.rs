@@ -51,7 +51,7 @@ impl CacheConfigBuilder {
         self
     }
 
-    /// Lifetime of operations that have none of their own; 1 s to 1 year.
+    /// Lifetime of operations that have none of their own; 1 s to 1 year. Default: 1 hour.
     pub fn default_ttl(mut self, ttl: Duration) -> Self {
         self.config.default_ttl = ttl;
         self
@@ -63,43 +63,44 @@ impl CacheConfigBuilder {
         self
     }
 
-    /// Entries in the memory tier; 1 to 10 000 000.
+    /// Entries in the memory tier; 1 to 10 000 000. Default: 100.
     pub fn l1_cache_size(mut self, entries: usize) -> Self {
         self.config.l1_cache_size = entries;
         self
     }
 
-    /// Whether there is a memory tier.
+    /// Whether there is a memory tier. Default: yes.
     pub fn enable_l1_cache(mut self, enable: bool) -> Self {
         self.config.enable_l1_cache = enable;
         self
     }
 
-    /// Values of more bytes than this are compressed for the store.
+    /// Values of more bytes than this are compressed for the store. Default: 1000.
     pub fn compression_threshold(mut self, bytes: usize) -> Self {
         self.config.compression_threshold = bytes;
         self
     }
 
-    /// 1 (fast) to 9 (small).
+    /// 1 (fast) to 9 (small). Default: 6.
     pub fn compression_level(mut self, level: u32) -> Self {
         self.config.compression_level = level;
         self
     }
 
-    /// What every key in the store begins with.
+    /// What every key in the store begins with. Default: `ai_cache:` for the kind `ai`, `{kind}:`
+    /// for the others.
     pub fn key_prefix(mut self, prefix: &str) -> Self {
         self.config.key_prefix = Some(prefix.to_owned());
         self
     }
 
-    /// What the store may cost one look-up, in time; zero: the store is not used.
+    /// What the store may cost one look-up, in time; zero: the store is not used. Default: 50 ms.
     pub fn store_budget(mut self, budget: Duration) -> Self {
         self.config.store_budget = budget;
         self
     }
 
-    /// Whether the factory fails where the store cannot be reached.
+    /// Whether the factory fails where the store cannot be reached. Default: no.
     pub fn fail_on_connection_error(mut self, fail: bool) -> Self {
         self.config.fail_on_connection_error = fail;
         self
