@@ -1,13 +1,14 @@
 //! [`Cache`]: one kind's tiers behind one handle, for those who want no macro.
 
+use std::any::TypeId;
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::call::{self, Function, Operation, Pending, Shape, Value};
 use crate::clock::{Clock, ManualClock};
-use crate::config::CacheConfig;
+use crate::config::{self, CacheConfig};
 use crate::envelope::Codec;
 use crate::error::CacheError;
 use crate::flight::Flights;
@@ -59,42 +60,62 @@ pub(crate) struct Kind {
     has_ai: bool,
     lifetimes: Lifetimes,
     chosen: Arc<Operation>,
-    operations: Mutex<HashMap<Identity, Arc<Operation>>>,
+    operations: Mutex<Operations>,
 }
 
 impl Kind {
     /// The operation of a function in this kind, made when it is first asked for.
     pub(crate) fn operation(&self, function: Function) -> Arc<Operation> {
-        let identity = function.identity();
-        let site = function.site;
-        let mut operations = self
-            .operations
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        // A program has as many operations as it has call sites: far fewer than 2^32.
-        let number = u32::try_from(operations.len()).unwrap_or(u32::MAX - 1) + CHOSEN + 1;
-        operations
-            .entry(identity)
-            .or_insert_with(|| {
-                let name = site.operation();
-                Arc::new(Operation {
-                    number,
-                    store_keys: self.keys.of_operation(&name, identity),
-                    ttl: self.lifetimes.of(&name, site.ttl()),
-                    name,
-                    counters: Counters::default(),
+        let Operations {
+            by_function,
+            by_identity,
+        } = &mut *self.lock_operations();
+        // A program has as many operations as it has functions: far fewer than 2^32.
+        let number = u32::try_from(by_function.len()).unwrap_or(u32::MAX - 1) + CHOSEN + 1;
+        let make = || {
+            let name = function.site.operation();
+            // Two functions that look the same to other processes: the second one keeps out of
+            // the store.
+            let store_keys = function
+                .identity()
+                .filter(|identity| {
+                    *by_identity.entry(*identity).or_insert(function.instance) == function.instance
                 })
+                .map(|identity| self.keys.of_operation(&name, identity));
+            Arc::new(Operation {
+                number,
+                store_keys,
+                ttl: self.lifetimes.of(&name, function.site.ttl()),
+                name,
+                counters: Counters::default(),
             })
+        };
+        by_function
+            .entry(function.instance)
+            .or_insert_with(make)
             .clone()
     }
 
     fn operations(&self) -> Vec<Arc<Operation>> {
-        let operations = self
-            .operations
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        operations.values().cloned().collect()
+        self.lock_operations()
+            .by_function
+            .values()
+            .cloned()
+            .collect()
     }
+
+    fn lock_operations(&self) -> MutexGuard<'_, Operations> {
+        self.operations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The operations of one kind that have been called.
+#[derive(Debug, Default)]
+struct Operations {
+    by_function: HashMap<TypeId, Arc<Operation>>,
+    by_identity: HashMap<Identity, TypeId>,
 }
 
 /// What is needed to build a [`Cache`] by hand: where the factory's ways do not fit.
@@ -125,8 +146,8 @@ impl CacheBuilder {
     /// look-up begins with that.
     ///
     /// # Errors
-    /// [`CacheError::Configuration`] for a kind without a name, a Redis URL that cannot be used,
-    /// or one in a build without the feature `redis`.
+    /// [`CacheError::Configuration`] for a kind without a name, and for settings that cannot be
+    /// used, such as a Redis URL in a build without the feature `redis`.
     pub fn build(self) -> Result<Cache, CacheError> {
         let Self {
             kind,
@@ -139,6 +160,13 @@ impl CacheBuilder {
                 "the kind has no name; name it as the attributes do, `web` for example",
             ));
         }
+        if kind == "ai_cache" {
+            return Err(CacheError::configuration(
+                "the kind is called `ai_cache`, and keys of the kind `ai` begin so; take another \
+                 name",
+            ));
+        }
+        config::check(&config, store.is_some() || config.redis_url.is_some())?;
         let store = match store {
             Some(store) => Some(store),
             None => config.open_store()?,
@@ -158,7 +186,7 @@ impl CacheBuilder {
                 has_ai: config.ai.is_some(),
                 chosen: Arc::new(Operation {
                     number: CHOSEN,
-                    store_keys: keys.of_operation("keys", Identity::of(&[&kind])),
+                    store_keys: None,
                     name: "keys".to_owned(),
                     ttl: Ttl::After(config.default_ttl),
                     counters: Counters::default(),
@@ -247,6 +275,7 @@ impl Cache {
         if let Some(store) = &kind.store {
             let store_key = kind.keys.of_chosen(key);
             let write = store.write(store_key, entry.clone(), Codec::of::<T>(), ttl);
+            store.settle().await;
             store.write_through(&write).await;
         }
         if let Some(memory) = &kind.memory {
@@ -259,7 +288,10 @@ impl Cache {
         let kind = &*self.inner;
         // The store first: a look-up in between would fill memory from it again.
         let in_store = match &kind.store {
-            Some(store) => store.remove(&kind.keys.of_chosen(key)).await,
+            Some(store) => {
+                store.settle().await;
+                store.remove(&kind.keys.of_chosen(key)).await
+            }
             None => false,
         };
         let in_memory = kind
@@ -363,6 +395,7 @@ impl Cache {
         let pattern = all_if_empty(pattern);
         let in_store = match &kind.store {
             Some(store) => {
+                store.settle().await;
                 let prefix = kind.keys.chosen_prefix();
                 store.remove_matching(&prefix, pattern).await
             }
@@ -382,12 +415,12 @@ impl Cache {
     /// functions. In the store, what lies under the kind's own prefix.
     pub async fn clear(&self) {
         let kind = &*self.inner;
+        if let Some(store) = &kind.store {
+            store.settle().await;
+            store.remove_matching(&kind.keys.prefix, "*").await;
+        }
         if let Some(memory) = &kind.memory {
             memory.clear();
-        }
-        if let Some(store) = &kind.store {
-            store.flush(Duration::from_secs(1)).await;
-            store.remove_matching(&kind.keys.prefix, "*").await;
         }
     }
 

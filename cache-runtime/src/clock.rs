@@ -37,6 +37,9 @@ fn ticks(duration: Duration) -> u64 {
     coarsetime::Duration::from(duration.min(most)).as_ticks()
 }
 
+/// Four years: room for the times of entries that are older than the machine's last start.
+const BEFORE_BOOT: u64 = 1 << 59;
+
 /// Milliseconds since 1970, as envelopes carry them.
 pub(crate) type UnixMillis = u64;
 
@@ -52,7 +55,10 @@ impl Clock {
     #[inline]
     pub(crate) fn now(&self) -> Tick {
         match self {
-            Self::System => Tick(coarsetime::Instant::now_without_cache_update().as_ticks()),
+            Self::System => {
+                let since_boot = coarsetime::Instant::now_without_cache_update().as_ticks();
+                Tick(BEFORE_BOOT + since_boot)
+            }
             Self::Manual(clock) => Tick(ticks(clock.elapsed())),
         }
     }

@@ -95,8 +95,7 @@ impl CacheFactory {
     /// [`CacheError::Infrastructure`] where the store cannot be reached and
     /// `fail_on_connection_error` is set.
     pub async fn for_kind(kind: &str, config: &CacheConfig) -> Result<Cache, CacheError> {
-        let config = CacheConfigBuilder::from(config.clone()).build()?;
-        let cache = Cache::builder(kind, &config).build()?;
+        let cache = Cache::builder(kind, config).build()?;
         match cache.try_connect().await {
             Err(error) if config.fail_on_connection_error => Err(unreachable_store(&cache, &error)),
             _ => Ok(cache),

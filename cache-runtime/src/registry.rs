@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use futures_util::future::join_all;
 
 use crate::cache::Cache;
 use crate::config::{CacheConfig, Preset, Settings, read_environment};
@@ -155,22 +157,21 @@ pub fn unknown_kind_calls() -> u64 {
 /// forgets all kinds.
 ///
 /// Calls that come later run without a cache, until [`init`] or [`register`] is called again.
-/// Dropping the future leaves all kinds registered.
+/// The kinds are forgotten at once; dropping the future leaves the rest to the background.
 pub async fn close() {
     registry().initialized = true;
-    let caches: Vec<Cache> = registry().kinds.values().cloned().collect();
-    let deadline = Instant::now() + CLOSE;
-    for cache in &caches {
-        let left = deadline.saturating_duration_since(Instant::now());
-        if !cache.flush(left).await {
+    let caches = std::mem::take(&mut registry().kinds);
+    changed();
+    let caches: Vec<Cache> = caches.into_values().collect();
+    join_all(caches.iter().map(async |cache| {
+        if !cache.flush(CLOSE).await {
             tracing::warn!(
                 kind = cache.name(),
                 "some writes to the store were given up"
             );
         }
-    }
-    registry().kinds.clear();
-    changed();
+    }))
+    .await;
     // Kinds may share a connection, so it stays until all of them are done with it.
     for cache in &caches {
         cache.disconnect();

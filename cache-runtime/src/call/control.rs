@@ -16,7 +16,8 @@ use crate::policy::Ttl;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Control {
     pub(super) ttl: Option<Ttl>,
-    pub(super) report: Option<Arc<OnceLock<Report>>>,
+    /// Of all wrappers that want to know.
+    pub(super) reports: Vec<Arc<OnceLock<Report>>>,
 }
 
 /// How a call ended, for the one who asked.
@@ -87,7 +88,7 @@ pub struct Outcome<T> {
 pub async fn outcome<F: Future>(call: F) -> Outcome<F::Output> {
     let report = Arc::<OnceLock<Report>>::default();
     let wishes = Control {
-        report: Some(report.clone()),
+        reports: vec![report.clone()],
         ttl: None,
     };
     let value = Controlled::new(call, wishes).await;
@@ -121,7 +122,7 @@ pub async fn outcome<F: Future>(call: F) -> Outcome<F::Output> {
 pub fn ttl<F: Future>(ttl: impl Into<Ttl>, call: F) -> impl Future<Output = F::Output> {
     let wishes = Control {
         ttl: Some(ttl.into()),
-        report: None,
+        reports: Vec::new(),
     };
     Controlled::new(call, wishes)
 }
@@ -145,26 +146,32 @@ impl<F: Future> Future for Controlled<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        let Some(wishes) = self.wishes.take() else {
+        let Some(mut wishes) = self.wishes.take() else {
             return self.call.as_mut().poll(context);
         };
         let outer = local::take_control();
-        // Of two wrappers, the inner one has the last word on a wish that both have.
-        let merged = Control {
-            ttl: wishes.ttl.or(outer.as_ref().and_then(|outer| outer.ttl)),
-            report: wishes.report.or(outer.and_then(|outer| outer.report)),
-        };
-        let _take_back = TakeBack;
-        local::leave_control(merged);
+        if let Some(outer) = outer.as_deref() {
+            // Of two wrappers, the inner one has the last word on a wish that both have.
+            wishes.ttl = wishes.ttl.or(outer.ttl);
+            wishes.reports.extend(outer.reports.iter().cloned());
+        }
+        let _take_back = TakeBack { outer };
+        local::leave_control(Box::new(wishes));
         self.call.as_mut().poll(context)
     }
 }
 
-/// Takes back what no cached call took, also when the poll panics.
-struct TakeBack;
+/// Takes back what no cached call took, also when the poll panics, and leaves the wishes of the
+/// wrapper around it where they were.
+struct TakeBack {
+    outer: Option<Box<Control>>,
+}
 
 impl Drop for TakeBack {
     fn drop(&mut self) {
-        local::take_control();
+        let was_taken = local::take_control().is_none();
+        if let Some(outer) = self.outer.take().filter(|_| !was_taken) {
+            local::leave_control(outer);
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! What each thread keeps at hand for the short way of a hit: a buffer for keys, and what every
 //! call site is bound to.
 
+use std::any::TypeId;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
@@ -35,18 +36,16 @@ struct Bindings {
     /// Of the registry, when these were looked up.
     epoch: u64,
     /// Of each site, the instances that this thread has called: one, unless it is generic.
-    by_site: Vec<Vec<(&'static str, Binding)>>,
+    by_site: Vec<Vec<(TypeId, Binding)>>,
 }
 
 impl Bindings {
     #[inline]
     fn of(&self, function: Function) -> Option<&Binding> {
         let instances = self.by_site.get(function.site.index())?;
-        let is_it = |name: &'static str| {
-            // The compiler may have put the same name into the program more than once.
-            std::ptr::eq(name, function.instance) || name == function.instance
-        };
-        let (_, binding) = instances.iter().find(|(name, _)| is_it(name))?;
+        let (_, binding) = instances
+            .iter()
+            .find(|(instance, _)| *instance == function.instance)?;
         Some(binding)
     }
 }
@@ -83,9 +82,9 @@ pub(super) fn give_back_buffer(buffer: Vec<u8>) {
     }
 }
 
-pub(super) fn leave_control(control: Control) {
+pub(super) fn leave_control(control: Box<Control>) {
     let _ = LOCAL.try_with(|local| {
-        local.control.set(Some(Box::new(control)));
+        local.control.set(Some(control));
         local.has_control.set(true);
     });
 }

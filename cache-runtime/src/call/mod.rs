@@ -59,9 +59,10 @@ pub fn enter<S: Shape, W: FnOnce(&mut KeyWriter<'_>)>(
 ) -> Entered<S> {
     let function = Function {
         site,
-        // The closure stands inside the function, so its name has the generic arguments of the
-        // function and of the `impl` around it: what no macro can see.
-        instance: type_name::<W>(),
+        // The closure stands inside the function, so its type and the name of that have the
+        // generic arguments of the function and of the `impl` around it: what no macro can see.
+        instance: typeid::of::<W>(),
+        path: type_name::<W>(),
     };
     let mut written = local::take_buffer();
     let mut writer = KeyWriter::new(&mut written);
@@ -186,8 +187,11 @@ impl Pending {
             .memory
             .as_ref()
             .is_some_and(|memory| memory.peek(&key).is_some());
-        let store_key = (kind.store.is_some() && !in_memory)
-            .then(|| operation.store_keys.of_call(written, noticed));
+        let store_key = operation
+            .store_keys
+            .as_ref()
+            .filter(|_| kind.store.is_some() && !in_memory)
+            .map(|keys| keys.of_call(written, noticed));
         Self {
             kind,
             operation,
@@ -319,7 +323,7 @@ impl Pending {
 }
 
 fn report(control: Option<&Control>, origin: Origin, age: Duration) {
-    if let Some(report) = control.and_then(|control| control.report.as_ref()) {
+    for report in control.iter().flat_map(|control| &control.reports) {
         // Set once: each call reports once.
         let _ = report.set(Report { origin, age });
     }

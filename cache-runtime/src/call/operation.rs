@@ -10,7 +10,8 @@ pub(crate) struct Operation {
     /// Begins every key in memory, so that operations never share an entry.
     pub(crate) number: u32,
     pub(crate) name: String,
-    pub(crate) store_keys: OperationKeys,
+    /// `None`: no key in a store would mean this operation and no other.
+    pub(crate) store_keys: Option<OperationKeys>,
     pub(crate) ttl: Ttl,
     pub(crate) counters: Counters,
 }

@@ -11,6 +11,7 @@
 //! resolution: `(&&&Probe::<R>::new()).__larder_shape()` takes the first of the traits below, from the most
 //! references to the fewest, that the type `R` has.
 
+use std::any::type_name;
 use std::marker::PhantomData;
 
 use super::value::Value;
@@ -187,8 +188,13 @@ impl<T: Value> Shape for Plain<T> {
     type Returned = T;
     type Kept = T;
 
+    /// Where a generic argument stands for a `Result` or an `Option`, method resolution could not
+    /// see it, and nothing is kept.
     fn kept(returned: &T) -> Option<&T> {
-        Some(returned)
+        let name = type_name::<T>();
+        let hidden = ["core::result::Result<", "core::option::Option<"];
+        let is_hidden = hidden.iter().any(|beginning| name.starts_with(beginning));
+        (!is_hidden).then_some(returned)
     }
 
     fn returned(kept: T) -> T {

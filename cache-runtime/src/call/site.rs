@@ -1,5 +1,6 @@
 //! Call sites: what is known about an annotated function before the program runs.
 
+use std::any::TypeId;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{LazyLock, OnceLock};
@@ -75,16 +76,21 @@ impl CallSite {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Function {
     pub(crate) site: &'static CallSite,
-    /// Path of the function with all generic arguments around it.
-    pub(crate) instance: &'static str,
+    /// Tells it from every other function of this process.
+    pub(crate) instance: TypeId,
+    /// Its path with all generic arguments around it. Other processes understand it too, but two
+    /// functions may have the same one.
+    pub(crate) path: &'static str,
 }
 
 impl Function {
-    /// What tells this function from every other one, apart from the arguments of a call.
+    /// What tells this function from the others in a store, apart from the arguments of a call.
+    /// `None` where nothing does that another process would understand: its results are kept in
+    /// memory only.
     ///
     /// An operation belongs to one function: where several claim the same one, the function itself
     /// is a part of the identity of each.
-    pub(crate) fn identity(self) -> Identity {
+    pub(crate) fn identity(self) -> Option<Identity> {
         let Description {
             module,
             function,
@@ -96,20 +102,27 @@ impl Function {
         } = self.site.description;
         let operation = self.site.operation();
         let claims = CLAIMS.get(&(self.site.kind(), operation.clone()));
-        let place = format!("{file}:{line}:{column}");
-
-        let mut parts = vec![self.site.kind(), &operation];
         let is_shared = claims.is_some_and(|claims| *claims > 1);
+        let generic = self.path.find('<').zip(self.path.rfind('>'));
+        let generic = generic.map(|(from, to)| &self.path[from..to]);
+
+        let closure = generic.is_some_and(|arguments| arguments.contains("{{closure}}"));
+        let in_a_nameless_block = is_shared && self.path.contains("::_::");
+        if closure || in_a_nameless_block {
+            return None;
+        }
+        let place = format!("{file}:{line}:{column}");
+        let mut parts = vec![self.site.kind(), &operation];
         if is_shared {
             parts.extend(["function", module, function, &place]);
         }
         // A macro may have written several functions in one place; their paths tell them apart.
-        if is_shared || self.instance.contains('<') {
-            parts.extend(["instance", self.instance]);
+        if is_shared || generic.is_some() {
+            parts.extend(["path", self.path]);
         }
         parts.push("parameters");
         parts.extend(parameters);
-        Identity::of(&parts)
+        Some(Identity::of(&parts))
     }
 }
 

@@ -10,6 +10,7 @@ use crate::error::CacheError;
 use crate::policy::LONGEST;
 
 const L1_SIZES: RangeInclusive<usize> = 1..=10_000_000;
+const LONGEST_BUDGET: Duration = Duration::from_secs(60);
 const COMPRESSION_LEVELS: RangeInclusive<u32> = 1..=9;
 const TEXT_HASH_THRESHOLDS: RangeInclusive<usize> = 1..=100_000;
 
@@ -94,7 +95,8 @@ impl CacheConfigBuilder {
         self
     }
 
-    /// What the store may cost one look-up, in time; zero: the store is not used. Default: 50 ms.
+    /// What the store may cost one look-up, in time, up to a minute; zero: the store is not used.
+    /// Default: 50 ms.
     pub fn store_budget(mut self, budget: Duration) -> Self {
         self.config.store_budget = budget;
         self
@@ -132,16 +134,23 @@ impl CacheConfigBuilder {
     /// # Errors
     /// [`CacheError::Configuration`] with one sentence for each setting that cannot.
     pub fn build(self) -> Result<CacheConfig, CacheError> {
-        let problems = problems(&self.config);
-        if problems.is_empty() {
-            Ok(self.config)
-        } else {
-            Err(CacheError::Configuration { problems })
-        }
+        let has_store = self.config.redis_url.is_some();
+        check(&self.config, has_store)?;
+        Ok(self.config)
     }
 }
 
-fn problems(config: &CacheConfig) -> Vec<String> {
+/// Whether a cache can be built from these settings, beside the store that it may have otherwise.
+pub(crate) fn check(config: &CacheConfig, has_store: bool) -> Result<(), CacheError> {
+    let problems = problems(config, has_store);
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(CacheError::Configuration { problems })
+    }
+}
+
+fn problems(config: &CacheConfig, has_store: bool) -> Vec<String> {
     let mut problems = Vec::new();
     lifetime(&mut problems, "default_ttl", config.default_ttl);
     let mut operations: Vec<_> = config.operation_ttls.iter().collect();
@@ -169,7 +178,20 @@ fn problems(config: &CacheConfig) -> Vec<String> {
             TEXT_HASH_THRESHOLDS,
         );
     }
-    if config.redis_url.is_none() && !config.enable_l1_cache {
+    if config.store_budget > LONGEST_BUDGET {
+        problems.push(format!(
+            "store_budget is {:?}; expected 0 s to {LONGEST_BUDGET:?}",
+            config.store_budget
+        ));
+    }
+    if config.key_prefix.as_deref().is_some_and(str::is_empty) {
+        problems.push(
+            "key_prefix is empty, so that clearing the cache would clear the whole database; \
+             expected a text, such as \"shop:\""
+                .to_owned(),
+        );
+    }
+    if !has_store && !config.enable_l1_cache {
         problems.push(
             "enable_l1_cache is false and redis_url is missing, so nothing could be kept; \
              set either"

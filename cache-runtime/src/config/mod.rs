@@ -11,6 +11,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 pub use builder::CacheConfigBuilder;
+pub(crate) use builder::check;
 pub(crate) use environment::{Settings, read_environment};
 pub use preset::Preset;
 
@@ -134,7 +135,8 @@ impl CacheConfig {
         match &self.key_prefix {
             Some(prefix) => prefix.clone(),
             None if kind == "ai" => "ai_cache:".to_owned(),
-            None => format!("{kind}:"),
+            // So that no kind's keys begin like those of another.
+            None => format!("{}:", kind.replace('%', "%25").replace(':', "%3a")),
         }
     }
 

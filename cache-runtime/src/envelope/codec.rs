@@ -1,6 +1,7 @@
 //! From a value to bytes and back, with the value's type erased.
 
 use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -45,13 +46,17 @@ impl Codec {
         }
     }
 
+    /// A panic in the value's own `Serialize` is a refusal.
     pub(super) fn encode(&self, value: &Erased) -> Result<Encoded, Refused> {
-        (self.encode)(value)
+        catch_unwind(AssertUnwindSafe(|| (self.encode)(value))).unwrap_or(Err(Refused))
     }
 
-    /// The entry that these bytes and times make.
+    /// The entry that these bytes and times make. A panic in the value's own `Deserialize` is as
+    /// good as an error.
     pub(super) fn decode(&self, bytes: &[u8], created: Tick, ttl: Ttl) -> Option<Decoded> {
-        (self.decode)(bytes, created, ttl)
+        catch_unwind(AssertUnwindSafe(|| (self.decode)(bytes, created, ttl)))
+            .ok()
+            .flatten()
     }
 }
 

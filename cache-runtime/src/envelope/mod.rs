@@ -124,9 +124,11 @@ pub(crate) fn open(
         return Err(Fault::Foreign);
     }
     let now = clock.unix_millis();
-    let age = Duration::from_millis(now.saturating_sub(number_at(preamble, 8)));
-    let left = Duration::from_millis(number_at(preamble, 16).saturating_sub(now));
-    if left.is_zero() {
+    let (written, fresh_until) = (number_at(preamble, 8), number_at(preamble, 16));
+    let age = Duration::from_millis(now.saturating_sub(written));
+    // A writer whose clock is ahead gets no more than the lifetime that it meant.
+    let left = fresh_until.saturating_sub(now.max(written));
+    if left == 0 || now >= fresh_until {
         return Err(Fault::Expired);
     }
     let length = usize::try_from(number_at(preamble, 24))
@@ -143,7 +145,7 @@ pub(crate) fn open(
         _ => return Err(Fault::Length),
     };
     let created = clock.now().before(age);
-    let ttl = Ttl::After(age.saturating_add(left));
+    let ttl = Ttl::After(age.saturating_add(Duration::from_millis(left)));
     let decoded = codec
         .decode(bytes, created, ttl)
         .ok_or(Fault::Undecodable)?;

@@ -16,9 +16,14 @@ use serde::ser::{self, Serialize};
 pub(crate) enum Sequences {
     /// They stay in order: two lists that differ in order are different arguments.
     Ordered,
-    /// They are sorted: serde shows a `HashSet` as a sequence in no particular order.
+    /// They are sorted: serde shows a `HashSet` as a sequence in no particular order. Long ones
+    /// stay in order, because sorting millions of numbers takes seconds.
     Sorted,
 }
+
+/// The longest sequence that is sorted. A longer set inside a kept value never verifies, which
+/// makes it a miss each time it is read from a store.
+const LONGEST_SORTED_SEQUENCE: usize = 10_000;
 
 /// The value's own `Serialize` gave up. Its message is dropped, because it may quote the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,7 +130,10 @@ struct Compound<'e, 'a> {
 impl Compound<'_, '_> {
     fn begin_element(&mut self) {
         self.count += 1;
-        if let Some(starts) = &mut self.starts {
+        let is_map = self.is_map();
+        if let Some(starts) = &mut self.starts
+            && (is_map || starts.len() <= LONGEST_SORTED_SEQUENCE)
+        {
             starts.push(self.encoder.out.len());
         }
     }
@@ -141,11 +149,18 @@ impl Compound<'_, '_> {
         value.serialize(&mut *self.encoder)
     }
 
+    fn is_map(&self) -> bool {
+        self.encoder.out[self.count_at - 1] == Tag::Map as u8
+    }
+
     fn close(self) {
+        let is_map = self.is_map();
         let out = &mut *self.encoder.out;
         let begin = self.count_at + size_of::<u64>();
         out[self.count_at..begin].copy_from_slice(&self.count.to_le_bytes());
-        if let Some(starts) = self.starts {
+        if let Some(starts) = self.starts
+            && (is_map || starts.len() <= LONGEST_SORTED_SEQUENCE)
+        {
             sort_elements(out, &starts);
         }
     }

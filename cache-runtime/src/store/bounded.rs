@@ -5,9 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::runtime::Handle;
-
-use super::{Store, StoreError, Write};
+use super::{Store, StoreError, Write, runtime};
 use crate::envelope::Compression;
 
 /// How a kind uses its store.
@@ -50,9 +48,16 @@ impl BoundedStore {
 
     /// Writes one entry, within twice the budget of a look-up.
     pub(super) async fn write(&self, write: &Write) {
-        if let Some(sealed) = write.seal(&self.settings) {
-            let set = self.store.set(&write.key, &sealed, write.ttl);
-            self.within(self.settings.budget * 2, set).await;
+        let time = self.settings.budget.saturating_mul(2);
+        match write.seal(&self.settings) {
+            Some(sealed) => {
+                let set = self.store.set(&write.key, &sealed, write.ttl);
+                self.within(time, set).await;
+            }
+            // What the key held before is not its value any more.
+            None => {
+                self.within(time, self.store.remove(&write.key)).await;
+            }
         }
     }
 
@@ -62,14 +67,16 @@ impl BoundedStore {
         time: Duration,
         operation: impl Future<Output = Result<T, StoreError>>,
     ) -> Option<T> {
-        // Without a runtime there is neither a timer nor a network.
-        let outcome = match Handle::try_current() {
-            Ok(_runtime) => tokio::time::timeout(time, operation).await,
-            Err(_) => Ok(Err(StoreError::Away("no tokio runtime".to_owned()))),
+        let outcome = if runtime::has_timer() {
+            tokio::time::timeout(time, operation).await
+        } else {
+            Ok(Err(StoreError::Away(
+                "no tokio runtime with timers".to_owned(),
+            )))
         };
         if outcome.is_err() {
             self.timeouts.fetch_add(1, Ordering::Relaxed);
-            self.store.timed_out();
+            self.store.timed_out(time);
         }
         let answer = outcome.ok().and_then(Result::ok);
         if answer.is_none() {

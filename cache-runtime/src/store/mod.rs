@@ -1,6 +1,7 @@
 //! The store: bytes outside this process.
 
 mod bounded;
+mod runtime;
 mod tier;
 mod write_behind;
 
@@ -62,8 +63,10 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Lets go of connections. Another operation may open them again.
     fn disconnect(&self);
 
-    /// An operation was given up because its time was over.
-    fn timed_out(&self) {}
+    /// An operation was given up after this time.
+    fn timed_out(&self, after: Duration) {
+        let _ = after;
+    }
 }
 
 /// Why a store did not do what it was asked for. Calls of annotated functions never see it.

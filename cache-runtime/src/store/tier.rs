@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::bounded::{BoundedStore, StoreSettings};
 use super::write_behind::{Write, WriteBehind};
-use super::{Store, StoreError, StoreFuture};
+use super::{Store, StoreError, StoreFuture, runtime};
 use crate::clock::Clock;
 use crate::envelope::{self, Codec};
 use crate::memory::SharedEntry;
@@ -88,9 +88,21 @@ impl StoreTier {
     }
 
     pub(crate) async fn connect(&self, patience: Duration) -> Result<(), StoreError> {
+        if !runtime::has_timer() {
+            return Err(StoreError::Away("no tokio runtime with timers".to_owned()));
+        }
         match tokio::time::timeout(patience, self.bounded.store.connect()).await {
             Ok(connected) => connected,
             Err(_elapsed) => Err(StoreError::TimedOut(patience)),
+        }
+    }
+
+    /// Waits for the queued writes, so that what is done next is not undone by one of them; for at
+    /// most twice the budget of a look-up.
+    pub(crate) async fn settle(&self) {
+        if self.writes.is_waiting() {
+            let time = self.bounded.settings.budget.saturating_mul(2);
+            self.writes.flush(time).await;
         }
     }
 

@@ -9,6 +9,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 use super::bounded::{BoundedStore, StoreSettings};
+use super::runtime;
 use crate::clock::{UnixMillis, millis};
 use crate::envelope::{self, Codec, Times};
 use crate::memory::SharedEntry;
@@ -76,6 +77,8 @@ pub(super) struct WriteBehind {
     /// that it was started on, and the next write starts another one.
     queue: Mutex<Option<mpsc::Sender<Message>>>,
     store: Arc<BoundedStore>,
+    /// Writes that were queued and are not done, as long as the task lives.
+    waiting: Arc<AtomicU64>,
     dropped: AtomicU64,
 }
 
@@ -84,6 +87,7 @@ impl WriteBehind {
         Self {
             queue: Mutex::default(),
             store,
+            waiting: Arc::default(),
             dropped: AtomicU64::new(0),
         }
     }
@@ -93,15 +97,28 @@ impl WriteBehind {
     }
 
     pub(super) fn push(&self, write: Write) {
-        let queued = self
-            .queue()
-            .is_some_and(|queue| queue.try_send(Message::Write(write)).is_ok());
+        let queued = self.queue().is_some_and(|queue| {
+            // Before it is sent: it may be done before this goes on.
+            self.waiting.fetch_add(1, Ordering::SeqCst);
+            let sent = queue.try_send(Message::Write(write)).is_ok();
+            if !sent {
+                self.waiting.fetch_sub(1, Ordering::SeqCst);
+            }
+            sent
+        });
         if !queued {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 
+    pub(super) fn is_waiting(&self) -> bool {
+        self.waiting.load(Ordering::SeqCst) > 0
+    }
+
     pub(super) async fn flush(&self, deadline: Duration) -> bool {
+        if !runtime::has_timer() {
+            return false;
+        }
         let Some(queue) = self.queue() else {
             return false;
         };
@@ -121,7 +138,8 @@ impl WriteBehind {
             _ => {
                 let runtime = Handle::try_current().ok()?;
                 let (queue, messages) = mpsc::channel(QUEUE);
-                runtime.spawn(empty(self.store.clone(), messages));
+                self.waiting.store(0, Ordering::SeqCst);
+                runtime.spawn(empty(self.store.clone(), messages, self.waiting.clone()));
                 *slot = Some(queue.clone());
                 Some(queue)
             }
@@ -130,7 +148,11 @@ impl WriteBehind {
 }
 
 /// Empties the queue. Ends when the cache is gone and everything is written.
-async fn empty(store: Arc<BoundedStore>, mut messages: mpsc::Receiver<Message>) {
+async fn empty(
+    store: Arc<BoundedStore>,
+    mut messages: mpsc::Receiver<Message>,
+    waiting: Arc<AtomicU64>,
+) {
     let mut batch = Vec::with_capacity(AT_ONCE);
     while messages.recv_many(&mut batch, AT_ONCE).await > 0 {
         let mut writes = Vec::with_capacity(batch.len());
@@ -144,6 +166,11 @@ async fn empty(store: Arc<BoundedStore>, mut messages: mpsc::Receiver<Message>) 
         stream::iter(&writes)
             .for_each_concurrent(AT_ONCE, |write| store.write(write))
             .await;
+        let done = writes.len() as u64;
+        // Not below zero: a task of a runtime that has ended may have left its count behind.
+        let _ = waiting.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |waiting| {
+            Some(waiting.saturating_sub(done))
+        });
         for done in flushed {
             // Nobody waits any more: nothing to tell.
             let _ = done.send(());

@@ -37,11 +37,18 @@ impl Address {
         let Some(host) = parsed.host_str().filter(|host| !host.is_empty()) else {
             return Err(format!("redis_url has no host; {EXPECTED}"));
         };
-        let shown = format!(
-            "redis://{host}:{}{}",
-            parsed.port().unwrap_or(6379),
-            parsed.path()
-        );
+        // A password with a slash in it ends up in the path, so only a number is shown of that.
+        let database = parsed
+            .path()
+            .strip_prefix('/')
+            .filter(|database| database.bytes().all(|byte| byte.is_ascii_digit()));
+        let Some(database) = database.or(parsed.path().is_empty().then_some("")) else {
+            return Err(format!(
+                "redis_url has a database that is no number; {EXPECTED}"
+            ));
+        };
+        let port = parsed.port().unwrap_or(6379);
+        let shown = format!("redis://{host}:{port}/{database}");
         let client = parsed
             .as_str()
             .into_connection_info()

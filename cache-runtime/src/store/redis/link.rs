@@ -5,12 +5,14 @@
 //! [`TIMEOUTS`] time-outs in a row, end it; a task in the background then tries to get another
 //! one. Each change of state is logged once.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{AsyncConnectionConfig, RedisError, RedisResult, cmd};
+use futures_util::FutureExt;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -42,6 +44,8 @@ struct Shared {
     state: watch::Sender<State>,
     /// Time-outs since the last answer.
     timeouts: AtomicU32,
+    /// Connections made so far: the number of the next one.
+    connections: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -51,10 +55,9 @@ enum State {
     Live {
         connection: MultiplexedConnection,
         number: u64,
+        since: Instant,
     },
     Away {
-        /// Of the connection that was lost, or the next one.
-        number: u64,
         reason: String,
     },
 }
@@ -72,6 +75,7 @@ impl Link {
                 address,
                 state: watch::Sender::new(State::Idle),
                 timeouts: AtomicU32::new(0),
+                connections: AtomicU64::new(0),
             }),
             seeker: Mutex::default(),
         }
@@ -79,14 +83,16 @@ impl Link {
 
     pub(super) fn live(&self) -> Result<Live, StoreError> {
         let reason = match &*self.shared.state.borrow() {
-            State::Live { connection, number } => {
+            State::Live {
+                connection, number, ..
+            } => {
                 return Ok(Live {
                     connection: connection.clone(),
                     number: *number,
                 });
             }
             State::Idle => "connecting".to_owned(),
-            State::Away { reason, .. } => reason.clone(),
+            State::Away { reason } => reason.clone(),
         };
         self.seek();
         Err(StoreError::Away(reason))
@@ -112,15 +118,18 @@ impl Link {
         }
     }
 
-    pub(super) fn timed_out(&self) {
-        let timeouts = self.shared.timeouts.fetch_add(1, Ordering::Relaxed) + 1;
+    pub(super) fn timed_out(&self, after: Duration) {
         let number = match *self.shared.state.borrow() {
-            State::Live { number, .. } if timeouts >= TIMEOUTS => number,
+            // One that began before this connection says nothing about it.
+            State::Live { number, since, .. } if since.elapsed() >= after => number,
             _ => return,
         };
-        self.shared
-            .lost(number, &format!("{TIMEOUTS} time-outs in a row"));
-        self.seek();
+        let timeouts = self.shared.timeouts.fetch_add(1, Ordering::Relaxed) + 1;
+        if timeouts >= TIMEOUTS {
+            self.shared
+                .lost(number, &format!("{TIMEOUTS} time-outs in a row"));
+            self.seek();
+        }
     }
 
     /// Returns with the first answer, or the first failure.
@@ -130,7 +139,7 @@ impl Link {
         // The sender lives as long as `self`.
         let _ = state.wait_for(|state| !matches!(state, State::Idle)).await;
         match &*state.borrow() {
-            State::Away { reason, .. } => Err(StoreError::Away(reason.clone())),
+            State::Away { reason } => Err(StoreError::Away(reason.clone())),
             State::Live { .. } | State::Idle => Ok(()),
         }
     }
@@ -174,7 +183,6 @@ impl Shared {
             let is_it = matches!(state, State::Live { number: live, .. } if *live == number);
             if is_it {
                 *state = State::Away {
-                    number,
                     reason: reason.to_owned(),
                 };
             }
@@ -194,9 +202,12 @@ impl Shared {
             if matches!(*self.state.borrow(), State::Live { .. }) {
                 return;
             }
-            match tokio::time::timeout(CONNECT, self.open()).await {
-                Ok(Ok(connection)) => return self.found(connection),
-                Ok(Err(error)) => self.not_found(&describe(&error)),
+            // On a runtime without network, tokio panics.
+            let open = AssertUnwindSafe(self.open()).catch_unwind();
+            match tokio::time::timeout(CONNECT, open).await {
+                Ok(Ok(Ok(connection))) => return self.found(connection),
+                Ok(Ok(Err(error))) => self.not_found(&describe(&error)),
+                Ok(Err(_panic)) => self.not_found("this tokio runtime has no network"),
                 Err(_elapsed) => self.not_found("no answer to the attempt to connect"),
             }
             let pause = fastrand::u64(PAUSE_MILLIS / 2..=PAUSE_MILLIS);
@@ -218,17 +229,13 @@ impl Shared {
     }
 
     fn found(&self, connection: MultiplexedConnection) {
-        let mut came_back = false;
-        self.state.send_modify(|state| {
-            let number = match state {
-                State::Away { number, .. } => {
-                    came_back = true;
-                    *number + 1
-                }
-                State::Idle | State::Live { .. } => 0,
-            };
-            *state = State::Live { connection, number };
+        let number = self.connections.fetch_add(1, Ordering::Relaxed);
+        let before = self.state.send_replace(State::Live {
+            connection,
+            number,
+            since: Instant::now(),
         });
+        let came_back = matches!(before, State::Away { .. });
         self.timeouts.store(0, Ordering::Relaxed);
         if came_back {
             tracing::warn!(redis = %self.address, "Redis answers again");
@@ -243,7 +250,6 @@ impl Shared {
             let first = matches!(state, State::Idle);
             if first {
                 *state = State::Away {
-                    number: 0,
                     reason: reason.to_owned(),
                 };
             }
@@ -264,7 +270,8 @@ fn describe(error: &RedisError) -> String {
     match error.code() {
         Some(code) => code.to_owned(),
         None if error.is_timeout() => "timed out".to_owned(),
-        None => error.to_string(),
+        None if error.is_io_error() => error.to_string(),
+        None => format!("{:?}", error.kind()),
     }
 }
 

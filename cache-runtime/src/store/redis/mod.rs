@@ -35,7 +35,7 @@ impl RedisStore {
     }
 
     /// One step of a scan: where to go on (0 at the end), and the keys found.
-    async fn scan(&self, cursor: u64, glob: &str) -> Result<(u64, Vec<String>), StoreError> {
+    async fn scan(&self, cursor: u64, glob: &str) -> Result<(u64, Vec<Vec<u8>>), StoreError> {
         let mut scan = cmd("SCAN");
         scan.arg(cursor)
             .arg("MATCH")
@@ -99,7 +99,9 @@ impl Store for RedisStore {
             let mut cursor = 0;
             loop {
                 let (next, keys) = self.scan(cursor, &glob).await?;
-                let keys = keys.iter().filter_map(|key| key.strip_prefix(prefix));
+                // Keys that are no text are none of ours.
+                let keys = keys.iter().filter_map(|key| std::str::from_utf8(key).ok());
+                let keys = keys.filter_map(|key| key.strip_prefix(prefix));
                 found.extend(keys.map(str::to_owned));
                 if next == 0 || found.len() >= limit {
                     return Ok(found.into_iter().take(limit).collect());
@@ -141,8 +143,8 @@ impl Store for RedisStore {
         self.link.disconnect();
     }
 
-    fn timed_out(&self) {
-        self.link.timed_out();
+    fn timed_out(&self, after: Duration) {
+        self.link.timed_out(after);
     }
 }
 
