@@ -325,6 +325,30 @@ async fn an_outcome_says_where_the_value_came_from() {
 }
 
 #[tokio::test]
+async fn wrappers_inside_each_other_all_get_what_they_asked_for() {
+    #[cached(kind = "wrapped")]
+    async fn id(id: u32) -> u32 {
+        id
+    }
+    let cache = register("wrapped", roomy());
+
+    let twice = call::outcome(call::outcome(id(1))).await;
+    assert_eq!(twice.origin, Origin::Computed);
+    assert_eq!(twice.value.origin, Origin::Computed);
+
+    let behind_another = call::outcome(async {
+        call::ttl(std::time::Duration::ZERO, std::future::ready(())).await;
+        id(2).await
+    });
+    assert_eq!(behind_another.await.origin, Origin::Computed);
+    assert_eq!(
+        cache.stats().total_entries,
+        2,
+        "its lifetime is the usual one"
+    );
+}
+
+#[tokio::test]
 async fn control_of_a_call_does_not_reach_the_calls_of_its_body() {
     #[cached(kind = "inner")]
     async fn inner(id: u32) -> u32 {

@@ -116,6 +116,28 @@ fn a_redis_url_in_a_build_without_redis_is_refused() {
 }
 
 #[test]
+fn settings_that_were_changed_by_hand_are_checked_too() {
+    let mut config = CacheConfig::builder().build().expect("valid");
+    config.compression_level = 99;
+    config.l1_cache_size = usize::MAX;
+    config.store_budget = Duration::MAX;
+    config.key_prefix = Some(String::new());
+    let error = Cache::builder("changed", &config).build();
+    let CacheError::Configuration { problems } = error.expect_err("nothing of it can be used")
+    else {
+        panic!("another error");
+    };
+    assert_eq!(problems.len(), 4, "{problems:?}");
+}
+
+#[test]
+fn a_kind_whose_keys_would_begin_like_those_of_another_is_refused() {
+    let config = CacheConfig::builder().build().expect("valid");
+    let error = Cache::builder("ai_cache", &config).build();
+    assert!(error.is_err());
+}
+
+#[test]
 fn a_kind_without_a_name_is_refused() {
     let config = CacheConfig::builder().build().expect("valid");
     let error = Cache::builder(" ", &config).build().expect_err("no name");

@@ -500,6 +500,107 @@ async fn patterns_find_and_remove_keys_in_both_tiers() {
 }
 
 #[tokio::test]
+async fn the_last_value_that_was_set_is_the_one_in_the_store() {
+    let server = RedisServer::start();
+    let cache = fresh("ordered", &server).await;
+    for n in 0..20 {
+        let key = format!("k{n}");
+        cache.get_or_compute(&key, || async { 1 }).await;
+        cache.set(&key, 2).await;
+    }
+    for n in 20..40 {
+        let key = format!("k{n}");
+        cache.get_or_compute(&key, || async { 1 }).await;
+        cache.remove(&key).await;
+    }
+    assert!(cache.flush(PATIENCE).await);
+    let reader = fresh("ordered", &server).await;
+    for n in 0..20 {
+        assert_eq!(reader.get::<i32>(&format!("k{n}")).await, Some(2));
+    }
+    for n in 20..40 {
+        assert_eq!(reader.get::<i32>(&format!("k{n}")).await, None);
+    }
+}
+
+#[tokio::test]
+async fn a_value_that_cannot_be_stored_takes_the_old_one_with_it() {
+    let server = RedisServer::start();
+    let cache = fresh("grown", &server).await;
+    cache.set("text", "small".to_owned()).await;
+    let noise =
+        (0..9_000_000_u32).map(|n| char::from(b' ' + (n.wrapping_mul(2_654_435_761) >> 26) as u8));
+    let large: String = noise.collect();
+    cache.set("text", large).await;
+    let reader = fresh("grown", &server).await;
+    assert_eq!(reader.get::<String>("text").await, None);
+}
+
+#[tokio::test]
+async fn kinds_whose_names_hold_separators_keep_to_themselves() {
+    let server = RedisServer::start();
+    let geo = fresh("geo", &server).await;
+    let geo_key = fresh("geo:key", &server).await;
+    geo.set("key:1", 1).await;
+    geo_key.set("1", 2).await;
+    assert_eq!(
+        fresh("geo", &server).await.get::<i32>("key:1").await,
+        Some(1)
+    );
+    geo.clear().await;
+    let geo_key = fresh("geo:key", &server).await;
+    assert_eq!(geo_key.get::<i32>("1").await, Some(2));
+}
+
+#[tokio::test]
+async fn a_value_whose_serialize_panics_harms_no_other_value() {
+    #[derive(Clone, Debug, PartialEq, Deserialize)]
+    struct Fragile(u32);
+    impl Serialize for Fragile {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            assert_ne!(self.0, 13, "this one panics");
+            serializer.serialize_newtype_struct("Fragile", &self.0)
+        }
+    }
+    #[cached(kind = "fragile")]
+    async fn fragile(id: u32) -> Fragile {
+        Fragile(id)
+    }
+    let server = RedisServer::start();
+    let cache = fresh("fragile", &server).await;
+    for id in 0..50 {
+        assert_eq!(fragile(id).await, Fragile(id));
+    }
+    assert!(cache.flush(PATIENCE).await);
+    assert_eq!(keys(&server).len(), 49);
+}
+
+#[test]
+fn runtimes_without_timers_or_network_cost_no_answer() {
+    #[cached(kind = "bare")]
+    async fn id(id: u32) -> u32 {
+        id
+    }
+    let server = RedisServer::start();
+    let cache = register("bare", over(&server));
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let bare = builder.build().expect("a runtime");
+    let with_timers = builder.enable_time().build().expect("a runtime");
+    for runtime in [bare, with_timers] {
+        runtime.block_on(async {
+            assert_eq!(id(1).await, 1);
+            cache.clear().await;
+            assert!(!cache.connect().await);
+            assert_eq!(id(2).await, 2);
+            cache.set("a", 1).await;
+            assert_eq!(cache.get::<i32>("a").await, Some(1));
+            assert!(!cache.ping().await);
+        });
+    }
+    assert!(!futures_util::FutureExt::now_or_never(cache.connect()).unwrap_or(false));
+}
+
+#[tokio::test]
 async fn no_message_shows_a_password() {
     for url in [
         "redis://user:canary@localhost:99999/0",
@@ -507,6 +608,7 @@ async fn no_message_shows_a_password() {
         "rediss://user:canary@localhost",
         "http://user:canary@localhost",
         "redis://user:canary@",
+        "redis://default:9/canary@localhost:6379/0",
         "redis://",
         "canary",
     ] {

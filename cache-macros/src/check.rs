@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use proc_macro2::Span;
+use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::visit::{self, Visit};
 use syn::{Error, Expr, ExprLit, GenericArgument, Ident, Lit, LitStr, PathArguments, Type};
@@ -138,18 +139,13 @@ fn check_function(mistakes: &mut Vec<Error>, function: &Function) {
             "a function that never returns has nothing to keep; remove `#[cached]`",
         )),
         Type::Path(path) => {
-            let generic = signature
-                .generics
-                .type_params()
-                .find(|parameter| path.path.is_ident(&parameter.ident));
-            if let Some(generic) = generic {
-                let name = &generic.ident;
+            if let Some(name) = generic_name(path, signature) {
                 mistakes.push(Error::new_spanned(
                     returns,
                     format!(
                         "`{name}` may turn out to be a `Result` or an `Option`, of which only a \
-                         part is kept; return a concrete type, or wrap it: `Result<{name}, E>`, \
-                         `Option<{name}>`"
+                         part is kept; say which: return `Result<{name}, E>`, `Option<{name}>` or \
+                         a concrete type"
                     ),
                 ));
             }
@@ -197,6 +193,18 @@ fn is_static(reference: &syn::TypeReference) -> bool {
         .lifetime
         .as_ref()
         .is_some_and(|lifetime| lifetime.ident == "static")
+}
+
+/// The type as it is written, where only its user knows what it stands for: a type parameter of the
+/// function, or an associated type.
+fn generic_name(path: &syn::TypePath, signature: &syn::Signature) -> Option<String> {
+    let first = &path.path.segments.first()?.ident;
+    let is_parameter = signature
+        .generics
+        .type_params()
+        .any(|parameter| parameter.ident == *first);
+    let is_projected = path.qself.is_some() || (first == "Self" && path.path.segments.len() > 1);
+    (is_parameter || is_projected).then(|| path.to_token_stream().to_string().replace(' ', ""))
 }
 
 fn not_empty(mistakes: &mut Vec<Error>, option: &str, text: &LitStr) -> String {

@@ -1,0 +1,22 @@
+use larder::cached;
+
+trait Source {
+    type Answer;
+
+    #[cached(key = id)]
+    async fn ask(id: u32) -> Self::Answer {
+        unimplemented!("{id}")
+    }
+}
+
+#[cached]
+async fn first<I: IntoIterator>(id: u32) -> I::Item {
+    unimplemented!("{id}")
+}
+
+#[cached]
+async fn second<I: IntoIterator>(id: u32) -> <I as IntoIterator>::Item {
+    unimplemented!("{id}")
+}
+
+fn main() {}
