@@ -204,7 +204,13 @@ fn generic_name(path: &syn::TypePath, signature: &syn::Signature) -> Option<Stri
         .type_params()
         .any(|parameter| parameter.ident == *first);
     let is_projected = path.qself.is_some() || (first == "Self" && path.path.segments.len() > 1);
-    (is_parameter || is_projected).then(|| path.to_token_stream().to_string().replace(' ', ""))
+    (is_parameter || is_projected).then(|| {
+        let spaced = path.to_token_stream().to_string();
+        spaced
+            .replace(" :: ", "::")
+            .replace("< ", "<")
+            .replace(" >", ">")
+    })
 }
 
 fn not_empty(mistakes: &mut Vec<Error>, option: &str, text: &LitStr) -> String {

@@ -108,6 +108,9 @@ use quote::quote;
 /// # Cancellation
 ///
 /// Dropping the call drops the body where it is. A call that waits for it takes over.
+///
+/// A call that was polled, is not polled any more and is not dropped either (one that lost a
+/// `select!` by reference, say) holds up the calls that wait for it. Drop what you do not poll.
 #[proc_macro_attribute]
 pub fn cached(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let item = proc_macro2::TokenStream::from(item);
