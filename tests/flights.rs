@@ -187,6 +187,31 @@ async fn a_panic_is_its_callers_own_and_a_waiter_tries_again() {
 }
 
 #[tokio::test]
+async fn after_a_second_panic_the_waiters_run_side_by_side() {
+    static RUNS: Runs = Runs::new();
+    static GATE: Semaphore = Semaphore::const_new(0);
+    #[cached(kind = "panicking-on")]
+    async fn panicking(id: u32) -> u32 {
+        RUNS.count();
+        // Used up: one permit lets one body through.
+        GATE.acquire().await.expect("never closed").forget();
+        panic!("no {id}");
+    }
+    register("panicking-on", roomy());
+
+    let callers: Vec<_> = (0..10).map(|_| tokio::spawn(panicking(1))).collect();
+    eventually("the leader runs", async || RUNS.total() == 1).await;
+    GATE.add_permits(1);
+    eventually("one waiter tries again", async || RUNS.total() == 2).await;
+    GATE.add_permits(1);
+    eventually("the rest run", async || RUNS.total() == 10).await;
+    GATE.add_permits(8);
+    for caller in callers {
+        assert!(caller.await.expect_err("a panic").is_panic());
+    }
+}
+
+#[tokio::test]
 async fn a_function_may_call_itself_with_other_arguments() {
     static RUNS: Runs = Runs::new();
     #[cached(kind = "recursive")]

@@ -2,7 +2,8 @@
 //!
 //! The first caller of a key leads its flight; the others wait. A leader that ends its flight
 //! wakes all of them at once. A leader that is dropped leaves the flight without one; whichever
-//! waiter is polled first takes over, so a waiter that is never polled again holds up nobody.
+//! waiter is polled first takes over, so a waiter that is never polled again holds up nobody. After
+//! a second panic nobody takes over: the waiters run side by side, not one panic behind the other.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
@@ -43,6 +44,8 @@ struct Board {
     state: State,
     /// Callers in this flight, its leader among them.
     seats: usize,
+    /// Leaders whose body panicked.
+    panics: usize,
 }
 
 /// The flights of one kind.
@@ -102,6 +105,7 @@ impl Flight {
             board: Mutex::new(Board {
                 state: State::Led,
                 seats: 0,
+                panics: 0,
             }),
             changed: Notify::new(),
         }
@@ -138,13 +142,26 @@ impl Drop for Seat<'_> {
         let mut under_way = lock(&self.flights.under_way);
         let mut board = lock(&self.flight.board);
         board.seats -= 1;
-        if self.leads && matches!(board.state, State::Led) {
-            board.state = State::Leaderless;
-            self.flight.changed.notify_waiters();
-        }
         // A landed flight left the table when it landed; the key may have a new one by now.
-        if board.seats == 0 && !matches!(board.state, State::Landed(_)) {
+        if matches!(board.state, State::Landed(_)) {
+            return;
+        }
+        let leaves_the_lead = self.leads;
+        if leaves_the_lead {
+            board.panics += usize::from(std::thread::panicking());
+            board.state = if board.panics < 2 {
+                State::Leaderless
+            } else {
+                State::Landed(Landing::Failed)
+            };
+        }
+        if board.seats == 0 || board.panics >= 2 {
             under_way.remove(self.key);
+        }
+        drop(board);
+        drop(under_way);
+        if leaves_the_lead {
+            self.flight.changed.notify_waiters();
         }
     }
 }
