@@ -1,21 +1,20 @@
 //! [`Cache`]: one kind's tiers behind one handle, for those who want no macro.
 
-use std::any::TypeId;
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::call::{self, Function, Operation, Pending, Shape, Value};
+use crate::call::{self, Operation, Pending, Shape, Value};
 use crate::clock::{Clock, ManualClock};
 use crate::config::{self, CacheConfig};
 use crate::envelope::Codec;
 use crate::error::CacheError;
 use crate::flight::Flights;
-use crate::key::{CHOSEN, Identity, StoreKeys, chosen_by_application, chosen_key, glob_match};
+use crate::key::{CHOSEN, StoreKeys, chosen_by_application, chosen_key, glob_match};
+use crate::kind::Kind;
 use crate::memory::{Entry, MemoryTier};
 use crate::observe::{CacheStats, Counters, Event};
-use crate::policy::{Lifetimes, Ttl};
+use crate::policy::Ttl;
 use crate::store::{Store, StoreTier};
 
 /// Keys that one listing shows at most.
@@ -47,75 +46,6 @@ const LISTED: usize = 100_000;
 #[derive(Clone)]
 pub struct Cache {
     inner: Arc<Kind>,
-}
-
-/// What the handles of one kind share.
-pub(crate) struct Kind {
-    pub(crate) name: String,
-    pub(crate) clock: Clock,
-    pub(crate) memory: Option<MemoryTier>,
-    pub(crate) store: Option<StoreTier>,
-    pub(crate) flights: Flights,
-    pub(crate) keys: StoreKeys,
-    has_ai: bool,
-    lifetimes: Lifetimes,
-    chosen: Arc<Operation>,
-    operations: Mutex<Operations>,
-}
-
-impl Kind {
-    /// The operation of a function in this kind, made when it is first asked for.
-    pub(crate) fn operation(&self, function: Function) -> Arc<Operation> {
-        let Operations {
-            by_function,
-            by_identity,
-        } = &mut *self.lock_operations();
-        // A program has as many operations as it has functions: far fewer than 2^32.
-        let number = u32::try_from(by_function.len()).unwrap_or(u32::MAX - 1) + CHOSEN + 1;
-        let make = || {
-            let name = function.site.operation();
-            // Two functions that look the same to other processes: the second one keeps out of
-            // the store.
-            let store_keys = function
-                .identity()
-                .filter(|identity| {
-                    *by_identity.entry(*identity).or_insert(function.instance) == function.instance
-                })
-                .map(|identity| self.keys.of_operation(&name, identity));
-            Arc::new(Operation {
-                number,
-                store_keys,
-                ttl: self.lifetimes.of(&name, function.site.ttl()),
-                name,
-                counters: Counters::default(),
-            })
-        };
-        by_function
-            .entry(function.instance)
-            .or_insert_with(make)
-            .clone()
-    }
-
-    fn operations(&self) -> Vec<Arc<Operation>> {
-        self.lock_operations()
-            .by_function
-            .values()
-            .cloned()
-            .collect()
-    }
-
-    fn lock_operations(&self) -> MutexGuard<'_, Operations> {
-        self.operations
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The operations of one kind that have been called.
-#[derive(Debug, Default)]
-struct Operations {
-    by_function: HashMap<TypeId, Arc<Operation>>,
-    by_identity: HashMap<Identity, TypeId>,
 }
 
 /// What is needed to build a [`Cache`] by hand: where the factory's ways do not fit.

@@ -10,7 +10,7 @@
 //! - `memory`: the tier in this process
 //! - `store`: the tier outside of it; `envelope`: the bytes of an entry there
 //! - `config`, `factory`, `registry`: from settings to the cache behind a kind
-//! - `cache`: the handle for those who want no macro
+//! - `kind`: what one kind of cache consists of; `cache`: the handle for those who want no macro
 //! - `observe`: what is counted
 
 mod cache;
@@ -22,6 +22,7 @@ mod error;
 mod factory;
 mod flight;
 mod key;
+mod kind;
 mod memory;
 mod observe;
 mod policy;

@@ -5,18 +5,18 @@ trait Source {
 
     #[cached(key = id)]
     async fn ask(id: u32) -> Self::Answer {
-        unimplemented!("{id}")
+        panic!("{id}")
     }
 }
 
 #[cached]
 async fn first<I: IntoIterator>(id: u32) -> I::Item {
-    unimplemented!("{id}")
+    panic!("{id}")
 }
 
 #[cached]
 async fn second<I: IntoIterator>(id: u32) -> <I as IntoIterator>::Item {
-    unimplemented!("{id}")
+    panic!("{id}")
 }
 
 fn main() {}

@@ -6,7 +6,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use super::{Control, Function, Operation};
-use crate::cache::Kind;
+use crate::kind::Kind;
 use crate::observe::ThreadCount;
 use crate::registry;
 

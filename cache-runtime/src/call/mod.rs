@@ -33,10 +33,10 @@ pub(crate) use site::Function;
 use control::Report;
 use local::{Binding, Bound};
 
-use crate::cache::Kind;
 use crate::envelope::Codec;
 use crate::flight::{Landing, Leader, Role};
 use crate::key::{KeyWriter, MemoryKey, Written, with_memory_key};
+use crate::kind::Kind;
 use crate::memory::{Entry, SharedEntry};
 use crate::observe::Event;
 use crate::registry;
