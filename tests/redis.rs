@@ -91,6 +91,26 @@ async fn a_second_process_computes_nothing() {
 }
 
 #[tokio::test]
+async fn functions_that_claim_one_operation_never_share_in_redis() {
+    #[cached(kind = "claims", op = "same")]
+    async fn left(id: u32) -> String {
+        format!("left {id}")
+    }
+    #[cached(kind = "claims", op = "same")]
+    async fn right(id: u32) -> String {
+        format!("right {id}")
+    }
+    let server = RedisServer::start();
+    let first = fresh("claims", &server).await;
+    assert_eq!(left(1).await, "left 1");
+    assert!(first.flush(PATIENCE).await);
+
+    fresh("claims", &server).await;
+    assert_eq!(right(1).await, "right 1");
+    assert_eq!(call::outcome(left(1)).await.origin, Origin::Store);
+}
+
+#[tokio::test]
 async fn every_key_in_redis_expires() {
     #[cached(kind = "expiring", ttl = "2h")]
     async fn attribute(id: u32) -> u32 {
