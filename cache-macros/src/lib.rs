@@ -74,6 +74,11 @@ use quote::quote;
 /// arguments of the function and of the `impl` around it. Two functions never share an answer,
 /// unless they are the same function. A `self` has to be decided on: `skip(self)`, or `key = …`.
 ///
+/// Another process knows a generic argument by the name of its type only. Calls with closures as
+/// generic arguments therefore stay in memory. Two types of one name and path (in two blocks of one
+/// function, or in two versions of one crate) are told apart in memory but not in a store: where
+/// that can happen, name them in the key.
+///
 /// `skip(self)` means that all instances share their answers: what belongs to one of them, such as
 /// a tenant, has to be in the key:
 ///

@@ -187,8 +187,8 @@ impl Cache {
 
     /// Keeps `value` for the kind's default lifetime.
     ///
-    /// Returns when the store has the value, or has failed to take it in twice the time budget of
-    /// a look-up.
+    /// Returns when the store has the value, or has failed to take it: first what is queued for it
+    /// has twice the time budget of a look-up, then this value has.
     pub async fn set<T: Value>(&self, key: &str, value: T) {
         self.set_for(key, value, self.inner.chosen.ttl).await;
     }
@@ -384,7 +384,7 @@ impl Cache {
         let mut stats = CacheStats {
             backend_type: match &kind.store {
                 None => "memory",
-                Some(_) if kind.has_ai => "ai_redis",
+                Some(store) if kind.has_ai && store.name() == "redis" => "ai_redis",
                 Some(store) => store.name(),
             },
             ..CacheStats::default()

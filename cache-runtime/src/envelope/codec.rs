@@ -23,7 +23,6 @@ pub(crate) struct Codec {
 }
 
 /// A value as bytes.
-#[derive(Debug)]
 pub(crate) struct Encoded {
     pub(crate) bytes: Vec<u8>,
     /// What the digest is made over. The order of sequences does not count in it, because serde
@@ -32,7 +31,6 @@ pub(crate) struct Encoded {
 }
 
 /// A value that was read, before it is known whether it is the one that was stored.
-#[derive(Debug)]
 pub(super) struct Decoded {
     pub(super) entry: SharedEntry,
     pub(super) canonical: Vec<u8>,

@@ -128,7 +128,7 @@ pub(crate) fn open(
     let age = Duration::from_millis(now.saturating_sub(written));
     // A writer whose clock is ahead gets no more than the lifetime that it meant.
     let left = fresh_until.saturating_sub(now.max(written));
-    if left == 0 || now >= fresh_until {
+    if left == 0 {
         return Err(Fault::Expired);
     }
     let length = usize::try_from(number_at(preamble, 24))
@@ -180,8 +180,8 @@ fn deflate(bytes: &[u8], level: u32) -> Option<Vec<u8>> {
     encoder.finish().ok()
 }
 
-/// The inflated bytes, if there are exactly `length` of them. Never allocates more than that,
-/// whatever the bytes would inflate to.
+/// The inflated bytes, if there are exactly `length` of them. Stops one byte after that, whatever
+/// the bytes would inflate to.
 fn inflate(bytes: &[u8], length: usize) -> Option<Vec<u8>> {
     let mut inflated = Vec::new();
     ZlibDecoder::new(bytes)

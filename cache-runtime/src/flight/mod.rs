@@ -16,7 +16,7 @@ use crate::key::MemoryKey;
 use crate::memory::SharedEntry;
 
 /// What the leader brought.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) enum Landing {
     /// A value, kept or at least good for everybody who waited.
     Value(SharedEntry),
@@ -26,20 +26,17 @@ pub(crate) enum Landing {
     Failed,
 }
 
-#[derive(Debug)]
 enum State {
     Led,
     Leaderless,
     Landed(Landing),
 }
 
-#[derive(Debug)]
 struct Flight {
     board: Mutex<Board>,
     changed: Notify,
 }
 
-#[derive(Debug)]
 struct Board {
     state: State,
     /// Callers in this flight, its leader among them.
@@ -49,13 +46,12 @@ struct Board {
 }
 
 /// The flights of one kind.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Flights {
     under_way: Mutex<HashMap<MemoryKey, Arc<Flight>, DefaultHashBuilder>>,
 }
 
 /// What a caller is in a flight.
-#[derive(Debug)]
 pub(crate) enum Role<'a> {
     Leader(Leader<'a>),
     Waiter(Landing),
@@ -113,7 +109,6 @@ impl Flight {
 }
 
 /// One caller's place in a flight.
-#[derive(Debug)]
 struct Seat<'a> {
     flights: &'a Flights,
     key: &'a MemoryKey,
@@ -168,7 +163,6 @@ impl Drop for Seat<'_> {
 
 /// The right to compute for everybody who waits on one key. Dropped without
 /// [`land`](Leader::land), it hands over to one of them.
-#[derive(Debug)]
 pub(crate) struct Leader<'a>(Seat<'a>);
 
 impl Leader<'_> {

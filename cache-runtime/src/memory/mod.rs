@@ -17,7 +17,6 @@ use crate::key::MemoryKey;
 use crate::policy::Ttl;
 
 /// A value with its times.
-#[derive(Debug)]
 pub(crate) struct Entry<T: ?Sized = dyn Any + Send + Sync> {
     pub(crate) created: Tick,
     pub(crate) fresh_until: Tick,
@@ -55,7 +54,6 @@ pub(crate) type SharedEntry = Arc<Entry>;
 /// At most this often an insertion looks for entries whose lifetime is over.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
 
-#[derive(Debug)]
 pub(crate) struct MemoryTier {
     entries: QuickCache<MemoryKey, SharedEntry, UnitWeighter, DefaultHashBuilder, CountLeaving>,
     evictions: AtomicU64,

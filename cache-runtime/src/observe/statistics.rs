@@ -143,7 +143,8 @@ pub(crate) struct Tally {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CacheStats {
-    /// The tiers behind the cache: `memory`, `redis` or `ai_redis`.
+    /// The tiers behind the cache: `memory`, `redis`, `ai_redis` (with settings for language
+    /// models), or the name of a store of the application's own.
     pub backend_type: &'static str,
     /// Calls and look-ups that were answered from memory, from the store, or by waiting for
     /// another call.

@@ -14,7 +14,6 @@ use crate::policy::Ttl;
 /// How long a walk over all keys may take.
 const SCAN: Duration = Duration::from_secs(5);
 
-#[derive(Debug)]
 pub(crate) struct StoreTier {
     bounded: Arc<BoundedStore>,
     writes: WriteBehind,

@@ -21,7 +21,6 @@ const QUEUE: usize = 1024;
 const AT_ONCE: usize = 64;
 
 /// One entry on its way to the store.
-#[derive(Debug)]
 pub(crate) struct Write {
     pub(super) key: String,
     pub(super) ttl: Duration,
@@ -64,14 +63,12 @@ impl Write {
     }
 }
 
-#[derive(Debug)]
 enum Message {
     Write(Write),
     /// Answered once everything before it is done.
     Flush(oneshot::Sender<()>),
 }
 
-#[derive(Debug)]
 pub(super) struct WriteBehind {
     /// Of the task that empties the queue, as long as that task lives: it ends with the runtime
     /// that it was started on, and the next write starts another one.
