@@ -34,7 +34,7 @@
 pub use cache_macros::cached;
 pub use cache_runtime::{
     AiConfig, Cache, CacheBuilder, CacheConfig, CacheConfigBuilder, CacheError, CacheFactory,
-    CacheStats, Preset, REDIS_AVAILABLE, Store, StoreError, StoreFuture, Ttl, cache, close, init,
+    CacheStats, Codec, HashAlgorithm, KeyPrivacy, Preset, REDIS_AVAILABLE, Store, StoreError, StoreFuture, Ttl, cache, close, init,
     kinds, register, testing, unknown_kind_calls,
 };
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::call::{self, Operation, Pending, Shape, Value};
 use crate::clock::{Clock, ManualClock};
 use crate::config::{self, CacheConfig};
-use crate::envelope::Codec;
+use crate::envelope::ValueType;
 use crate::error::CacheError;
 use crate::flight::Flights;
 use crate::key::{CHOSEN, StoreKeys, chosen_by_application, chosen_key, glob_match};
@@ -177,7 +177,7 @@ impl Cache {
         }
         let store = kind.store.as_ref()?;
         let store_key = kind.keys.of_chosen(key);
-        let entry = store.look_up(&store_key, Codec::of::<T>()).await?;
+        let entry = store.look_up(&store_key, ValueType::of::<T>()).await?;
         if let Some(memory) = &kind.memory {
             memory.insert(memory_key, entry.clone());
         }
@@ -204,7 +204,7 @@ impl Cache {
         let entry: Arc<Entry> = Arc::new(Entry::new(value, kind.clock.now(), ttl));
         if let Some(store) = &kind.store {
             let store_key = kind.keys.of_chosen(key);
-            let write = store.write(store_key, entry.clone(), Codec::of::<T>(), ttl);
+            let write = store.write(store_key, entry.clone(), ValueType::of::<T>(), ttl);
             store.settle().await;
             store.write_through(&write).await;
         }

@@ -32,8 +32,10 @@ pub mod testing;
 
 pub use cache::{Cache, CacheBuilder};
 pub use config::{AiConfig, CacheConfig, CacheConfigBuilder, Preset};
+pub use envelope::Codec;
 pub use error::CacheError;
 pub use factory::CacheFactory;
+pub use key::{HashAlgorithm, KeyPrivacy};
 pub use observe::CacheStats;
 pub use policy::Ttl;
 pub use registry::{cache, close, init, kinds, register, unknown_kind_calls};

@@ -33,7 +33,7 @@ pub(crate) use site::Function;
 use control::Report;
 use local::{Binding, Bound};
 
-use crate::envelope::Codec;
+use crate::envelope::ValueType;
 use crate::flight::{Landing, Leader, Role};
 use crate::key::{KeyWriter, MemoryKey, Written, with_memory_key};
 use crate::kind::Kind;
@@ -211,8 +211,8 @@ impl Pending {
         S: Shape,
         F: Future<Output = S::Returned>,
     {
-        let codec = Codec::of::<S::Kept>();
-        let leader = match self.look_up(codec, TypeId::of::<S::Kept>()).await {
+        let value_type = ValueType::of::<S::Kept>();
+        let leader = match self.look_up(value_type, TypeId::of::<S::Kept>()).await {
             Stand::Found(entry, origin) => match entry.value.downcast_ref::<S::Kept>() {
                 Some(value) => {
                     self.count(origin);
@@ -237,7 +237,7 @@ impl Pending {
         report(control.as_deref(), Origin::Computed, Duration::ZERO);
         let landing = if let Some(value) = S::kept(&returned) {
             self.operation.counters.count(Event::Computed);
-            Landing::Value(self.keep(value.clone(), codec, control.as_deref()))
+            Landing::Value(self.keep(value.clone(), value_type, control.as_deref()))
         } else {
             self.operation.counters.count(Event::NotKept);
             if S::is_none(&returned) {
@@ -256,7 +256,7 @@ impl Pending {
     ///
     /// May be dropped at each await: while it waits for another caller it holds nothing, and while
     /// it waits for the store it leads, which passes on.
-    async fn look_up(&self, codec: Codec, kept: TypeId) -> Stand<'_> {
+    async fn look_up(&self, value_type: ValueType, kept: TypeId) -> Stand<'_> {
         if let Some(entry) = self.in_memory(kept) {
             return Stand::Found(entry, Origin::Memory);
         }
@@ -272,7 +272,7 @@ impl Pending {
             return Stand::Found(entry, Origin::Memory);
         }
         let in_store = match (&self.kind.store, &self.store_key) {
-            (Some(store), Some(key)) => store.look_up(key, codec).await,
+            (Some(store), Some(key)) => store.look_up(key, value_type).await,
             _ => None,
         };
         match in_store {
@@ -293,7 +293,7 @@ impl Pending {
     }
 
     /// Puts a computed value into both tiers, unless its lifetime is zero.
-    fn keep<T: Value>(&self, value: T, codec: Codec, control: Option<&Control>) -> SharedEntry {
+    fn keep<T: Value>(&self, value: T, value_type: ValueType, control: Option<&Control>) -> SharedEntry {
         let ttl = control
             .and_then(|control| control.ttl)
             .unwrap_or(self.operation.ttl);
@@ -305,7 +305,7 @@ impl Pending {
             memory.insert(self.key.clone(), entry.clone());
         }
         if let (Some(store), Some(key)) = (&self.kind.store, &self.store_key) {
-            store.write_behind(store.write(key.clone(), entry.clone(), codec, ttl));
+            store.write_behind(store.write(key.clone(), entry.clone(), value_type, ttl));
         }
         entry
     }

@@ -5,14 +5,17 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::{AI_TTLS, AiConfig, CacheConfig, open_redis, ttl_table};
+use super::{AI_TTLS, CacheConfig, Secret, open_redis, ttl_table};
+use crate::envelope::Codec;
 use crate::error::CacheError;
+use crate::key::{HashAlgorithm, KeyPrivacy};
 use crate::policy::LONGEST;
 
 const L1_SIZES: RangeInclusive<usize> = 1..=10_000_000;
 const LONGEST_BUDGET: Duration = Duration::from_secs(60);
 const COMPRESSION_LEVELS: RangeInclusive<u32> = 1..=9;
 const TEXT_HASH_THRESHOLDS: RangeInclusive<usize> = 1..=100_000;
+const TEXT_LENGTHS: RangeInclusive<usize> = 1..=100_000_000;
 
 /// Collects settings and checks all of them at once.
 ///
@@ -88,6 +91,59 @@ impl CacheConfigBuilder {
         self
     }
 
+    /// How values are written into the store. What is there already is read whatever it is
+    /// written with. Default: `MessagePack`.
+    pub fn codec(mut self, codec: Codec) -> Self {
+        self.config.codec = codec;
+        self
+    }
+
+    /// Encrypts values in the store with this key: 32 bytes in base64, as
+    /// `openssl rand -base64 32` prints them. Needs the feature `encryption`.
+    ///
+    /// The names of keys are not encrypted: see [`key_privacy`](Self::key_privacy) and
+    /// [`key_secret`](Self::key_secret).
+    pub fn encryption_key(mut self, key: impl Into<SecretString>) -> Self {
+        self.config.encryption_key = Some(key.into());
+        self
+    }
+
+    /// Goes on reading what was encrypted with this key. To change keys, make the old one a
+    /// retired one in every process, then write with the new one, and drop the old one when the
+    /// longest lifetime has passed.
+    pub fn retired_encryption_key(mut self, key: impl Into<SecretString>) -> Self {
+        self.config.retired_encryption_keys.push(key.into());
+        self
+    }
+
+    /// Whether values in the store that are not encrypted count as absent, once there is an
+    /// encryption key. `false` goes on reading those that were written before. Default: `true`.
+    pub fn require_encryption(mut self, require: bool) -> Self {
+        self.config.require_encryption = require;
+        self
+    }
+
+    /// What digests in the names of keys are made with. Default: SHA-256.
+    pub fn hash_algorithm(mut self, algorithm: HashAlgorithm) -> Self {
+        self.config.hash_algorithm = algorithm;
+        self
+    }
+
+    /// Makes the digests in the names of keys with this secret (32 bytes in base64), so that
+    /// nobody without it can find out whether a text that he guesses has a key. All processes
+    /// that share a store need the same one.
+    pub fn key_secret(mut self, secret: impl Into<SecretString>) -> Self {
+        self.config.key_secret = Some(secret.into());
+        self
+    }
+
+    /// Whether short texts and the application's own keys are readable in the names of keys.
+    /// Default: they are.
+    pub fn key_privacy(mut self, privacy: KeyPrivacy) -> Self {
+        self.config.key_privacy = privacy;
+        self
+    }
+
     /// What every key in the store begins with. Default: `ai_cache:` for the kind `ai`, `{kind}:`
     /// for the others.
     pub fn key_prefix(mut self, prefix: &str) -> Self {
@@ -123,9 +179,17 @@ impl CacheConfigBuilder {
     /// cache for responses of language models.
     pub fn text_hash_threshold(mut self, characters: usize) -> Self {
         self = self.ai();
-        self.config.ai = Some(AiConfig {
-            text_hash_threshold: characters,
-        });
+        let ai = self.config.ai.get_or_insert_default();
+        ai.text_hash_threshold = characters;
+        self
+    }
+
+    /// A call whose text has more characters than this is not cached; 1 to 100 000 000. Makes this
+    /// a cache for responses of language models. Default: 100 000.
+    pub fn max_text_length(mut self, characters: usize) -> Self {
+        self = self.ai();
+        let ai = self.config.ai.get_or_insert_default();
+        ai.max_text_length = characters;
         self
     }
 
@@ -177,7 +241,14 @@ fn problems(config: &CacheConfig, has_store: bool) -> Vec<String> {
             &ai.text_hash_threshold,
             TEXT_HASH_THRESHOLDS,
         );
+        range(
+            &mut problems,
+            "max_text_length",
+            &ai.max_text_length,
+            TEXT_LENGTHS,
+        );
     }
+    secrets(&mut problems, config);
     if config.store_budget > LONGEST_BUDGET {
         problems.push(format!(
             "store_budget is {:?}; expected 0 s to {LONGEST_BUDGET:?}",
@@ -202,6 +273,35 @@ fn problems(config: &CacheConfig, has_store: bool) -> Vec<String> {
         problems.extend(open_redis(url).err());
     }
     problems
+}
+
+fn secrets(problems: &mut Vec<String>, config: &CacheConfig) {
+    let secrets = [
+        ("encryption_key", &config.encryption_key),
+        ("key_secret", &config.key_secret),
+    ];
+    let secrets = secrets
+        .into_iter()
+        .filter_map(|(setting, secret)| Some((setting, secret.as_ref()?)));
+    let retired = config.retired_encryption_keys.iter();
+    let retired = retired.map(|key| ("retired_encryption_keys", key));
+    for (setting, secret) in secrets.chain(retired) {
+        problems.extend(Secret::parse(setting, secret).err());
+    }
+    if config.encryption_key.is_none() && !config.retired_encryption_keys.is_empty() {
+        problems.push(
+            "retired_encryption_keys are there and encryption_key is missing; set the key to \
+             write with"
+                .to_owned(),
+        );
+    }
+    if config.encryption_key.is_some() && !cfg!(feature = "encryption") {
+        problems.push(
+            "encryption_key is set, and this program was built without the feature \
+             `encryption`; enable the feature or remove the key"
+                .to_owned(),
+        );
+    }
 }
 
 fn lifetime(problems: &mut Vec<String>, setting: &str, ttl: Duration) {

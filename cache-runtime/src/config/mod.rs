@@ -3,6 +3,7 @@
 mod builder;
 mod environment;
 mod preset;
+mod secret;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,9 +15,11 @@ pub use builder::CacheConfigBuilder;
 pub(crate) use builder::check;
 pub(crate) use environment::{Settings, read_environment};
 pub use preset::Preset;
+pub(crate) use secret::Secret;
 
-use crate::envelope::Compression;
+use crate::envelope::{Codec, Compression};
 use crate::error::CacheError;
+use crate::key::{HashAlgorithm, KeyPrivacy};
 use crate::policy::{Lifetimes, Ttl};
 use crate::store::{Store, StoreSettings};
 
@@ -45,6 +48,26 @@ pub struct CacheConfig {
     pub compression_threshold: usize,
     /// 1 (fast) to 9 (small). Default: 6.
     pub compression_level: u32,
+    /// How values are written into the store. What is there already is read whatever it is
+    /// written with. Default: `MessagePack`.
+    pub codec: Codec,
+    /// Encrypts values in the store with this key: 32 bytes in base64. Needs the feature
+    /// `encryption`.
+    pub encryption_key: Option<SecretString>,
+    /// Keys that values in the store may still be encrypted with, in the same form. Values are
+    /// read with them, and written with `encryption_key`.
+    pub retired_encryption_keys: Vec<SecretString>,
+    /// Whether values in the store that are not encrypted count as absent, once there is an
+    /// `encryption_key`. Default: yes.
+    pub require_encryption: bool,
+    /// What digests in the names of keys are made with. Default: SHA-256.
+    pub hash_algorithm: HashAlgorithm,
+    /// Makes the digests in the names of keys with this secret (32 bytes in base64), so that
+    /// nobody without it can find out whether a text that he guesses has a key.
+    pub key_secret: Option<SecretString>,
+    /// Whether short texts and the application's own keys are readable in the names of keys.
+    /// Default: they are.
+    pub key_privacy: KeyPrivacy,
     /// Lifetimes of operations, by name, as the operator wants them. They come before those of
     /// attributes.
     pub operation_ttls: HashMap<String, Duration>,
@@ -67,12 +90,16 @@ pub struct CacheConfig {
 pub struct AiConfig {
     /// Texts of more characters than this are in keys as a digest; 1 to 100 000. Default: 1000.
     pub text_hash_threshold: usize,
+    /// A call whose text has more characters than this is not cached; 1 to 100 000 000. Default:
+    /// 100 000.
+    pub max_text_length: usize,
 }
 
 impl Default for AiConfig {
     fn default() -> Self {
         Self {
             text_hash_threshold: TEXT_HASH_THRESHOLD,
+            max_text_length: 100_000,
         }
     }
 }
@@ -86,6 +113,13 @@ impl Default for CacheConfig {
             l1_cache_size: 100,
             compression_threshold: 1000,
             compression_level: 6,
+            codec: Codec::default(),
+            encryption_key: None,
+            retired_encryption_keys: Vec::new(),
+            require_encryption: true,
+            hash_algorithm: HashAlgorithm::default(),
+            key_secret: None,
+            key_privacy: KeyPrivacy::default(),
             operation_ttls: HashMap::new(),
             key_prefix: None,
             store_budget: Duration::from_millis(50),

@@ -111,6 +111,7 @@ impl Preset {
                 ai: Some((
                     AiConfig {
                         text_hash_threshold: 500,
+                        max_text_length: 50_000,
                     },
                     &[
                         ("summarize", 1800),
@@ -126,6 +127,7 @@ impl Preset {
                 ai: Some((
                     AiConfig {
                         text_hash_threshold: 1000,
+                        max_text_length: 200_000,
                     },
                     &[
                         ("summarize", 14_400),

@@ -1,86 +1,79 @@
-//! From a value to bytes and back, with the value's type erased.
+//! How a value becomes bytes: the formats, and what a reader of each allows.
 
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::fmt;
+use std::str::FromStr;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use crate::error::CacheError;
 
-use crate::clock::Tick;
-use crate::key::{Refused, Sequences, encode};
-use crate::memory::{Entry, SharedEntry};
-use crate::policy::Ttl;
-
-/// A value whose type only its codec knows.
-pub(crate) type Erased = dyn Any + Send + Sync;
-
-/// Writes and reads values of one type.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Codec {
-    encode: fn(&Erased) -> Result<Encoded, Refused>,
-    decode: fn(&[u8], Tick, Ttl) -> Option<Decoded>,
-}
-
-/// A value as bytes.
-pub(crate) struct Encoded {
-    pub(crate) bytes: Vec<u8>,
-    /// What the digest is made over. The order of sequences does not count in it, because serde
-    /// shows a set as a sequence, in another order each time.
-    pub(crate) canonical: Vec<u8>,
-}
-
-/// A value that was read, before it is known whether it is the one that was stored.
-pub(super) struct Decoded {
-    pub(super) entry: SharedEntry,
-    pub(super) canonical: Vec<u8>,
+/// How values are written into a store.
+///
+/// Every entry says which one it is written with, so a cache reads what was written before the
+/// setting was changed.
+///
+/// ```
+/// # use cache_runtime as larder;
+/// use larder::{CacheConfig, Codec};
+///
+/// let readable = CacheConfig::builder().codec(Codec::Json).build()?;
+/// assert_eq!("messagepack".parse::<Codec>()?, Codec::default());
+/// # Ok::<(), larder::CacheError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Codec {
+    /// `MessagePack` with the names of fields: takes every type that serde takes.
+    #[default]
+    MessagePack,
+    /// JSON: to be read by people. Maps need keys that JSON can write; floats that are no numbers
+    /// do not come back.
+    Json,
+    /// `bincode` 2: the smallest, without names. Types that have to be told what they are by the
+    /// bytes (`serde_json::Value`, untagged enums, flattened fields) do not come back.
+    #[cfg(feature = "bincode")]
+    Bincode,
 }
 
 impl Codec {
-    pub(crate) const fn of<T: Serialize + DeserializeOwned + Send + Sync + 'static>() -> Self {
-        Self {
-            encode: encode_as::<T>,
-            decode: decode_as::<T>,
+    /// Every codec of this build.
+    pub const ALL: &'static [Self] = &[
+        Self::MessagePack,
+        Self::Json,
+        #[cfg(feature = "bincode")]
+        Self::Bincode,
+    ];
+
+    /// The name, as settings have it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::MessagePack => "messagepack",
+            Self::Json => "json",
+            #[cfg(feature = "bincode")]
+            Self::Bincode => "bincode",
         }
     }
+}
 
-    /// A panic in the value's own `Serialize` is a refusal.
-    pub(super) fn encode(&self, value: &Erased) -> Result<Encoded, Refused> {
-        catch_unwind(AssertUnwindSafe(|| (self.encode)(value))).unwrap_or(Err(Refused))
-    }
-
-    /// The entry that these bytes and times make. A panic in the value's own `Deserialize` is as
-    /// good as an error.
-    pub(super) fn decode(&self, bytes: &[u8], created: Tick, ttl: Ttl) -> Option<Decoded> {
-        catch_unwind(AssertUnwindSafe(|| (self.decode)(bytes, created, ttl)))
-            .ok()
-            .flatten()
+impl fmt::Display for Codec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
     }
 }
 
-fn encode_as<T: Serialize + 'static>(value: &Erased) -> Result<Encoded, Refused> {
-    let value: &T = value.downcast_ref().ok_or(Refused)?;
-    let bytes = rmp_serde::to_vec_named(value).map_err(|_| Refused)?;
-    let canonical = canonical(value, bytes.len())?;
-    Ok(Encoded { bytes, canonical })
-}
+impl FromStr for Codec {
+    type Err = CacheError;
 
-fn decode_as<T: Serialize + DeserializeOwned + Send + Sync + 'static>(
-    bytes: &[u8],
-    created: Tick,
-    ttl: Ttl,
-) -> Option<Decoded> {
-    let value: T = rmp_serde::from_slice(bytes).ok()?;
-    let canonical = canonical(&value, bytes.len()).ok()?;
-    Some(Decoded {
-        entry: Arc::new(Entry::new(value, created, ttl)),
-        canonical,
-    })
-}
-
-/// `encoded` is the length of the value in another encoding: a good guess at this one.
-fn canonical<T: Serialize>(value: &T, encoded: usize) -> Result<Vec<u8>, Refused> {
-    let mut bytes = Vec::with_capacity(encoded + encoded / 4 + 16);
-    encode(value, Sequences::Sorted, &mut bytes)?;
-    Ok(bytes)
+    fn from_str(name: &str) -> Result<Self, CacheError> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|codec| codec.name() == name)
+            .ok_or_else(|| {
+                let names: Vec<_> = Self::ALL.iter().map(|codec| codec.name()).collect();
+                CacheError::configuration(format!(
+                    "the codec is {name:?}; expected one of {}",
+                    names.join(", ")
+                ))
+            })
+    }
 }

@@ -18,6 +18,7 @@
 //! another key or written by a build with another type is a miss.
 
 mod codec;
+mod value_type;
 
 use std::io::{Read, Write};
 use std::time::Duration;
@@ -29,7 +30,8 @@ use flate2::Compression as Level;
 use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 
-pub(crate) use codec::Codec;
+pub use codec::Codec;
+pub(crate) use value_type::ValueType;
 
 const MAGIC: [u8; 4] = *b"LRDR";
 const VERSION: u8 = 1;
@@ -75,12 +77,12 @@ pub(crate) enum Fault {
 /// The bytes to store for a value, or `None` where the value refuses to be serialized.
 pub(crate) fn seal(
     key: &str,
-    value: &codec::Erased,
-    codec: Codec,
+    value: &value_type::Erased,
+    value_type: ValueType,
     times: Times,
     compression: Compression,
 ) -> Option<Vec<u8>> {
-    let encoded = codec.encode(value).ok()?;
+    let encoded = value_type.encode(value).ok()?;
     let mut preamble = [0; PREAMBLE];
     preamble[..4].copy_from_slice(&MAGIC);
     preamble[4..8].copy_from_slice(&[VERSION, MESSAGE_PACK, STORED, 0]);
@@ -109,7 +111,7 @@ pub(crate) fn seal(
 pub(crate) fn open(
     key: &str,
     sealed: &[u8],
-    codec: Codec,
+    value_type: ValueType,
     clock: &Clock,
     limit: usize,
 ) -> Result<SharedEntry, Fault> {
@@ -146,7 +148,7 @@ pub(crate) fn open(
     };
     let created = clock.now().before(age);
     let ttl = Ttl::After(age.saturating_add(Duration::from_millis(left)));
-    let decoded = codec
+    let decoded = value_type
         .decode(bytes, created, ttl)
         .ok_or(Fault::Undecodable)?;
     if digest(key, preamble, &decoded.canonical) != *stored_digest {

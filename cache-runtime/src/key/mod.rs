@@ -5,6 +5,7 @@
 //! as a whole. The key in the store is readable text with cryptographic digests.
 
 mod canonical;
+mod digest;
 mod glob;
 mod store_key;
 
@@ -14,6 +15,7 @@ use std::sync::LazyLock;
 use serde::Serialize;
 
 pub(crate) use canonical::{Refused, Sequences, encode};
+pub use digest::{HashAlgorithm, KeyPrivacy};
 pub(crate) use glob::glob_match;
 pub(crate) use store_key::{Identity, OperationKeys, StoreKeys};
 

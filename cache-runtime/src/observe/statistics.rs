@@ -21,9 +21,11 @@ pub(crate) enum Event {
     Missed,
     /// A call had no key, because an argument refused to be serialized.
     NoKey,
+    /// A call had a longer text than the kind takes.
+    TextTooLong,
 }
 
-const EVENTS: usize = 6;
+const EVENTS: usize = 7;
 
 /// Hits in memory as one thread counts them.
 #[derive(Debug, Default)]
@@ -105,6 +107,7 @@ impl Counters {
             not_kept: event(Event::NotKept),
             missed: event(Event::Missed),
             no_key: event(Event::NoKey),
+            text_too_long: event(Event::TextTooLong),
         }
     }
 }
@@ -119,6 +122,7 @@ pub(crate) struct Tally {
     not_kept: u64,
     missed: u64,
     no_key: u64,
+    text_too_long: u64,
 }
 
 /// What one cache has done, and how full it is.
@@ -161,8 +165,11 @@ pub struct CacheStats {
     pub computed: u64,
     /// Of `misses`, the calls whose result was not one to keep (`Err`, `None`).
     pub not_kept: u64,
-    /// Of `misses`, the calls whose arguments could not be made into a key.
+    /// Of `misses`, the calls whose arguments could not be made into a key, and the look-ups by a
+    /// key that is too long.
     pub no_key: u64,
+    /// Of `misses`, the calls whose text is longer than `max_text_length`.
+    pub text_too_long: u64,
     /// Store operations that failed or took too long.
     pub store_failures: u64,
     /// Of `store_failures`, those that took too long.
@@ -190,8 +197,13 @@ impl CacheStats {
         self.computed += tally.computed;
         self.not_kept += tally.not_kept;
         self.no_key += tally.no_key;
+        self.text_too_long += tally.text_too_long;
         self.hits += tally.memory_hits + tally.store_hits + tally.joined;
-        self.misses += tally.computed + tally.not_kept + tally.missed + tally.no_key;
+        self.misses += tally.computed
+            + tally.not_kept
+            + tally.missed
+            + tally.no_key
+            + tally.text_too_long;
     }
 
     /// Hits as a part of all calls and look-ups, 0 to 1; `None` before the first one.

@@ -7,7 +7,7 @@ use super::bounded::{BoundedStore, StoreSettings};
 use super::write_behind::{Write, WriteBehind};
 use super::{Store, StoreError, StoreFuture, runtime};
 use crate::clock::Clock;
-use crate::envelope::{self, Codec};
+use crate::envelope::{self, ValueType};
 use crate::memory::SharedEntry;
 use crate::policy::Ttl;
 
@@ -35,21 +35,21 @@ impl StoreTier {
     }
 
     /// The fresh entry of `key`; any trouble with the store or with its bytes is `None`.
-    pub(crate) async fn look_up(&self, key: &str, codec: Codec) -> Option<SharedEntry> {
+    pub(crate) async fn look_up(&self, key: &str, value_type: ValueType) -> Option<SharedEntry> {
         let limit = self.bounded.settings.value_limit;
         let sealed = self
             .ask(self.bounded.store.get(key, limit))
             .await?
             .filter(|sealed| sealed.len() <= limit)?;
-        envelope::open(key, &sealed, codec, &self.clock, limit)
+        envelope::open(key, &sealed, value_type, &self.clock, limit)
             .inspect_err(|fault| tracing::debug!(?fault, "an entry in the store is not served"))
             .ok()
     }
 
     /// The write that puts this entry into the store.
-    pub(crate) fn write(&self, key: String, entry: SharedEntry, codec: Codec, ttl: Ttl) -> Write {
+    pub(crate) fn write(&self, key: String, entry: SharedEntry, value_type: ValueType, ttl: Ttl) -> Write {
         let created = self.clock.unix_millis();
-        Write::new(key, entry, codec, created, ttl.bounded())
+        Write::new(key, entry, value_type, created, ttl.bounded())
     }
 
     /// Has the write done soon; nobody waits for it. Given up and counted where the queue is full.

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::bounded::{BoundedStore, StoreSettings};
 use super::runtime;
 use crate::clock::{UnixMillis, millis};
-use crate::envelope::{self, Codec, Times};
+use crate::envelope::{self, ValueType, Times};
 use crate::memory::SharedEntry;
 
 /// Writes that may wait. They share their values with the memory tier.
@@ -25,7 +25,7 @@ pub(crate) struct Write {
     pub(super) key: String,
     pub(super) ttl: Duration,
     entry: SharedEntry,
-    codec: Codec,
+    value_type: ValueType,
     created: UnixMillis,
 }
 
@@ -33,7 +33,7 @@ impl Write {
     pub(super) fn new(
         key: String,
         entry: SharedEntry,
-        codec: Codec,
+        value_type: ValueType,
         created: UnixMillis,
         ttl: Duration,
     ) -> Self {
@@ -41,7 +41,7 @@ impl Write {
             key,
             ttl,
             entry,
-            codec,
+            value_type,
             created,
         }
     }
@@ -54,7 +54,7 @@ impl Write {
             fresh_until: self.created.saturating_add(millis(self.ttl)),
         };
         let value = &self.entry.value;
-        let sealed = envelope::seal(&self.key, value, self.codec, times, settings.compression)
+        let sealed = envelope::seal(&self.key, value, self.value_type, times, settings.compression)
             .filter(|sealed| sealed.len() <= settings.value_limit);
         if sealed.is_none() {
             tracing::debug!("a value is kept in memory only: not serializable, or too large");

@@ -1,0 +1,48 @@
+//! Secrets of 32 bytes, as operators write them.
+
+use base64ct::{Base64, Base64Url, Encoding};
+use secrecy::{ExposeSecret, SecretString};
+use zeroize::Zeroizing;
+
+const BYTES: usize = 32;
+
+/// A secret of 32 bytes, wiped when it is dropped.
+#[derive(Clone)]
+pub(crate) struct Secret(Zeroizing<[u8; BYTES]>);
+
+impl Secret {
+    /// The secret behind 32 bytes in base64, with the usual alphabet or the one for URLs.
+    ///
+    /// # Errors
+    /// One sentence about `setting`, without the text.
+    pub(crate) fn parse(setting: &str, text: &SecretString) -> Result<Self, String> {
+        let text = text.expose_secret().trim();
+        let bytes = Base64::decode_vec(text).or_else(|_| Base64Url::decode_vec(text));
+        let bytes = Zeroizing::new(bytes.map_err(|_| {
+            format!(
+                "{setting} is not base64; expected {BYTES} bytes in base64, as `openssl rand \
+                 -base64 {BYTES}` prints them"
+            )
+        })?);
+        let mut secret = Zeroizing::new([0; BYTES]);
+        if bytes.len() != BYTES {
+            return Err(format!(
+                "{setting} has {} bytes; expected {BYTES}, in base64, as `openssl rand -base64 \
+                 {BYTES}` prints them",
+                bytes.len()
+            ));
+        }
+        secret.copy_from_slice(&bytes);
+        Ok(Self(secret))
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8; BYTES] {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret")
+    }
+}
