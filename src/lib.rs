@@ -34,8 +34,8 @@
 pub use cache_macros::cached;
 pub use cache_runtime::{
     AiConfig, Cache, CacheBuilder, CacheConfig, CacheConfigBuilder, CacheError, CacheFactory,
-    CacheStats, Codec, HashAlgorithm, KeyPrivacy, Preset, REDIS_AVAILABLE, Store, StoreError, StoreFuture, Ttl, cache, close, init,
-    kinds, register, testing, unknown_kind_calls,
+    CacheStats, Codec, HashAlgorithm, KeyPrivacy, Preset, REDIS_AVAILABLE, Store, StoreError,
+    StoreFuture, Ttl, cache, close, init, kinds, register, testing, unknown_kind_calls,
 };
 
 /// Control of one call, by wrapping the call expression: what a cached function is asked for, and

@@ -13,7 +13,7 @@ use crate::flight::Flights;
 use crate::key::{CHOSEN, StoreKeys, chosen_by_application, chosen_key, glob_match};
 use crate::kind::Kind;
 use crate::memory::{Entry, MemoryTier};
-use crate::observe::{CacheStats, Counters, Event};
+use crate::observe::{CacheStats, Counters, Event, RefusedEntries};
 use crate::policy::Ttl;
 use crate::store::{Store, StoreTier};
 
@@ -396,6 +396,7 @@ impl Cache {
         if let Some(store) = &kind.store {
             stats.store_failures = store.failures();
             stats.store_timeouts = store.timeouts();
+            stats.refused = RefusedEntries::of(store);
             stats.dropped_writes = store.dropped_writes();
         }
         if let Some(memory) = &kind.memory {

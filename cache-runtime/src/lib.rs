@@ -36,7 +36,7 @@ pub use envelope::Codec;
 pub use error::CacheError;
 pub use factory::CacheFactory;
 pub use key::{HashAlgorithm, KeyPrivacy};
-pub use observe::CacheStats;
+pub use observe::{CacheStats, RefusedEntries};
 pub use policy::Ttl;
 pub use registry::{cache, close, init, kinds, register, unknown_kind_calls};
 pub use store::{Store, StoreError, StoreFuture};

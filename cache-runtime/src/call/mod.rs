@@ -293,7 +293,12 @@ impl Pending {
     }
 
     /// Puts a computed value into both tiers, unless its lifetime is zero.
-    fn keep<T: Value>(&self, value: T, value_type: ValueType, control: Option<&Control>) -> SharedEntry {
+    fn keep<T: Value>(
+        &self,
+        value: T,
+        value_type: ValueType,
+        control: Option<&Control>,
+    ) -> SharedEntry {
         let ttl = control
             .and_then(|control| control.ttl)
             .unwrap_or(self.operation.ttl);

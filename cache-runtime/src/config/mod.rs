@@ -17,7 +17,7 @@ pub(crate) use environment::{Settings, read_environment};
 pub use preset::Preset;
 pub(crate) use secret::Secret;
 
-use crate::envelope::{Codec, Compression};
+use crate::envelope::{Codec, Compression, Format, Keyring};
 use crate::error::CacheError;
 use crate::key::{HashAlgorithm, KeyPrivacy};
 use crate::policy::{Lifetimes, Ttl};
@@ -25,9 +25,6 @@ use crate::store::{Store, StoreSettings};
 
 /// Texts of more characters than this are hashed, where nothing else is said.
 const TEXT_HASH_THRESHOLD: usize = 1000;
-
-/// The longest value that is written to a store or read from one: 8 MiB.
-const VALUE_LIMIT: usize = 8 * 1024 * 1024;
 
 /// Everything that one kind of cache is built from. Made by [`CacheConfig::builder`] or from a
 /// [`Preset`].
@@ -183,10 +180,13 @@ impl CacheConfig {
     pub(crate) fn store_settings(&self) -> StoreSettings {
         StoreSettings {
             budget: self.store_budget,
-            value_limit: VALUE_LIMIT,
-            compression: Compression {
-                threshold: self.compression_threshold,
-                level: self.compression_level,
+            format: Format {
+                codec: self.codec,
+                compression: Compression {
+                    threshold: self.compression_threshold,
+                    level: self.compression_level,
+                },
+                keyring: Keyring::of(self).map(Arc::new),
             },
         }
     }

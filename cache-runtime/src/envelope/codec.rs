@@ -3,7 +3,14 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+#[cfg(feature = "bincode")]
+use super::VALUE_LIMIT;
+use super::stack::Guarded;
 use crate::error::CacheError;
+use crate::key::Refused;
 
 /// How values are written into a store.
 ///
@@ -77,3 +84,86 @@ impl FromStr for Codec {
             })
     }
 }
+
+impl Codec {
+    /// In the header of an envelope.
+    pub(super) fn number(self) -> u8 {
+        match self {
+            Self::MessagePack => 1,
+            Self::Json => 2,
+            #[cfg(feature = "bincode")]
+            Self::Bincode => 3,
+        }
+    }
+
+    pub(super) fn of_number(number: u8) -> Option<Self> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|codec| codec.number() == number)
+    }
+}
+
+pub(super) fn write_message_pack<T: Serialize>(
+    value: &T,
+    out: &mut Vec<u8>,
+) -> Result<(), Refused> {
+    rmp_serde::encode::write_named(out, value).map_err(|_| Refused)
+}
+
+pub(super) fn read_message_pack<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+    T::deserialize(&mut rmp_serde::Deserializer::new(Guarded::new(bytes))).ok()
+}
+
+pub(super) fn write_erased(
+    codec: Codec,
+    value: &dyn erased_serde::Serialize,
+    out: &mut Vec<u8>,
+) -> Result<(), Refused> {
+    match codec {
+        Codec::MessagePack => write_message_pack(&value, out),
+        Codec::Json => serde_json::to_writer(out, value).map_err(|_| Refused),
+        #[cfg(feature = "bincode")]
+        Codec::Bincode => bincode::serde::encode_into_std_write(value, out, BINCODE)
+            .map(drop)
+            .map_err(|_| Refused),
+    }
+}
+
+/// Gives a deserializer over `bytes` to `read`.
+pub(super) fn read_erased<T>(
+    codec: Codec,
+    bytes: &[u8],
+    read: impl FnOnce(&mut dyn erased_serde::Deserializer<'_>) -> Option<T>,
+) -> Option<T> {
+    match codec {
+        Codec::MessagePack => {
+            let mut deserializer = rmp_serde::Deserializer::new(Guarded::new(bytes));
+            read(&mut <dyn erased_serde::Deserializer>::erase(
+                &mut deserializer,
+            ))
+        }
+        Codec::Json => {
+            let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+            read(&mut <dyn erased_serde::Deserializer>::erase(
+                &mut deserializer,
+            ))
+        }
+        #[cfg(feature = "bincode")]
+        Codec::Bincode => {
+            let guarded = Guarded::new(bytes);
+            let mut decoder = bincode::serde::OwnedSerdeDecoder::from_reader(guarded, BINCODE);
+            read(&mut <dyn erased_serde::Deserializer>::erase(
+                decoder.as_deserializer(),
+            ))
+        }
+    }
+}
+
+/// With a limit, because it allocates what a length field claims.
+#[cfg(feature = "bincode")]
+const BINCODE: bincode::config::Configuration<
+    bincode::config::LittleEndian,
+    bincode::config::Varint,
+    bincode::config::Limit<VALUE_LIMIT>,
+> = bincode::config::standard().with_limit::<VALUE_LIMIT>();

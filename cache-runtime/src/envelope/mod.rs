@@ -1,194 +1,220 @@
-//! The bytes of one entry in a store.
+//! The bytes of one entry in a store: a header, a seal that shows whether anything was changed,
+//! and the value. `docs/wire-format.md` has every byte.
 //!
-//! | bytes | what |
-//! |---|---|
-//! | 0–3 | `LRDR` |
-//! | 4 | version of this layout: 1 |
-//! | 5 | codec: 1 `MessagePack` with field names |
-//! | 6 | compression: 0 none, 1 zlib |
-//! | 7 | 0 |
-//! | 8–15 | created, milliseconds since 1970 |
-//! | 16–23 | fresh until, milliseconds since 1970 |
-//! | 24–31 | length of the value's bytes before compression |
-//! | 32–47 | digest over the value, the bytes 4–31, the entry's key in the store and its length |
-//! | 48– | the value's bytes |
-//!
-//! Numbers are little-endian. The digest is 128 bits of BLAKE3 over the value as serde shows it,
-//! and is computed again over what was decoded: an entry that was cut, changed, moved to
-//! another key or written by a build with another type is a miss.
+//! An entry is served only if two things hold. Its *seal* fits its header, its body and its key: a
+//! checksum, or with an encryption key the tag of an authenticated cipher; nothing that was cut,
+//! changed or moved to another key is so much as inflated. And the *digest* of the value, as
+//! serde shows it, is the same for what was decoded as for what was written: a value that a build
+//! with another type wrote either decodes to the equal value or is a miss.
 
 mod codec;
+mod compression;
+mod digest;
+#[cfg_attr(not(feature = "encryption"), path = "no_encryption.rs")]
+mod encryption;
+mod header;
+mod stack;
 mod value_type;
 
-use std::io::{Read, Write};
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::clock::{Clock, UnixMillis};
-use crate::memory::SharedEntry;
-use crate::policy::Ttl;
-use flate2::Compression as Level;
-use flate2::read::ZlibDecoder;
-use flate2::write::ZlibEncoder;
-
 pub use codec::Codec;
+pub(crate) use compression::Compression;
+pub(crate) use encryption::Keyring;
+pub(crate) use header::Times;
 pub(crate) use value_type::ValueType;
 
-const MAGIC: [u8; 4] = *b"LRDR";
-const VERSION: u8 = 1;
-const MESSAGE_PACK: u8 = 1;
-const STORED: u8 = 0;
-const ZLIB: u8 = 1;
+use crate::clock::Clock;
+use crate::memory::SharedEntry;
+use crate::policy::Ttl;
+use compression::{deflate, inflate};
+use header::{HEADER, Header, Packing, Sealing};
+use twox_hash::{XxHash3_64, XxHash3_128};
+use value_type::Erased;
 
-const PREAMBLE: usize = 32;
+/// The longest value that is written to a store or read from one: 8 MiB.
+pub(crate) const VALUE_LIMIT: usize = 8 * 1024 * 1024;
+
+const CHECKSUM: usize = 16;
+
+/// The body begins with the length of the value's bytes before compression and their digest.
+const LENGTH: usize = 8;
 const DIGEST: usize = 16;
-const HEADER: usize = PREAMBLE + DIGEST;
 
-/// When and how values are compressed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Compression {
-    /// Values of more bytes than this are compressed.
-    pub(crate) threshold: usize,
-    /// 1 (fast) to 9 (small).
-    pub(crate) level: u32,
-}
-
-/// Times of an entry in a store, by the wall clock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Times {
-    pub(crate) created: UnixMillis,
-    pub(crate) fresh_until: UnixMillis,
+/// How a kind writes its values, and what it demands of those that it reads.
+#[derive(Clone, Debug)]
+pub(crate) struct Format {
+    pub(crate) codec: Codec,
+    pub(crate) compression: Compression,
+    /// Values are encrypted where there are keys.
+    pub(crate) keyring: Option<Arc<Keyring>>,
 }
 
 /// Why bytes from a store are not served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// Not an envelope of this version.
+    /// No envelope, or one of a version, codec or cipher that this build does not know.
     Foreign,
-    /// Longer than allowed, or than it says.
-    Length,
+    /// Longer than a value may be, or it would become so.
+    TooLarge,
+    /// Not the bytes that were written under this key.
+    Damaged,
+    /// Encrypted with a key that is not there.
+    UnknownKey,
+    /// Not encrypted, where that is demanded.
+    NotEncrypted,
+    /// Depends on an invalidation that this build knows nothing of.
+    Invalidated,
+    /// The lifetime is over.
+    Expired,
     /// The value cannot be decoded as the type that is asked for.
     Undecodable,
     /// What was decoded is not what was stored.
     Unverified,
-    /// The lifetime is over.
-    Expired,
 }
 
-/// The bytes to store for a value, or `None` where the value refuses to be serialized.
+impl Fault {
+    pub(crate) const COUNT: usize = Self::Unverified as usize + 1;
+}
+
+/// The bytes to store for a value. `None` where the value refuses to be serialized, is too large
+/// or cannot be encrypted: it stays in memory alone.
 pub(crate) fn seal(
     key: &str,
-    value: &value_type::Erased,
+    value: &Erased,
     value_type: ValueType,
     times: Times,
-    compression: Compression,
+    format: &Format,
 ) -> Option<Vec<u8>> {
-    let encoded = value_type.encode(value).ok()?;
-    let mut preamble = [0; PREAMBLE];
-    preamble[..4].copy_from_slice(&MAGIC);
-    preamble[4..8].copy_from_slice(&[VERSION, MESSAGE_PACK, STORED, 0]);
-    preamble[8..16].copy_from_slice(&times.created.to_le_bytes());
-    preamble[16..24].copy_from_slice(&times.fresh_until.to_le_bytes());
-    preamble[24..].copy_from_slice(&(encoded.bytes.len() as u64).to_le_bytes());
+    let sealing = match &format.keyring {
+        None => Sealing::Checksum,
+        Some(keyring) => Sealing::Encrypted(keyring.active()),
+    };
+    let body_at = HEADER + seal_length(sealing);
+    let payload_at = body_at + LENGTH + DIGEST;
 
-    let compressed = (encoded.bytes.len() > compression.threshold)
-        .then(|| deflate(&encoded.bytes, compression.level))
-        .flatten()
-        .filter(|compressed| compressed.len() < encoded.bytes.len());
-    if compressed.is_some() {
-        preamble[6] = ZLIB;
+    let mut sealed = vec![0; payload_at];
+    let digest = value_type.encode(value, format.codec, &mut sealed).ok()?;
+    let length = sealed.len() - payload_at;
+    if length > VALUE_LIMIT {
+        return None;
     }
-    let bytes = compressed.unwrap_or(encoded.bytes);
+    let compressed = deflate(&sealed[payload_at..], format.compression);
+    if let Some(compressed) = &compressed {
+        sealed.truncate(payload_at);
+        sealed.extend_from_slice(compressed);
+    }
+    let header = Header {
+        codec: format.codec,
+        packing: match compressed {
+            None => Packing::Plain,
+            Some(_) => Packing::Zlib,
+        },
+        sealing,
+        times,
+        generations: [0; 2],
+    };
+    let header = header.to_bytes();
+    sealed[..HEADER].copy_from_slice(&header);
+    sealed[body_at..][..LENGTH].copy_from_slice(&(length as u64).to_le_bytes());
+    sealed[body_at + LENGTH..payload_at].copy_from_slice(&digest);
 
-    let mut sealed = Vec::with_capacity(HEADER + bytes.len());
-    sealed.extend_from_slice(&preamble);
-    sealed.extend_from_slice(&digest(key, &preamble, &encoded.canonical));
-    sealed.extend_from_slice(&bytes);
-    Some(sealed)
+    let (front, body) = sealed.split_at_mut(body_at);
+    let place = &mut front[HEADER..];
+    match &format.keyring {
+        None => place.copy_from_slice(&checksum(&header, key, body)),
+        Some(keyring) => place.copy_from_slice(&keyring.encrypt(&header, key, body)?),
+    }
+    (sealed.len() <= VALUE_LIMIT).then_some(sealed)
 }
 
-/// The entry in these bytes, if they are those of a fresh entry of `key` whose value has the
-/// codec's type and takes at most `limit` bytes.
+/// The entry in these bytes, if they are those of a fresh entry of `key` whose value has this type.
 pub(crate) fn open(
     key: &str,
-    sealed: &[u8],
+    mut sealed: Vec<u8>,
     value_type: ValueType,
     clock: &Clock,
-    limit: usize,
+    format: &Format,
 ) -> Result<SharedEntry, Fault> {
-    let (preamble, rest) = sealed
-        .split_first_chunk::<PREAMBLE>()
-        .ok_or(Fault::Foreign)?;
-    let (stored_digest, bytes) = rest.split_first_chunk::<DIGEST>().ok_or(Fault::Foreign)?;
-    let [m0, m1, m2, m3, VERSION, MESSAGE_PACK, compression, 0, ..] = *preamble else {
-        return Err(Fault::Foreign);
-    };
-    if [m0, m1, m2, m3] != MAGIC {
-        return Err(Fault::Foreign);
+    if sealed.len() > VALUE_LIMIT {
+        return Err(Fault::TooLarge);
     }
+    let (header_bytes, rest) = sealed
+        .split_first_chunk_mut::<HEADER>()
+        .ok_or(Fault::Foreign)?;
+    let header = Header::parse(header_bytes).ok_or(Fault::Foreign)?;
+    let (seal, body) = rest
+        .split_at_mut_checked(seal_length(header.sealing))
+        .ok_or(Fault::Damaged)?;
+    match (header.sealing, &format.keyring) {
+        (Sealing::Checksum, Some(keyring)) if keyring.is_required() => {
+            return Err(Fault::NotEncrypted);
+        }
+        (Sealing::Checksum, _) => {
+            if checksum(header_bytes, key, body) != *seal {
+                return Err(Fault::Damaged);
+            }
+        }
+        (Sealing::Encrypted(_), None) => return Err(Fault::UnknownKey),
+        (Sealing::Encrypted(id), Some(keyring)) => {
+            keyring.decrypt(id, header_bytes, key, seal, body)?;
+        }
+    }
+    if header.generations != [0; 2] {
+        return Err(Fault::Invalidated);
+    }
+
     let now = clock.unix_millis();
-    let (written, fresh_until) = (number_at(preamble, 8), number_at(preamble, 16));
+    let Times {
+        created: written,
+        fresh_until,
+    } = header.times;
     let age = Duration::from_millis(now.saturating_sub(written));
     // A writer whose clock is ahead gets no more than the lifetime that it meant.
     let left = fresh_until.saturating_sub(now.max(written));
     if left == 0 {
         return Err(Fault::Expired);
     }
-    let length = usize::try_from(number_at(preamble, 24))
-        .ok()
-        .filter(|length| *length <= limit)
-        .ok_or(Fault::Length)?;
-    let inflated;
-    let bytes = match compression {
-        STORED if bytes.len() == length => bytes,
-        ZLIB => {
-            inflated = inflate(bytes, length).ok_or(Fault::Length)?;
-            &inflated
-        }
-        _ => return Err(Fault::Length),
-    };
     let created = clock.now().before(age);
     let ttl = Ttl::After(age.saturating_add(Duration::from_millis(left)));
+
+    let (length, body) = body.split_first_chunk::<LENGTH>().ok_or(Fault::Damaged)?;
+    let (digest, payload) = body.split_first_chunk::<DIGEST>().ok_or(Fault::Damaged)?;
+    let length = usize::try_from(u64::from_le_bytes(*length))
+        .ok()
+        .filter(|length| *length <= VALUE_LIMIT)
+        .ok_or(Fault::TooLarge)?;
+    let inflated;
+    let payload = match header.packing {
+        Packing::Plain => payload,
+        Packing::Zlib => {
+            inflated = inflate(payload, length).ok_or(Fault::Damaged)?;
+            &inflated
+        }
+    };
+    if payload.len() != length {
+        return Err(Fault::Damaged);
+    }
     let decoded = value_type
-        .decode(bytes, created, ttl)
+        .decode(payload, header.codec, created, ttl)
         .ok_or(Fault::Undecodable)?;
-    if digest(key, preamble, &decoded.canonical) != *stored_digest {
+    if decoded.digest != *digest {
         return Err(Fault::Unverified);
     }
     Ok(decoded.entry)
 }
 
-fn number_at(preamble: &[u8; PREAMBLE], offset: usize) -> u64 {
-    let mut bytes = [0; 8];
-    bytes.copy_from_slice(&preamble[offset..offset + 8]);
-    u64::from_le_bytes(bytes)
+fn seal_length(sealing: Sealing) -> usize {
+    match sealing {
+        Sealing::Checksum => CHECKSUM,
+        Sealing::Encrypted(_) => encryption::SEAL,
+    }
 }
 
-fn digest(key: &str, preamble: &[u8; PREAMBLE], canonical: &[u8]) -> [u8; DIGEST] {
-    let mut hasher = blake3::Hasher::new();
-    hasher
-        // First, where it meets the boundaries of the hash's chunks: those are hashed side by side.
-        .update(canonical)
-        .update(&preamble[MAGIC.len()..])
-        .update(key.as_bytes())
-        .update(&(key.len() as u64).to_le_bytes());
-    let mut digest = [0; DIGEST];
-    hasher.finalize_xof().fill(&mut digest);
-    digest
-}
-
-fn deflate(bytes: &[u8], level: u32) -> Option<Vec<u8>> {
-    let mut encoder = ZlibEncoder::new(Vec::with_capacity(bytes.len() / 2), Level::new(level));
-    encoder.write_all(bytes).ok()?;
-    encoder.finish().ok()
-}
-
-/// The inflated bytes, if there are exactly `length` of them. Stops one byte after that, whatever
-/// the bytes would inflate to.
-fn inflate(bytes: &[u8], length: usize) -> Option<Vec<u8>> {
-    let mut inflated = Vec::new();
-    ZlibDecoder::new(bytes)
-        .take(length as u64 + 1)
-        .read_to_end(&mut inflated)
-        .ok()?;
-    (inflated.len() == length).then_some(inflated)
+/// Finds accidents. Whoever can write into the store can compute it as well: against that helps
+/// encryption.
+fn checksum(header: &[u8; HEADER], key: &str, body: &[u8]) -> [u8; CHECKSUM] {
+    let seed = XxHash3_64::oneshot_with_seed(XxHash3_64::oneshot(header), key.as_bytes());
+    XxHash3_128::oneshot_with_seed(seed, body).to_le_bytes()
 }

@@ -1,4 +1,7 @@
-//! From a value to bytes and back, with the value's type erased.
+//! What an envelope has to know about the type of a value, with the type erased.
+//!
+//! `MessagePack` is compiled for each type of value, because it is what nearly every entry is
+//! written with. The other codecs are compiled once, and go through `erased_serde`.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,33 +10,29 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::codec::{self, Codec};
+use super::digest::digest;
 use crate::clock::Tick;
-use crate::key::{Refused, Sequences, encode};
+use crate::key::Refused;
 use crate::memory::{Entry, SharedEntry};
 use crate::policy::Ttl;
 
-/// A value whose type only its codec knows.
+/// A value whose type only its `ValueType` knows.
 pub(crate) type Erased = dyn Any + Send + Sync;
+
+pub(super) type Digest = [u8; 16];
 
 /// Writes and reads values of one type.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ValueType {
-    encode: fn(&Erased) -> Result<Encoded, Refused>,
-    decode: fn(&[u8], Tick, Ttl) -> Option<Decoded>,
-}
-
-/// A value as bytes.
-pub(crate) struct Encoded {
-    pub(crate) bytes: Vec<u8>,
-    /// What the digest is made over. The order of sequences does not count in it, because serde
-    /// shows a set as a sequence, in another order each time.
-    pub(crate) canonical: Vec<u8>,
+    encode: fn(&Erased, Codec, &mut Vec<u8>) -> Result<Digest, Refused>,
+    decode: fn(&[u8], Codec, Tick, Ttl) -> Option<Decoded>,
 }
 
 /// A value that was read, before it is known whether it is the one that was stored.
 pub(super) struct Decoded {
     pub(super) entry: SharedEntry,
-    pub(super) canonical: Vec<u8>,
+    pub(super) digest: Digest,
 }
 
 impl ValueType {
@@ -44,43 +43,61 @@ impl ValueType {
         }
     }
 
-    /// A panic in the value's own `Serialize` is a refusal.
-    pub(super) fn encode(&self, value: &Erased) -> Result<Encoded, Refused> {
-        catch_unwind(AssertUnwindSafe(|| (self.encode)(value))).unwrap_or(Err(Refused))
+    /// Appends the bytes of a value. A panic in its own `Serialize` is a refusal.
+    pub(super) fn encode(
+        &self,
+        value: &Erased,
+        codec: Codec,
+        out: &mut Vec<u8>,
+    ) -> Result<Digest, Refused> {
+        let encode = AssertUnwindSafe(|| (self.encode)(value, codec, out));
+        catch_unwind(encode).unwrap_or(Err(Refused))
     }
 
     /// The entry that these bytes and times make. A panic in the value's own `Deserialize` is as
     /// good as an error.
-    pub(super) fn decode(&self, bytes: &[u8], created: Tick, ttl: Ttl) -> Option<Decoded> {
-        catch_unwind(AssertUnwindSafe(|| (self.decode)(bytes, created, ttl)))
-            .ok()
-            .flatten()
+    pub(super) fn decode(
+        &self,
+        bytes: &[u8],
+        codec: Codec,
+        created: Tick,
+        ttl: Ttl,
+    ) -> Option<Decoded> {
+        let decode = AssertUnwindSafe(|| (self.decode)(bytes, codec, created, ttl));
+        catch_unwind(decode).ok().flatten()
     }
 }
 
-fn encode_as<T: Serialize + 'static>(value: &Erased) -> Result<Encoded, Refused> {
+fn encode_as<T: Serialize + 'static>(
+    value: &Erased,
+    codec: Codec,
+    out: &mut Vec<u8>,
+) -> Result<Digest, Refused> {
     let value: &T = value.downcast_ref().ok_or(Refused)?;
-    let bytes = rmp_serde::to_vec_named(value).map_err(|_| Refused)?;
-    let canonical = canonical(value, bytes.len())?;
-    Ok(Encoded { bytes, canonical })
+    // First: it refuses what is nested too deep for the codecs.
+    let digest = digest(value, 256)?;
+    match codec {
+        Codec::MessagePack => codec::write_message_pack(value, out)?,
+        other => codec::write_erased(other, value, out)?,
+    }
+    Ok(digest)
 }
 
 fn decode_as<T: Serialize + DeserializeOwned + Send + Sync + 'static>(
     bytes: &[u8],
+    codec: Codec,
     created: Tick,
     ttl: Ttl,
 ) -> Option<Decoded> {
-    let value: T = rmp_serde::from_slice(bytes).ok()?;
-    let canonical = canonical(&value, bytes.len()).ok()?;
+    let value: T = match codec {
+        Codec::MessagePack => codec::read_message_pack(bytes)?,
+        other => codec::read_erased(other, bytes, |deserializer| {
+            erased_serde::deserialize(deserializer).ok()
+        })?,
+    };
+    let digest = digest(&value, bytes.len()).ok()?;
     Some(Decoded {
         entry: Arc::new(Entry::new(value, created, ttl)),
-        canonical,
+        digest,
     })
-}
-
-/// `encoded` is the length of the value in another encoding: a good guess at this one.
-fn canonical<T: Serialize>(value: &T, encoded: usize) -> Result<Vec<u8>, Refused> {
-    let mut bytes = Vec::with_capacity(encoded + encoded / 4 + 16);
-    encode(value, Sequences::Sorted, &mut bytes)?;
-    Ok(bytes)
 }

@@ -10,20 +10,17 @@ use std::fmt::{self, Display, Write};
 use std::ops::Range;
 
 use serde::ser::{self, Serialize};
+use twox_hash::XxHash3_128;
 
 /// What happens to the elements of a sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sequences {
     /// They stay in order: two lists that differ in order are different arguments.
     Ordered,
-    /// They are sorted: serde shows a `HashSet` as a sequence in no particular order. Long ones
-    /// stay in order, because sorting millions of numbers takes seconds.
-    Sorted,
+    /// Their order does not count, because serde shows a `HashSet` as a sequence in no particular
+    /// order: a sequence or a map is the sum of its elements' hashes.
+    Summed,
 }
-
-/// The longest sequence that is sorted. A longer set inside a kept value never verifies, which
-/// makes it a miss each time it is read from a store.
-const LONGEST_SORTED_SEQUENCE: usize = 10_000;
 
 /// The value's own `Serialize` gave up. Its message is dropped, because it may quote the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,12 +104,12 @@ impl<'a> Encoder<'a> {
     }
 
     /// Opens a part whose number of elements is written when it ends.
-    fn open(&mut self, tag: Tag, sorted: bool) -> Compound<'_, 'a> {
+    fn open(&mut self, tag: Tag, elements: Elements) -> Compound<'_, 'a> {
         self.tagged(tag, 0_u64.to_le_bytes());
         Compound {
             count_at: self.out.len() - size_of::<u64>(),
             count: 0,
-            starts: sorted.then(Vec::new),
+            elements,
             encoder: self,
         }
     }
@@ -123,18 +120,43 @@ struct Compound<'e, 'a> {
     encoder: &'e mut Encoder<'a>,
     count_at: usize,
     count: u64,
-    /// Where each element begins, for a part that is sorted when it ends.
-    starts: Option<Vec<usize>>,
+    elements: Elements,
+}
+
+/// What becomes of the elements of a part.
+enum Elements {
+    /// They stay as they are.
+    Ordered,
+    /// They are sorted when the part ends; this is where each begins.
+    Sorted(Vec<usize>),
+    /// Each is replaced by its hash, added to those before it.
+    Summed(u128),
 }
 
 impl Compound<'_, '_> {
+    /// Where the first element begins.
+    fn begin(&self) -> usize {
+        self.count_at + size_of::<u64>()
+    }
+
     fn begin_element(&mut self) {
+        self.end_element();
         self.count += 1;
-        let is_map = self.is_map();
-        if let Some(starts) = &mut self.starts
-            && (is_map || starts.len() <= LONGEST_SORTED_SEQUENCE)
-        {
+        if let Elements::Sorted(starts) = &mut self.elements {
             starts.push(self.encoder.out.len());
+        }
+    }
+
+    /// The element that was written last is whole.
+    #[inline]
+    fn end_element(&mut self) {
+        let begin = self.begin();
+        if let Elements::Summed(sum) = &mut self.elements
+            && self.count > 0
+        {
+            let element = &self.encoder.out[begin..];
+            *sum = sum.wrapping_add(XxHash3_128::oneshot(element));
+            self.encoder.out.truncate(begin);
         }
     }
 
@@ -149,19 +171,15 @@ impl Compound<'_, '_> {
         value.serialize(&mut *self.encoder)
     }
 
-    fn is_map(&self) -> bool {
-        self.encoder.out[self.count_at - 1] == Tag::Map as u8
-    }
-
-    fn close(self) {
-        let is_map = self.is_map();
+    fn close(mut self) {
+        self.end_element();
+        let begin = self.begin();
         let out = &mut *self.encoder.out;
-        let begin = self.count_at + size_of::<u64>();
         out[self.count_at..begin].copy_from_slice(&self.count.to_le_bytes());
-        if let Some(starts) = self.starts
-            && (is_map || starts.len() <= LONGEST_SORTED_SEQUENCE)
-        {
-            sort_elements(out, &starts);
+        match self.elements {
+            Elements::Ordered => {}
+            Elements::Sorted(starts) => sort_elements(out, &starts),
+            Elements::Summed(sum) => out.extend_from_slice(&sum.to_le_bytes()),
         }
     }
 }
@@ -304,12 +322,15 @@ impl<'e, 'a> ser::Serializer for &'e mut Encoder<'a> {
     }
 
     fn serialize_seq(self, _len: Option<usize>) -> Result<Compound<'e, 'a>, Refused> {
-        let sorted = self.sequences == Sequences::Sorted;
-        Ok(self.open(Tag::Sequence, sorted))
+        let elements = match self.sequences {
+            Sequences::Ordered => Elements::Ordered,
+            Sequences::Summed => Elements::Summed(0),
+        };
+        Ok(self.open(Tag::Sequence, elements))
     }
 
     fn serialize_tuple(self, _len: usize) -> Result<Compound<'e, 'a>, Refused> {
-        Ok(self.open(Tag::Tuple, false))
+        Ok(self.open(Tag::Tuple, Elements::Ordered))
     }
 
     fn serialize_tuple_struct(
@@ -318,7 +339,7 @@ impl<'e, 'a> ser::Serializer for &'e mut Encoder<'a> {
         _len: usize,
     ) -> Result<Compound<'e, 'a>, Refused> {
         self.prefixed(Tag::Struct, name.as_bytes());
-        Ok(self.open(Tag::Tuple, false))
+        Ok(self.open(Tag::Tuple, Elements::Ordered))
     }
 
     fn serialize_tuple_variant(
@@ -329,11 +350,15 @@ impl<'e, 'a> ser::Serializer for &'e mut Encoder<'a> {
         _len: usize,
     ) -> Result<Compound<'e, 'a>, Refused> {
         self.variant(name, variant);
-        Ok(self.open(Tag::Tuple, false))
+        Ok(self.open(Tag::Tuple, Elements::Ordered))
     }
 
     fn serialize_map(self, _len: Option<usize>) -> Result<Compound<'e, 'a>, Refused> {
-        Ok(self.open(Tag::Map, true))
+        let elements = match self.sequences {
+            Sequences::Ordered => Elements::Sorted(Vec::new()),
+            Sequences::Summed => Elements::Summed(0),
+        };
+        Ok(self.open(Tag::Map, elements))
     }
 
     fn serialize_struct(
@@ -342,7 +367,7 @@ impl<'e, 'a> ser::Serializer for &'e mut Encoder<'a> {
         _len: usize,
     ) -> Result<Compound<'e, 'a>, Refused> {
         self.prefixed(Tag::Struct, name.as_bytes());
-        Ok(self.open(Tag::Tuple, false))
+        Ok(self.open(Tag::Tuple, Elements::Ordered))
     }
 
     fn serialize_struct_variant(
@@ -353,7 +378,7 @@ impl<'e, 'a> ser::Serializer for &'e mut Encoder<'a> {
         _len: usize,
     ) -> Result<Compound<'e, 'a>, Refused> {
         self.variant(name, variant);
-        Ok(self.open(Tag::Tuple, false))
+        Ok(self.open(Tag::Tuple, Elements::Ordered))
     }
 
     fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<(), Refused> {

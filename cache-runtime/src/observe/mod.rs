@@ -2,5 +2,5 @@
 
 mod statistics;
 
-pub use statistics::CacheStats;
+pub use statistics::{CacheStats, RefusedEntries};
 pub(crate) use statistics::{Counters, Event, ThreadCount};

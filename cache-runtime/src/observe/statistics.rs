@@ -6,6 +6,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::envelope::Fault;
+use crate::store::StoreTier;
+
 /// How a call or a look-up ended; each ends in exactly one of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
@@ -125,6 +128,47 @@ pub(crate) struct Tally {
     text_too_long: u64,
 }
 
+/// How many entries a store had that were not served, by reason. Each was a miss, and was written
+/// again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RefusedEntries {
+    /// No entry of this library, or one that this build cannot read.
+    pub foreign: u64,
+    /// Longer than 8 MiB, or it would have become so.
+    pub too_large: u64,
+    /// Not the bytes that were written under this key.
+    pub damaged: u64,
+    /// Encrypted with a key that the configuration does not have.
+    pub unknown_key: u64,
+    /// Not encrypted, where the configuration demands it.
+    pub not_encrypted: u64,
+    /// Depending on invalidations that this build does not know.
+    pub invalidated: u64,
+    /// Past their lifetime.
+    pub expired: u64,
+    /// Of a type that the value cannot be decoded as.
+    pub undecodable: u64,
+    /// Decoded to another value than the one that was stored: the type has changed.
+    pub unverified: u64,
+}
+
+impl RefusedEntries {
+    pub(crate) fn of(store: &StoreTier) -> Self {
+        Self {
+            foreign: store.refused(Fault::Foreign),
+            too_large: store.refused(Fault::TooLarge),
+            damaged: store.refused(Fault::Damaged),
+            unknown_key: store.refused(Fault::UnknownKey),
+            not_encrypted: store.refused(Fault::NotEncrypted),
+            invalidated: store.refused(Fault::Invalidated),
+            expired: store.refused(Fault::Expired),
+            undecodable: store.refused(Fault::Undecodable),
+            unverified: store.refused(Fault::Unverified),
+        }
+    }
+}
+
 /// What one cache has done, and how full it is.
 ///
 /// Counters begin with the cache and only grow. `hit_ratio` is between 0 and 1, `hit_rate`
@@ -174,6 +218,8 @@ pub struct CacheStats {
     pub store_failures: u64,
     /// Of `store_failures`, those that took too long.
     pub store_timeouts: u64,
+    /// Entries that the store had and that were not served.
+    pub refused: RefusedEntries,
     /// Writes that were given up because the queue to the store was full.
     pub dropped_writes: u64,
     /// Entries in memory, expired ones included.
@@ -199,11 +245,8 @@ impl CacheStats {
         self.no_key += tally.no_key;
         self.text_too_long += tally.text_too_long;
         self.hits += tally.memory_hits + tally.store_hits + tally.joined;
-        self.misses += tally.computed
-            + tally.not_kept
-            + tally.missed
-            + tally.no_key
-            + tally.text_too_long;
+        self.misses +=
+            tally.computed + tally.not_kept + tally.missed + tally.no_key + tally.text_too_long;
     }
 
     /// Hits as a part of all calls and look-ups, 0 to 1; `None` before the first one.

@@ -6,16 +6,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::{Store, StoreError, Write, runtime};
-use crate::envelope::Compression;
+use crate::envelope::{Fault, Format};
 
 /// How a kind uses its store.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct StoreSettings {
     /// What a look-up may cost a call.
     pub(crate) budget: Duration,
-    /// The longest value, in bytes.
-    pub(crate) value_limit: usize,
-    pub(crate) compression: Compression,
+    pub(crate) format: Format,
 }
 
 #[derive(Debug)]
@@ -24,6 +22,7 @@ pub(super) struct BoundedStore {
     pub(super) settings: StoreSettings,
     failures: AtomicU64,
     timeouts: AtomicU64,
+    refused: [AtomicU64; Fault::COUNT],
 }
 
 impl BoundedStore {
@@ -33,6 +32,7 @@ impl BoundedStore {
             settings,
             failures: AtomicU64::new(0),
             timeouts: AtomicU64::new(0),
+            refused: Default::default(),
         }
     }
 
@@ -46,10 +46,19 @@ impl BoundedStore {
         self.timeouts.load(Ordering::Relaxed)
     }
 
+    /// Entries that were there and were not served, for this reason.
+    pub(super) fn refused(&self, fault: Fault) -> u64 {
+        self.refused[fault as usize].load(Ordering::Relaxed)
+    }
+
+    pub(super) fn refuse(&self, fault: Fault) {
+        self.refused[fault as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Writes one entry, within twice the budget of a look-up.
     pub(super) async fn write(&self, write: &Write) {
         let time = self.settings.budget.saturating_mul(2);
-        match write.seal(&self.settings) {
+        match write.seal(&self.settings.format) {
             Some(sealed) => {
                 let set = self.store.set(&write.key, &sealed, write.ttl);
                 self.within(time, set).await;

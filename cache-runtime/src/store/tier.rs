@@ -7,7 +7,7 @@ use super::bounded::{BoundedStore, StoreSettings};
 use super::write_behind::{Write, WriteBehind};
 use super::{Store, StoreError, StoreFuture, runtime};
 use crate::clock::Clock;
-use crate::envelope::{self, ValueType};
+use crate::envelope::{self, Fault, VALUE_LIMIT, ValueType};
 use crate::memory::SharedEntry;
 use crate::policy::Ttl;
 
@@ -36,18 +36,24 @@ impl StoreTier {
 
     /// The fresh entry of `key`; any trouble with the store or with its bytes is `None`.
     pub(crate) async fn look_up(&self, key: &str, value_type: ValueType) -> Option<SharedEntry> {
-        let limit = self.bounded.settings.value_limit;
-        let sealed = self
-            .ask(self.bounded.store.get(key, limit))
-            .await?
-            .filter(|sealed| sealed.len() <= limit)?;
-        envelope::open(key, &sealed, value_type, &self.clock, limit)
-            .inspect_err(|fault| tracing::debug!(?fault, "an entry in the store is not served"))
+        let sealed = self.ask(self.bounded.store.get(key, VALUE_LIMIT)).await??;
+        let format = &self.bounded.settings.format;
+        envelope::open(key, sealed, value_type, &self.clock, format)
+            .inspect_err(|fault| {
+                self.bounded.refuse(*fault);
+                tracing::debug!(?fault, "an entry in the store is not served");
+            })
             .ok()
     }
 
     /// The write that puts this entry into the store.
-    pub(crate) fn write(&self, key: String, entry: SharedEntry, value_type: ValueType, ttl: Ttl) -> Write {
+    pub(crate) fn write(
+        &self,
+        key: String,
+        entry: SharedEntry,
+        value_type: ValueType,
+        ttl: Ttl,
+    ) -> Write {
         let created = self.clock.unix_millis();
         Write::new(key, entry, value_type, created, ttl.bounded())
     }
@@ -120,6 +126,11 @@ impl StoreTier {
 
     pub(crate) fn timeouts(&self) -> u64 {
         self.bounded.timeouts()
+    }
+
+    /// Entries that were there and were not served, for this reason.
+    pub(crate) fn refused(&self, fault: Fault) -> u64 {
+        self.bounded.refused(fault)
     }
 
     pub(crate) fn dropped_writes(&self) -> u64 {
