@@ -18,22 +18,18 @@ impl Secret {
     pub(crate) fn parse(setting: &str, text: &SecretString) -> Result<Self, String> {
         let text = text.expose_secret().trim();
         let bytes = Base64::decode_vec(text).or_else(|_| Base64Url::decode_vec(text));
-        let bytes = Zeroizing::new(bytes.map_err(|_| {
-            format!(
-                "{setting} is not base64; expected {BYTES} bytes in base64, as `openssl rand \
-                 -base64 {BYTES}` prints them"
-            )
-        })?);
-        let mut secret = Zeroizing::new([0; BYTES]);
-        if bytes.len() != BYTES {
-            return Err(format!(
-                "{setting} has {} bytes; expected {BYTES}, in base64, as `openssl rand -base64 \
-                 {BYTES}` prints them",
-                bytes.len()
-            ));
-        }
-        secret.copy_from_slice(&bytes);
-        Ok(Self(secret))
+        let bytes = bytes.map(Zeroizing::new);
+        let found = match &bytes {
+            Err(_) => "is not base64".to_owned(),
+            Ok(bytes) => match <[u8; BYTES]>::try_from(bytes.as_slice()) {
+                Ok(secret) => return Ok(Self(Zeroizing::new(secret))),
+                Err(_) => format!("has {} bytes", bytes.len()),
+            },
+        };
+        Err(format!(
+            "{setting} {found}; expected {BYTES} bytes in base64, as `openssl rand -base64 {BYTES}` \
+             prints them"
+        ))
     }
 
     pub(crate) fn bytes(&self) -> &[u8; BYTES] {

@@ -4,11 +4,11 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Deserializer};
 
 #[cfg(feature = "bincode")]
 use super::VALUE_LIMIT;
-use super::stack::Guarded;
+use super::depth::Bounded;
 use crate::error::CacheError;
 use crate::key::Refused;
 
@@ -104,60 +104,50 @@ impl Codec {
     }
 }
 
-pub(super) fn write_message_pack<T: Serialize>(
+/// Appends the value's bytes.
+///
+/// `MessagePack` is compiled for each type of value, because it is what nearly every entry is
+/// written with. The other codecs are compiled once, for `dyn Serialize`.
+pub(super) fn write<T: Serialize>(
+    codec: Codec,
     value: &T,
     out: &mut Vec<u8>,
 ) -> Result<(), Refused> {
-    rmp_serde::encode::write_named(out, value).map_err(|_| Refused)
-}
-
-pub(super) fn read_message_pack<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
-    T::deserialize(&mut rmp_serde::Deserializer::new(Guarded::new(bytes))).ok()
-}
-
-pub(super) fn write_erased(
-    codec: Codec,
-    value: &dyn erased_serde::Serialize,
-    out: &mut Vec<u8>,
-) -> Result<(), Refused> {
+    let erased: &dyn erased_serde::Serialize = value;
     match codec {
-        Codec::MessagePack => write_message_pack(&value, out),
-        Codec::Json => serde_json::to_writer(out, value).map_err(|_| Refused),
+        Codec::MessagePack => rmp_serde::encode::write_named(out, value).map_err(|_| Refused),
+        Codec::Json => serde_json::to_writer(out, erased).map_err(|_| Refused),
         #[cfg(feature = "bincode")]
-        Codec::Bincode => bincode::serde::encode_into_std_write(value, out, BINCODE)
-            .map(drop)
-            .map_err(|_| Refused),
+        Codec::Bincode => match bincode::serde::encode_into_std_write(erased, out, BINCODE) {
+            Ok(_length) => Ok(()),
+            Err(_) => Err(Refused),
+        },
     }
 }
 
-/// Gives a deserializer over `bytes` to `read`.
-pub(super) fn read_erased<T>(
-    codec: Codec,
-    bytes: &[u8],
-    read: impl FnOnce(&mut dyn erased_serde::Deserializer<'_>) -> Option<T>,
-) -> Option<T> {
+/// The other way round.
+pub(super) fn read<T: DeserializeOwned>(codec: Codec, bytes: &[u8]) -> Option<T> {
     match codec {
         Codec::MessagePack => {
-            let mut deserializer = rmp_serde::Deserializer::new(Guarded::new(bytes));
-            read(&mut <dyn erased_serde::Deserializer>::erase(
-                &mut deserializer,
-            ))
+            let mut message_pack = rmp_serde::Deserializer::from_read_ref(bytes);
+            read_erased(&mut message_pack)
         }
         Codec::Json => {
-            let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-            read(&mut <dyn erased_serde::Deserializer>::erase(
-                &mut deserializer,
-            ))
+            let mut json = serde_json::Deserializer::from_slice(bytes);
+            read_erased(&mut json)
         }
         #[cfg(feature = "bincode")]
         Codec::Bincode => {
-            let guarded = Guarded::new(bytes);
-            let mut decoder = bincode::serde::OwnedSerdeDecoder::from_reader(guarded, BINCODE);
-            read(&mut <dyn erased_serde::Deserializer>::erase(
-                decoder.as_deserializer(),
-            ))
+            let reader = bincode::de::read::SliceReader::new(bytes);
+            let mut decoder = bincode::serde::OwnedSerdeDecoder::from_reader(reader, BINCODE);
+            read_erased(decoder.as_deserializer())
         }
     }
+}
+
+fn read_erased<'de, T: DeserializeOwned>(deserializer: impl Deserializer<'de>) -> Option<T> {
+    let mut erased = <dyn erased_serde::Deserializer>::erase(Bounded::new(deserializer));
+    erased_serde::deserialize(&mut erased).ok()
 }
 
 /// With a limit, because it allocates what a length field claims.

@@ -9,11 +9,11 @@
 
 mod codec;
 mod compression;
+mod depth;
 mod digest;
 #[cfg_attr(not(feature = "encryption"), path = "no_encryption.rs")]
 mod encryption;
 mod header;
-mod stack;
 mod value_type;
 
 use std::sync::Arc;

@@ -1,7 +1,4 @@
 //! What an envelope has to know about the type of a value, with the type erased.
-//!
-//! `MessagePack` is compiled for each type of value, because it is what nearly every entry is
-//! written with. The other codecs are compiled once, and go through `erased_serde`.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -76,10 +73,7 @@ fn encode_as<T: Serialize + 'static>(
     let value: &T = value.downcast_ref().ok_or(Refused)?;
     // First: it refuses what is nested too deep for the codecs.
     let digest = digest(value, 256)?;
-    match codec {
-        Codec::MessagePack => codec::write_message_pack(value, out)?,
-        other => codec::write_erased(other, value, out)?,
-    }
+    codec::write(codec, value, out)?;
     Ok(digest)
 }
 
@@ -89,12 +83,7 @@ fn decode_as<T: Serialize + DeserializeOwned + Send + Sync + 'static>(
     created: Tick,
     ttl: Ttl,
 ) -> Option<Decoded> {
-    let value: T = match codec {
-        Codec::MessagePack => codec::read_message_pack(bytes)?,
-        other => codec::read_erased(other, bytes, |deserializer| {
-            erased_serde::deserialize(deserializer).ok()
-        })?,
-    };
+    let value: T = codec::read(codec, bytes)?;
     let digest = digest(&value, bytes.len()).ok()?;
     Some(Decoded {
         entry: Arc::new(Entry::new(value, created, ttl)),

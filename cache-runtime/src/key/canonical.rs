@@ -12,6 +12,9 @@ use std::ops::Range;
 use serde::ser::{self, Serialize};
 use twox_hash::XxHash3_128;
 
+/// How many levels a value may be nested: beyond it, its own `Serialize` might fill the stack.
+pub(crate) const DEEPEST: usize = 128;
+
 /// What happens to the elements of a sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sequences {

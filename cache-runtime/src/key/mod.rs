@@ -14,7 +14,7 @@ use std::sync::LazyLock;
 
 use serde::Serialize;
 
-pub(crate) use canonical::{Refused, Sequences, encode};
+pub(crate) use canonical::{DEEPEST, Refused, Sequences, encode};
 pub use digest::{HashAlgorithm, KeyPrivacy};
 pub(crate) use glob::glob_match;
 pub(crate) use store_key::{Identity, OperationKeys, StoreKeys};
