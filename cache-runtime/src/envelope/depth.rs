@@ -1,9 +1,11 @@
-//! A bound on how deep bytes may be nested.
+//! Bounds on what bytes from a store can have decoded: how deep, and how many elements.
 //!
-//! A type can contain itself, and then bytes from a store can have it decoded without end: a full
-//! stack would end the process. Some formats have a bound of their own, but none for everything:
-//! `MessagePack` writes nothing at all for a `Some` or a newtype.
+//! A type can contain itself, and then bytes can have it decoded without end: a full stack would
+//! end the process. Some formats have a bound of their own, but none for everything: `MessagePack`
+//! writes nothing at all for a `Some` or a newtype. And `bincode` writes nothing for `()`, so that
+//! eight bytes can claim more of them than anybody can wait for.
 
+use std::cell::Cell;
 use std::fmt::{self, Display};
 
 use serde::de::{
@@ -30,58 +32,94 @@ impl Error for Undecodable {
     }
 }
 
-/// A deserializer, or what belongs to one, and how many levels may still come.
-pub(super) struct Bounded<T> {
+/// A deserializer, or what belongs to one, and its bounds.
+pub(super) struct Bounded<'a, T> {
     inner: T,
-    left: usize,
+    bounds: Bounds<'a>,
 }
 
-impl<T> Bounded<T> {
-    /// As deep as a value may be that is written.
-    pub(super) fn new(inner: T) -> Self {
-        Self {
-            inner,
-            left: DEEPEST,
-        }
+#[derive(Clone, Copy)]
+struct Bounds<'a> {
+    /// Levels that may still come.
+    levels: usize,
+    /// Elements of lists and maps that may still come, everywhere.
+    elements: &'a Cell<usize>,
+    /// Whether what is read next is a list or a map, and no tuple or struct, whose length is that
+    /// of its type.
+    is_counted: bool,
+}
+
+impl<'a, T> Bounded<'a, T> {
+    /// As deep as a value may be that is written, and with this many elements in lists and maps.
+    pub(super) fn new(inner: T, elements: &'a Cell<usize>) -> Self {
+        let bounds = Bounds {
+            levels: DEEPEST,
+            elements,
+            is_counted: false,
+        };
+        Self { inner, bounds }
     }
 
-    fn with<U>(&self, inner: U) -> Bounded<U> {
-        Bounded {
-            inner,
-            left: self.left,
-        }
+    fn with<U>(&self, inner: U) -> Bounded<'a, U> {
+        let bounds = self.bounds;
+        Bounded { inner, bounds }
     }
 
-    /// One level further down.
-    fn below<U, E: Error>(&self, inner: U) -> Result<Bounded<U>, E> {
-        let left = self.left.checked_sub(1);
-        let left = left.ok_or_else(|| E::custom(Undecodable))?;
-        Ok(Bounded { inner, left })
+    /// One level further down, to a part that says that it has so many elements.
+    fn below<U, E: Error>(&self, inner: U, claimed: Option<usize>) -> Result<Bounded<'a, U>, E> {
+        let Bounds {
+            levels,
+            elements,
+            is_counted,
+        } = self.bounds;
+        let claimed = claimed.filter(|_| is_counted).unwrap_or(0);
+        let left = elements.get().checked_sub(claimed);
+        let (Some(levels), Some(left)) = (levels.checked_sub(1), left) else {
+            return Err(E::custom(Undecodable));
+        };
+        elements.set(left);
+        let bounds = Bounds {
+            levels,
+            elements,
+            is_counted: false,
+        };
+        Ok(Bounded { inner, bounds })
     }
 }
 
 /// Methods of a deserializer: those that lead no deeper hand the visitor over as it is.
 macro_rules! deserialize {
-    ($($flat:ident)* ; $($deep:ident($($argument:ident: $type:ty),*))*) => {
+    (
+        flat: $($flat:ident)*;
+        counted: $($counted:ident)*;
+        deep: $($deep:ident($($argument:ident: $type:ty),*))*
+    ) => {
         $(fn $flat<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Undecodable> {
             self.inner.$flat(visitor).map_err(|_| Undecodable)
+        })*
+        $(fn $counted<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Undecodable> {
+            let Self { inner, mut bounds } = self;
+            bounds.is_counted = true;
+            let visitor = Bounded { inner: visitor, bounds };
+            inner.$counted(visitor).map_err(|_| Undecodable)
         })*
         $(fn $deep<V: Visitor<'de>>(
             self,
             $($argument: $type,)*
             visitor: V,
         ) -> Result<V::Value, Undecodable> {
-            let Self { inner, left } = self;
-            let visitor = Bounded { inner: visitor, left };
+            let Self { inner, bounds } = self;
+            let visitor = Bounded { inner: visitor, bounds };
             inner.$deep($($argument,)* visitor).map_err(|_| Undecodable)
         })*
     };
 }
 
-impl<'de, D: Deserializer<'de>> Deserializer<'de> for Bounded<D> {
+impl<'de, D: Deserializer<'de>> Deserializer<'de> for Bounded<'_, D> {
     type Error = Undecodable;
 
     deserialize! {
+        flat:
         deserialize_bool
         deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128
         deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128
@@ -89,15 +127,15 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Bounded<D> {
         deserialize_char deserialize_str deserialize_string
         deserialize_bytes deserialize_byte_buf
         deserialize_unit deserialize_identifier;
+        counted: deserialize_seq deserialize_map;
+        deep:
         deserialize_any()
         deserialize_ignored_any()
         deserialize_option()
         deserialize_unit_struct(name: &'static str)
         deserialize_newtype_struct(name: &'static str)
-        deserialize_seq()
         deserialize_tuple(length: usize)
         deserialize_tuple_struct(name: &'static str, length: usize)
-        deserialize_map()
         deserialize_struct(name: &'static str, fields: &'static [&'static str])
         deserialize_enum(name: &'static str, variants: &'static [&'static str])
     }
@@ -115,7 +153,7 @@ macro_rules! visit {
     };
 }
 
-impl<'de, V: Visitor<'de>> Visitor<'de> for Bounded<V> {
+impl<'de, V: Visitor<'de>> Visitor<'de> for Bounded<'_, V> {
     type Value = V::Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -140,7 +178,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Bounded<V> {
     }
 
     fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<V::Value, D::Error> {
-        let deserializer = self.below::<_, D::Error>(deserializer)?;
+        let deserializer = self.below::<_, D::Error>(deserializer, None)?;
         let value = self.inner.visit_some(deserializer);
         value.map_err(D::Error::custom)
     }
@@ -149,18 +187,20 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Bounded<V> {
         self,
         deserializer: D,
     ) -> Result<V::Value, D::Error> {
-        let deserializer = self.below::<_, D::Error>(deserializer)?;
+        let deserializer = self.below::<_, D::Error>(deserializer, None)?;
         let value = self.inner.visit_newtype_struct(deserializer);
         value.map_err(D::Error::custom)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, elements: A) -> Result<V::Value, A::Error> {
-        let elements = self.below::<_, A::Error>(elements)?;
+        let claimed = elements.size_hint();
+        let elements = self.below::<_, A::Error>(elements, claimed)?;
         self.inner.visit_seq(elements)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<V::Value, A::Error> {
-        let entries = self.below::<_, A::Error>(entries)?;
+        let claimed = entries.size_hint();
+        let entries = self.below::<_, A::Error>(entries, claimed)?;
         self.inner.visit_map(entries)
     }
 
@@ -171,7 +211,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Bounded<V> {
     }
 }
 
-impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Bounded<S> {
+impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Bounded<'_, S> {
     type Value = S::Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<S::Value, D::Error> {
@@ -181,7 +221,7 @@ impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Bounded<S> {
     }
 }
 
-impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Bounded<A> {
+impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Bounded<'_, A> {
     type Error = A::Error;
 
     fn next_element_seed<S: DeserializeSeed<'de>>(
@@ -197,7 +237,7 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Bounded<A> {
     }
 }
 
-impl<'de, A: MapAccess<'de>> MapAccess<'de> for Bounded<A> {
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for Bounded<'_, A> {
     type Error = A::Error;
 
     fn next_key_seed<S: DeserializeSeed<'de>>(
@@ -218,26 +258,25 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Bounded<A> {
     }
 }
 
-impl<'de, A: EnumAccess<'de>> EnumAccess<'de> for Bounded<A> {
+impl<'de, 'a, A: EnumAccess<'de>> EnumAccess<'de> for Bounded<'a, A> {
     type Error = A::Error;
-    type Variant = Bounded<A::Variant>;
+    type Variant = Bounded<'a, A::Variant>;
 
     fn variant_seed<S: DeserializeSeed<'de>>(
         self,
         seed: S,
     ) -> Result<(S::Value, Self::Variant), A::Error> {
-        let Self { inner, left } = self;
-        let seed = Bounded { inner: seed, left };
-        let (value, variant) = inner.variant_seed(seed)?;
-        let variant = Bounded {
-            inner: variant,
-            left,
+        let Self { inner, bounds } = self;
+        let seed = Bounded {
+            inner: seed,
+            bounds,
         };
-        Ok((value, variant))
+        let (value, inner) = inner.variant_seed(seed)?;
+        Ok((value, Bounded { inner, bounds }))
     }
 }
 
-impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Bounded<A> {
+impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Bounded<'_, A> {
     type Error = A::Error;
 
     fn unit_variant(self) -> Result<(), A::Error> {
@@ -245,7 +284,7 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Bounded<A> {
     }
 
     fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, A::Error> {
-        let seed = self.below::<_, A::Error>(seed)?;
+        let seed = self.below::<_, A::Error>(seed, None)?;
         self.inner.newtype_variant_seed(seed)
     }
 
