@@ -6,6 +6,8 @@
 )]
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
+pub mod map_store;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};

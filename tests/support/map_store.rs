@@ -1,0 +1,88 @@
+//! A store in this process, for tests that need no Redis.
+
+use std::collections::BTreeMap;
+use std::future::pending;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use larder::{Store, StoreFuture};
+
+/// Keeps everything in a map, for ever; answers nothing while it hangs.
+#[derive(Debug, Default)]
+pub struct MapStore {
+    pub entries: Mutex<BTreeMap<String, Vec<u8>>>,
+    pub hangs: AtomicBool,
+    pub timeouts: AtomicUsize,
+}
+
+impl MapStore {
+    fn answer<'a, T: Send + 'a>(
+        &'a self,
+        answer: impl FnOnce(&mut BTreeMap<String, Vec<u8>>) -> T + Send + 'a,
+    ) -> StoreFuture<'a, T> {
+        Box::pin(async move {
+            if self.hangs.load(Ordering::SeqCst) {
+                pending::<()>().await;
+            }
+            Ok(answer(&mut self.entries.lock().expect("no panic")))
+        })
+    }
+}
+
+impl Store for MapStore {
+    fn name(&self) -> &'static str {
+        "map"
+    }
+
+    fn get<'a>(&'a self, key: &'a str, _limit: usize) -> StoreFuture<'a, Option<Vec<u8>>> {
+        self.answer(|entries| entries.get(key).cloned())
+    }
+
+    fn set<'a>(&'a self, key: &'a str, value: &'a [u8], _ttl: Duration) -> StoreFuture<'a, ()> {
+        self.answer(|entries| drop(entries.insert(key.to_owned(), value.to_vec())))
+    }
+
+    fn remove<'a>(&'a self, key: &'a str) -> StoreFuture<'a, bool> {
+        self.answer(|entries| entries.remove(key).is_some())
+    }
+
+    fn ttl<'a>(&'a self, key: &'a str) -> StoreFuture<'a, Option<Duration>> {
+        self.answer(|entries| entries.contains_key(key).then_some(Duration::MAX))
+    }
+
+    fn keys<'a>(
+        &'a self,
+        prefix: &'a str,
+        _pattern: &'a str,
+        limit: usize,
+    ) -> StoreFuture<'a, Vec<String>> {
+        self.answer(move |entries| {
+            let keys = entries.keys().filter_map(|key| key.strip_prefix(prefix));
+            keys.take(limit).map(str::to_owned).collect()
+        })
+    }
+
+    fn remove_matching<'a>(&'a self, prefix: &'a str, _pattern: &'a str) -> StoreFuture<'a, u64> {
+        self.answer(move |entries| {
+            let before = entries.len();
+            entries.retain(|key, _| !key.starts_with(prefix));
+            (before - entries.len()) as u64
+        })
+    }
+
+    fn ping(&self) -> StoreFuture<'_, ()> {
+        self.answer(|_| ())
+    }
+
+    fn connect(&self) -> StoreFuture<'_, ()> {
+        self.answer(|_| ())
+    }
+
+    fn disconnect(&self) {}
+
+    fn timed_out(&self, after: Duration) {
+        assert!(after >= Duration::from_millis(50));
+        self.timeouts.fetch_add(1, Ordering::SeqCst);
+    }
+}
