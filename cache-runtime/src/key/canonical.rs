@@ -79,8 +79,14 @@ enum Tag {
     Sequence,
     Tuple,
     Map,
+    UnitStruct,
+    Newtype,
+    TupleStruct,
     Struct,
-    Variant,
+    UnitVariant,
+    NewtypeVariant,
+    TupleVariant,
+    StructVariant,
 }
 
 struct Encoder<'a> {
@@ -101,8 +107,8 @@ impl<'a> Encoder<'a> {
         self.out.extend_from_slice(bytes);
     }
 
-    fn variant(&mut self, name: &str, variant: &str) {
-        self.prefixed(Tag::Variant, name.as_bytes());
+    fn variant(&mut self, tag: Tag, name: &str, variant: &str) {
+        self.prefixed(tag, name.as_bytes());
         self.prefixed(Tag::Text, variant.as_bytes());
     }
 
@@ -292,16 +298,18 @@ impl<'e, 'a> ser::Serializer for &'e mut Encoder<'a> {
     }
 
     fn serialize_unit_struct(self, name: &'static str) -> Result<(), Refused> {
-        self.serialize_newtype_struct(name, &())
+        self.prefixed(Tag::UnitStruct, name.as_bytes());
+        Ok(())
     }
 
     fn serialize_unit_variant(
         self,
         name: &'static str,
-        index: u32,
+        _index: u32,
         variant: &'static str,
     ) -> Result<(), Refused> {
-        self.serialize_newtype_variant(name, index, variant, &())
+        self.variant(Tag::UnitVariant, name, variant);
+        Ok(())
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
@@ -309,7 +317,7 @@ impl<'e, 'a> ser::Serializer for &'e mut Encoder<'a> {
         name: &'static str,
         value: &T,
     ) -> Result<(), Refused> {
-        self.prefixed(Tag::Struct, name.as_bytes());
+        self.prefixed(Tag::Newtype, name.as_bytes());
         value.serialize(self)
     }
 
@@ -320,7 +328,7 @@ impl<'e, 'a> ser::Serializer for &'e mut Encoder<'a> {
         variant: &'static str,
         value: &T,
     ) -> Result<(), Refused> {
-        self.variant(name, variant);
+        self.variant(Tag::NewtypeVariant, name, variant);
         value.serialize(self)
     }
 
@@ -341,7 +349,7 @@ impl<'e, 'a> ser::Serializer for &'e mut Encoder<'a> {
         name: &'static str,
         _len: usize,
     ) -> Result<Compound<'e, 'a>, Refused> {
-        self.prefixed(Tag::Struct, name.as_bytes());
+        self.prefixed(Tag::TupleStruct, name.as_bytes());
         Ok(self.open(Tag::Tuple, Elements::Ordered))
     }
 
@@ -352,7 +360,7 @@ impl<'e, 'a> ser::Serializer for &'e mut Encoder<'a> {
         variant: &'static str,
         _len: usize,
     ) -> Result<Compound<'e, 'a>, Refused> {
-        self.variant(name, variant);
+        self.variant(Tag::TupleVariant, name, variant);
         Ok(self.open(Tag::Tuple, Elements::Ordered))
     }
 
@@ -380,7 +388,7 @@ impl<'e, 'a> ser::Serializer for &'e mut Encoder<'a> {
         variant: &'static str,
         _len: usize,
     ) -> Result<Compound<'e, 'a>, Refused> {
-        self.variant(name, variant);
+        self.variant(Tag::StructVariant, name, variant);
         Ok(self.open(Tag::Tuple, Elements::Ordered))
     }
 

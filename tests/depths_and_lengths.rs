@@ -1,0 +1,153 @@
+//! A type that changed can make a number be read as a length, and a list as a chain as long as the
+//! list. Neither may take the memory, the stack or the time of the process.
+//!
+//! A file of its own, because what goes wrong here ends the process.
+
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use larder::{Cache, Codec};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use support::map_store::MapStore;
+use support::roomy;
+
+/// The threads of a server have this much.
+const STACK: usize = 2 * 1024 * 1024;
+
+/// What another process reads as a `B` where `written` was written, with every codec.
+fn pass_on<A, B>(written: &A) -> Vec<(Codec, Option<B>)>
+where
+    A: Clone + Serialize + DeserializeOwned + Send + Sync + 'static,
+    B: Clone + Serialize + DeserializeOwned + Send + Sync + 'static,
+{
+    let read = |codec: &Codec| {
+        let (codec, written) = (*codec, written.clone());
+        let (send, receive) = mpsc::channel();
+        let reader = move || {
+            let store = Arc::<MapStore>::default();
+            let open = || {
+                let config = roomy().codec(codec).build().expect("valid settings");
+                let cache = Cache::builder(codec.name(), &config).store(store.clone());
+                cache.build().expect("a cache")
+            };
+            let mut runtime = tokio::runtime::Builder::new_current_thread();
+            let runtime = runtime.enable_time().build().expect("a runtime");
+            let read = runtime.block_on(async {
+                open().set("a", written).await;
+                open().get::<B>("a").await
+            });
+            send.send(read).expect("somebody waits");
+        };
+        let thread = thread::Builder::new().stack_size(STACK).spawn(reader);
+        thread.expect("a thread");
+        let read = receive.recv_timeout(Duration::from_secs(30));
+        (
+            codec,
+            read.unwrap_or_else(|error| panic!("{codec}: {error}")),
+        )
+    };
+    Codec::ALL.iter().map(read).collect()
+}
+
+#[track_caller]
+fn is_a_miss<B: PartialEq>(reads: &[(Codec, Option<B>)]) {
+    for (codec, read) in reads {
+        assert!(read.is_none(), "{codec} read something");
+    }
+}
+
+/// Cloned, compared and dropped link by link, so that no more than serde needs a stack.
+#[derive(Serialize, Deserialize)]
+struct Chain {
+    n: u32,
+    next: Option<Box<Chain>>,
+}
+
+impl Chain {
+    fn of(numbers: impl IntoIterator<Item = u32>) -> Self {
+        let start = Self { n: 0, next: None };
+        numbers.into_iter().fold(start, |next, n| Self {
+            n,
+            next: Some(Box::new(next)),
+        })
+    }
+
+    fn numbers(&self) -> Vec<u32> {
+        let links = std::iter::successors(Some(self), |link| link.next.as_deref());
+        links.map(|link| link.n).collect()
+    }
+}
+
+impl Clone for Chain {
+    fn clone(&self) -> Self {
+        let mut numbers = self.numbers();
+        numbers.pop();
+        Self::of(numbers.into_iter().rev())
+    }
+}
+
+impl PartialEq for Chain {
+    fn eq(&self, other: &Self) -> bool {
+        self.numbers() == other.numbers()
+    }
+}
+
+impl Drop for Chain {
+    fn drop(&mut self) {
+        let mut next = self.next.take();
+        while let Some(mut link) = next {
+            next = link.next.take();
+        }
+    }
+}
+
+#[test]
+fn a_number_that_is_read_as_a_length_takes_no_memory() {
+    for number in [300, 1 << 20, 1 << 32, 1 << 46, 1 << 60, u64::MAX] {
+        is_a_miss(&pass_on::<_, String>(&number));
+        is_a_miss(&pass_on::<_, Vec<u8>>(&number));
+        is_a_miss(&pass_on::<_, Vec<[u64; 32]>>(&number));
+        is_a_miss(&pass_on::<_, Vec<Option<String>>>(&number));
+        is_a_miss(&pass_on::<_, HashSet<u64>>(&number));
+        is_a_miss(&pass_on::<_, BTreeMap<String, u8>>(&(number, number)));
+    }
+}
+
+#[test]
+fn a_number_that_is_read_as_a_length_of_nothing_takes_no_time() {
+    for number in [300, 1 << 20, 1 << 32, u64::MAX] {
+        is_a_miss(&pass_on::<_, Vec<()>>(&number));
+        is_a_miss(&pass_on::<_, Vec<[u64; 0]>>(&number));
+    }
+}
+
+#[test]
+fn a_list_that_is_read_as_a_chain_takes_no_stack() {
+    for length in [100, 10_000, 1_000_000] {
+        is_a_miss(&pass_on::<_, Chain>(&vec![1_u8; length]));
+        is_a_miss(&pass_on::<_, Chain>(&vec![true; length]));
+    }
+}
+
+#[test]
+fn a_long_chain_is_a_miss_or_equal() {
+    for links in [100, 120, 500, 1000, 2000, 5000] {
+        let written = Chain::of(0..links);
+        for (codec, read) in pass_on::<_, Chain>(&written) {
+            let equal = read.is_none_or(|read| read == written);
+            assert!(equal, "{codec} read another chain of {links}");
+        }
+    }
+}
+
+#[test]
+fn a_chain_longer_than_any_stack_is_a_miss() {
+    is_a_miss(&pass_on::<_, Chain>(&Chain::of(0..200_000)));
+}
