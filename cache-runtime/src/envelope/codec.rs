@@ -105,6 +105,9 @@ impl Codec {
     }
 }
 
+/// Every element of a list takes a byte at least, but for those that `bincode` writes nothing for.
+const ELEMENTS_WITHOUT_BYTES: usize = 1024;
+
 /// Appends the value's bytes.
 ///
 /// `MessagePack` is compiled for each type of value, because nearly every entry is written with it
@@ -129,7 +132,7 @@ pub(super) fn write<T: Serialize>(
 
 /// The other way round.
 pub(super) fn read<T: DeserializeOwned>(codec: Codec, bytes: &[u8]) -> Option<T> {
-    let elements = Cell::new(bytes.len());
+    let elements = Cell::new(bytes.len() + ELEMENTS_WITHOUT_BYTES);
     match codec {
         Codec::MessagePack => {
             let mut message_pack = rmp_serde::Deserializer::from_read_ref(bytes);
