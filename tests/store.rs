@@ -105,3 +105,56 @@ async fn a_queued_write_to_a_store_that_hangs_is_given_up_in_twice_the_budget() 
     assert_eq!(start.elapsed(), Duration::from_millis(100));
     assert_eq!(cache.stats().store_timeouts, 1);
 }
+
+/// Cannot be cloned, and serde's feature `rc` is off.
+#[derive(Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+struct Report {
+    text: String,
+}
+
+fn report(id: u32) -> Arc<Report> {
+    let text = format!("report {id}");
+    Arc::new(Report { text })
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_arc_is_kept_in_memory_and_its_content_in_the_store() {
+    #[cached(kind = "shared")]
+    async fn plain(id: u32) -> Arc<Report> {
+        report(id)
+    }
+    #[cached(kind = "shared")]
+    async fn fallible(id: u32) -> Result<Arc<Report>, String> {
+        Ok(report(id))
+    }
+    #[cached(kind = "shared")]
+    async fn optional(id: u32) -> Option<Arc<Report>> {
+        (id > 0).then(|| report(id))
+    }
+    #[cached(kind = "shared")]
+    async fn both(id: u32) -> Result<Option<Arc<Report>>, String> {
+        Ok((id > 0).then(|| report(id)))
+    }
+    let store = Arc::<MapStore>::default();
+    for origin in [Origin::Computed, Origin::Store] {
+        let cache = register("shared", &store);
+        let first = call::outcome(plain(1)).await;
+        assert_eq!((first.origin, &first.value), (origin, &report(1)));
+        let again = call::outcome(plain(1)).await;
+        assert_eq!(again.origin, Origin::Memory);
+        assert!(Arc::ptr_eq(&first.value, &again.value));
+
+        let fallible = call::outcome(fallible(1)).await;
+        assert_eq!((fallible.origin, fallible.value), (origin, Ok(report(1))));
+        let optional_value = call::outcome(optional(1)).await;
+        let expected = (origin, Some(report(1)));
+        assert_eq!((optional_value.origin, optional_value.value), expected);
+        let both_value = call::outcome(both(1)).await;
+        let expected = (origin, Ok(Some(report(1))));
+        assert_eq!((both_value.origin, both_value.value), expected);
+
+        assert_eq!(call::outcome(optional(0)).await.origin, Origin::Computed);
+        assert_eq!(call::outcome(both(0)).await.origin, Origin::Computed);
+        assert!(cache.flush(Duration::from_secs(1)).await);
+    }
+}

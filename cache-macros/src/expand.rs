@@ -36,11 +36,9 @@ pub(crate) fn expand(checked: &Checked, function: &Function) -> TokenStream {
     let mut body = Group::new(Delimiter::Brace, quote!(#(#statements)*));
     body.set_span(Span::call_site().located_at(block.brace_token.span.join()));
     let call = quote_spanned! {place=>
-        use ::larder::__expansion::{
-            ViaFallible as _, ViaFallibleOption as _, ViaOptional as _, ViaPlain as _,
-        };
+        use ::larder::__expansion::Probed as _;
         let __larder_shape = ::larder::__expansion::checked_shape(
-            (&&&::larder::__expansion::Probe::<#returns>::new()).__larder_shape(),
+            (&&&&::larder::__expansion::Probe::<#returns>::new()).__larder_shape(),
         );
         let __larder_miss = match ::larder::__expansion::enter(
             &__LARDER_SITE,

@@ -52,7 +52,6 @@ pub mod expansion {
     pub use crate::key::KeyWriter;
 
     pub use crate::call::{
-        CallSite, Collected, Description, Entered, Probe, ViaFallible, ViaFallibleOption,
-        ViaOptional, ViaPlain, checked_shape, enter, returned,
+        CallSite, Collected, Description, Entered, Probe, Probed, checked_shape, enter, returned,
     };
 }

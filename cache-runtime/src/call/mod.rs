@@ -19,9 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use control::{Origin, Outcome, outcome, ttl};
-pub use shape::{
-    Probe, Shape, ViaFallible, ViaFallibleOption, ViaOptional, ViaPlain, checked_shape, returned,
-};
+pub use shape::{Keep, Own, Probe, Probed, Shape, Shared, SharedValue, checked_shape, returned};
 pub use site::{CallSite, Collected, Description};
 pub use value::Value;
 
@@ -211,7 +209,7 @@ impl Pending {
         S: Shape,
         F: Future<Output = S::Returned>,
     {
-        let value_type = ValueType::of::<S::Kept>();
+        let value_type = S::value_type();
         let leader = match self.look_up(value_type, TypeId::of::<S::Kept>()).await {
             Stand::Found(entry, origin) => match entry.value.downcast_ref::<S::Kept>() {
                 Some(value) => {
@@ -293,7 +291,7 @@ impl Pending {
     }
 
     /// Puts a computed value into both tiers, unless its lifetime is zero.
-    fn keep<T: Value>(
+    fn keep<T: Send + Sync + 'static>(
         &self,
         value: T,
         value_type: ValueType,

@@ -7,21 +7,33 @@
 //! | `Option<T>` | the `T` of `Some(_)` | `None` |
 //! | any other `T` | the value | |
 //!
+//! Of an `Arc<T>` in any of these places the `T` is written and read, and the `Arc` is kept in
+//! memory: serde's feature `rc` is not needed, and a hit clones the `Arc` alone.
+//!
 //! The expansion of `#[cached]` cannot see through an alias, so it leaves the choice to method
-//! resolution: `(&&&Probe::<R>::new()).__larder_shape()` takes the first of the traits below, from the most
-//! references to the fewest, that the type `R` has.
+//! resolution: `(&&&&Probe::<R>::new()).__larder_shape()` takes the first of the impls of
+//! [`Probed`] that the type `R` has, from the most references to the fewest.
 
 use std::any::type_name;
 use std::marker::PhantomData;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::value::Value;
+use crate::envelope::ValueType;
 
 /// How to take a result apart and put it together again.
 pub trait Shape: Copy + Send + Sync {
     /// What the function returns.
     type Returned;
-    /// What is kept of it.
-    type Kept: Value;
+    /// What is kept of it in memory.
+    type Kept: Clone + Send + Sync + 'static;
+
+    /// How that is written into a store.
+    #[must_use]
+    fn value_type() -> ValueType;
 
     /// The part that is kept, if this result is to be kept.
     fn kept(returned: &Self::Returned) -> Option<&Self::Kept>;
@@ -55,8 +67,61 @@ impl<R> Probe<R> {
     }
 }
 
-macro_rules! shape {
-    ($(#[$doc:meta])* $name:ident<$($parameter:ident),+> through $via:ident) => {
+/// How one type of value is kept.
+pub trait Keep {
+    /// What is in memory.
+    type Kept: Clone + Send + Sync + 'static;
+
+    /// How it is written into a store.
+    const VALUE_TYPE: ValueType;
+}
+
+/// A value is kept as it is.
+#[derive(Debug)]
+pub struct Own<T>(PhantomData<fn() -> T>);
+
+/// A value is kept behind the `Arc` that it comes in.
+#[derive(Debug)]
+pub struct Shared<T>(PhantomData<fn() -> T>);
+
+impl<T: Value> Keep for Own<T> {
+    type Kept = T;
+
+    const VALUE_TYPE: ValueType = ValueType::of::<T>();
+}
+
+impl<T: SharedValue> Keep for Shared<T> {
+    type Kept = Arc<T>;
+
+    const VALUE_TYPE: ValueType = ValueType::of_shared::<T>();
+}
+
+/// A value that can be kept behind an `Arc`: written and read with serde.
+///
+/// Implemented for every type that has what it takes; nothing is to be written by hand.
+#[diagnostic::on_unimplemented(
+    message = "a cache cannot keep `Arc<{Self}>`",
+    label = "this would have to be kept",
+    note = "a value that is kept behind an `Arc` needs `Send`, `Sync`, `serde::Serialize` and \
+            `serde::Deserialize`, and no borrowed parts: add \
+            `#[derive(serde::Serialize, serde::Deserialize)]` to the type"
+)]
+pub trait SharedValue: Send + Sync + Serialize + DeserializeOwned + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Send + Sync + Serialize + DeserializeOwned + 'static> SharedValue for T {}
+
+/// Leads from a probe to the shape of the probed type.
+pub trait Probed {
+    /// The shape.
+    type Shape;
+
+    /// The shape.
+    fn __larder_shape(self) -> Self::Shape;
+}
+
+macro_rules! shapes {
+    ($($(#[$doc:meta])* $name:ident<$($parameter:ident),+>;)*) => {$(
         $(#[$doc])*
         #[derive(Debug)]
         pub struct $name<$($parameter),+>(PhantomData<fn() -> ($($parameter,)+)>);
@@ -68,76 +133,56 @@ macro_rules! shape {
         }
 
         impl<$($parameter),+> Copy for $name<$($parameter),+> {}
-
-        #[doc = concat!("Leads to `", stringify!($name), "`.")]
-        pub trait $via {
-            /// The shape of the probed type.
-            type Shape;
-
-            /// The shape of the probed type.
-            fn __larder_shape(self) -> Self::Shape;
-        }
-    };
+    )*};
 }
 
-shape! {
+shapes! {
     /// `Result<Option<T>, E>`.
-    FallibleOption<T, E> through ViaFallibleOption
-}
-shape! {
+    FallibleOption<K, E>;
     /// `Result<T, E>`.
-    Fallible<T, E> through ViaFallible
-}
-shape! {
+    Fallible<K, E>;
     /// `Option<T>`.
-    Optional<T> through ViaOptional
-}
-shape! {
+    Optional<K>;
     /// Any other type.
-    Plain<T> through ViaPlain
+    Plain<K>;
 }
 
-impl<T, E> ViaFallibleOption for &&&Probe<Result<Option<T>, E>> {
-    type Shape = FallibleOption<T, E>;
+macro_rules! probed {
+    ($(<$($parameter:ident),+> $probe:ty => $name:ident<$($argument:ty),+>;)*) => {$(
+        impl<$($parameter),+> Probed for $probe {
+            type Shape = $name<$($argument),+>;
 
-    fn __larder_shape(self) -> Self::Shape {
-        FallibleOption(PhantomData)
+            fn __larder_shape(self) -> Self::Shape {
+                $name(PhantomData)
+            }
+        }
+    )*};
+}
+
+probed! {
+    <T, E> &&&&Probe<Result<Option<Arc<T>>, E>> => FallibleOption<Shared<T>, E>;
+    <T, E> &&&Probe<Result<Option<T>, E>> => FallibleOption<Own<T>, E>;
+    <T, E> &&&Probe<Result<Arc<T>, E>> => Fallible<Shared<T>, E>;
+    <T, E> &&Probe<Result<T, E>> => Fallible<Own<T>, E>;
+    <T> &&&Probe<Option<Arc<T>>> => Optional<Shared<T>>;
+    <T> &&Probe<Option<T>> => Optional<Own<T>>;
+    <T> &&Probe<Arc<T>> => Plain<Shared<T>>;
+    <T> &Probe<T> => Plain<Own<T>>;
+}
+
+impl<K: Keep, E> Shape for FallibleOption<K, E> {
+    type Returned = Result<Option<K::Kept>, E>;
+    type Kept = K::Kept;
+
+    fn value_type() -> ValueType {
+        K::VALUE_TYPE
     }
-}
 
-impl<T, E> ViaFallible for &&Probe<Result<T, E>> {
-    type Shape = Fallible<T, E>;
-
-    fn __larder_shape(self) -> Self::Shape {
-        Fallible(PhantomData)
-    }
-}
-
-impl<T> ViaOptional for &&Probe<Option<T>> {
-    type Shape = Optional<T>;
-
-    fn __larder_shape(self) -> Self::Shape {
-        Optional(PhantomData)
-    }
-}
-
-impl<T> ViaPlain for &Probe<T> {
-    type Shape = Plain<T>;
-
-    fn __larder_shape(self) -> Self::Shape {
-        Plain(PhantomData)
-    }
-}
-
-impl<T: Value, E> Shape for FallibleOption<T, E> {
-    type Returned = Result<Option<T>, E>;
-    type Kept = T;
-
-    fn kept(returned: &Self::Returned) -> Option<&T> {
+    fn kept(returned: &Self::Returned) -> Option<&K::Kept> {
         returned.as_ref().ok()?.as_ref()
     }
 
-    fn returned(kept: T) -> Self::Returned {
+    fn returned(kept: K::Kept) -> Self::Returned {
         Ok(Some(kept))
     }
 
@@ -150,54 +195,66 @@ impl<T: Value, E> Shape for FallibleOption<T, E> {
     }
 }
 
-impl<T: Value, E> Shape for Fallible<T, E> {
-    type Returned = Result<T, E>;
-    type Kept = T;
+impl<K: Keep, E> Shape for Fallible<K, E> {
+    type Returned = Result<K::Kept, E>;
+    type Kept = K::Kept;
 
-    fn kept(returned: &Self::Returned) -> Option<&T> {
+    fn value_type() -> ValueType {
+        K::VALUE_TYPE
+    }
+
+    fn kept(returned: &Self::Returned) -> Option<&K::Kept> {
         returned.as_ref().ok()
     }
 
-    fn returned(kept: T) -> Self::Returned {
+    fn returned(kept: K::Kept) -> Self::Returned {
         Ok(kept)
     }
 }
 
-impl<T: Value> Shape for Optional<T> {
-    type Returned = Option<T>;
-    type Kept = T;
+impl<K: Keep> Shape for Optional<K> {
+    type Returned = Option<K::Kept>;
+    type Kept = K::Kept;
 
-    fn kept(returned: &Option<T>) -> Option<&T> {
+    fn value_type() -> ValueType {
+        K::VALUE_TYPE
+    }
+
+    fn kept(returned: &Option<K::Kept>) -> Option<&K::Kept> {
         returned.as_ref()
     }
 
-    fn returned(kept: T) -> Option<T> {
+    fn returned(kept: K::Kept) -> Option<K::Kept> {
         Some(kept)
     }
 
-    fn is_none(returned: &Option<T>) -> bool {
+    fn is_none(returned: &Option<K::Kept>) -> bool {
         returned.is_none()
     }
 
-    fn none() -> Option<Option<T>> {
+    fn none() -> Option<Option<K::Kept>> {
         Some(None)
     }
 }
 
-impl<T: Value> Shape for Plain<T> {
-    type Returned = T;
-    type Kept = T;
+impl<K: Keep> Shape for Plain<K> {
+    type Returned = K::Kept;
+    type Kept = K::Kept;
+
+    fn value_type() -> ValueType {
+        K::VALUE_TYPE
+    }
 
     /// Where a generic argument stands for a `Result` or an `Option`, method resolution could not
     /// see it, and nothing is kept.
-    fn kept(returned: &T) -> Option<&T> {
-        let name = type_name::<T>();
+    fn kept(returned: &K::Kept) -> Option<&K::Kept> {
+        let name = type_name::<K::Kept>();
         let hidden = ["core::result::Result<", "core::option::Option<"];
         let is_hidden = hidden.iter().any(|beginning| name.starts_with(beginning));
         (!is_hidden).then_some(returned)
     }
 
-    fn returned(kept: T) -> T {
+    fn returned(kept: K::Kept) -> K::Kept {
         kept
     }
 }
@@ -215,11 +272,11 @@ pub fn checked_shape<S: Shape>(shape: S) -> S {
 }
 
 /// The shape of a result that is kept whatever it is.
-pub(crate) fn plain<T>() -> Plain<T> {
+pub(crate) fn plain<T>() -> Plain<Own<T>> {
     Plain(PhantomData)
 }
 
 /// The shape of a result whose `Err` is not kept.
-pub(crate) fn fallible<T, E>() -> Fallible<T, E> {
+pub(crate) fn fallible<T, E>() -> Fallible<Own<T>, E> {
     Fallible(PhantomData)
 }

@@ -21,7 +21,7 @@ pub(super) type Digest = [u8; 16];
 
 /// Writes and reads values of one type.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct ValueType {
+pub struct ValueType {
     encode: fn(&Erased, Codec, &mut Vec<u8>) -> Result<Digest, Refused>,
     decode: fn(&[u8], Codec, Tick, Ttl) -> Option<Decoded>,
 }
@@ -37,6 +37,17 @@ impl ValueType {
         Self {
             encode: encode_as::<T>,
             decode: decode_as::<T>,
+        }
+    }
+
+    /// Of values that are kept behind an `Arc`, which leaves no trace in their bytes.
+    pub(crate) const fn of_shared<T>() -> Self
+    where
+        T: Serialize + DeserializeOwned + Send + Sync + 'static,
+    {
+        Self {
+            encode: encode_shared::<T>,
+            decode: decode_shared::<T>,
         }
     }
 
@@ -70,7 +81,19 @@ fn encode_as<T: Serialize + 'static>(
     codec: Codec,
     out: &mut Vec<u8>,
 ) -> Result<Digest, Refused> {
-    let value: &T = value.downcast_ref().ok_or(Refused)?;
+    encode::<T>(value.downcast_ref().ok_or(Refused)?, codec, out)
+}
+
+fn encode_shared<T: Serialize + 'static + Send + Sync>(
+    value: &Erased,
+    codec: Codec,
+    out: &mut Vec<u8>,
+) -> Result<Digest, Refused> {
+    let value: &Arc<T> = value.downcast_ref().ok_or(Refused)?;
+    encode::<T>(value, codec, out)
+}
+
+fn encode<T: Serialize>(value: &T, codec: Codec, out: &mut Vec<u8>) -> Result<Digest, Refused> {
     // First: it refuses what is nested too deep for the codecs.
     let digest = digest(value, 256)?;
     codec::write(codec, value, out)?;
@@ -83,10 +106,24 @@ fn decode_as<T: Serialize + DeserializeOwned + Send + Sync + 'static>(
     created: Tick,
     ttl: Ttl,
 ) -> Option<Decoded> {
-    let value: T = codec::read(codec, bytes)?;
+    let (value, digest) = decode::<T>(bytes, codec)?;
+    let entry = Arc::new(Entry::new(value, created, ttl));
+    Some(Decoded { entry, digest })
+}
+
+fn decode_shared<T: Serialize + DeserializeOwned + Send + Sync + 'static>(
+    bytes: &[u8],
+    codec: Codec,
+    created: Tick,
+    ttl: Ttl,
+) -> Option<Decoded> {
+    let (value, digest) = decode::<T>(bytes, codec)?;
+    let entry = Arc::new(Entry::new(Arc::new(value), created, ttl));
+    Some(Decoded { entry, digest })
+}
+
+fn decode<T: Serialize + DeserializeOwned>(bytes: &[u8], codec: Codec) -> Option<(T, Digest)> {
+    let value = codec::read(codec, bytes)?;
     let digest = digest(&value, bytes.len()).ok()?;
-    Some(Decoded {
-        entry: Arc::new(Entry::new(value, created, ttl)),
-        digest,
-    })
+    Some((value, digest))
 }
