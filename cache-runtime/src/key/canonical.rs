@@ -19,7 +19,14 @@ pub(crate) enum Sequences {
     /// They are sorted: serde shows a `HashSet` as a sequence in no particular order. Long ones
     /// stay in order, because sorting millions of numbers takes seconds.
     Sorted,
+    /// The value itself is a set and is sorted, however long it is. The sequences inside it stay in
+    /// order, or `{[1, 2]}` and `{[2, 1]}` would be one set.
+    OutermostSorted,
 }
+
+/// A value that has more than this many others around it is refused, so that no argument and no
+/// value can use up the stack.
+const DEEPEST: usize = 128;
 
 /// The longest sequence that is sorted. A longer set inside a kept value never verifies, which
 /// makes it a miss each time it is read from a store.
@@ -50,7 +57,11 @@ pub(crate) fn encode<T: Serialize + ?Sized>(
     sequences: Sequences,
     out: &mut Vec<u8>,
 ) -> Result<(), Refused> {
-    value.serialize(&mut Encoder { out, sequences })
+    value.serialize(&mut Encoder {
+        out,
+        sequences,
+        depth: 0,
+    })
 }
 
 #[repr(u8)]
@@ -81,11 +92,19 @@ enum Tag {
     Map,
     Struct,
     Variant,
+    Set,
+    /// What follows the name of a struct or a variant. No value begins so: `A("x")` with a value
+    /// after it is never taken for `A { x: … }`.
+    Nothing,
+    Elements,
+    Fields,
 }
 
 struct Encoder<'a> {
     out: &'a mut Vec<u8>,
     sequences: Sequences,
+    /// Values around the one that is being written.
+    depth: usize,
 }
 
 impl<'a> Encoder<'a> {
@@ -104,6 +123,17 @@ impl<'a> Encoder<'a> {
     fn variant(&mut self, name: &str, variant: &str) {
         self.prefixed(Tag::Variant, name.as_bytes());
         self.prefixed(Tag::Text, variant.as_bytes());
+    }
+
+    /// Writes a value that is a part of another one.
+    fn inner<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refused> {
+        if self.depth == DEEPEST {
+            return Err(Refused);
+        }
+        self.depth += 1;
+        value.serialize(&mut *self)?;
+        self.depth -= 1;
+        Ok(())
     }
 
     /// Opens a part whose number of elements is written when it ends.
@@ -130,9 +160,9 @@ struct Compound<'e, 'a> {
 impl Compound<'_, '_> {
     fn begin_element(&mut self) {
         self.count += 1;
-        let is_map = self.is_map();
+        let sorts_all = self.sorts_all();
         if let Some(starts) = &mut self.starts
-            && (is_map || starts.len() <= LONGEST_SORTED_SEQUENCE)
+            && (sorts_all || starts.len() <= LONGEST_SORTED_SEQUENCE)
         {
             starts.push(self.encoder.out.len());
         }
@@ -140,26 +170,27 @@ impl Compound<'_, '_> {
 
     fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refused> {
         self.begin_element();
-        value.serialize(&mut *self.encoder)
+        self.encoder.inner(value)
     }
 
     fn field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), Refused> {
         self.begin_element();
         self.encoder.prefixed(Tag::Text, name.as_bytes());
-        value.serialize(&mut *self.encoder)
+        self.encoder.inner(value)
     }
 
-    fn is_map(&self) -> bool {
-        self.encoder.out[self.count_at - 1] == Tag::Map as u8
+    fn sorts_all(&self) -> bool {
+        let tag = self.encoder.out[self.count_at - 1];
+        tag == Tag::Map as u8 || tag == Tag::Set as u8
     }
 
     fn close(self) {
-        let is_map = self.is_map();
+        let sorts_all = self.sorts_all();
         let out = &mut *self.encoder.out;
         let begin = self.count_at + size_of::<u64>();
         out[self.count_at..begin].copy_from_slice(&self.count.to_le_bytes());
         if let Some(starts) = self.starts
-            && (is_map || starts.len() <= LONGEST_SORTED_SEQUENCE)
+            && (sorts_all || starts.len() <= LONGEST_SORTED_SEQUENCE)
         {
             sort_elements(out, &starts);
         }
@@ -262,7 +293,7 @@ impl<'e, 'a> ser::Serializer for &'e mut Encoder<'a> {
     #[inline]
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Refused> {
         self.out.push(Tag::Some as u8);
-        value.serialize(self)
+        self.inner(value)
     }
 
     fn serialize_unit(self) -> Result<(), Refused> {
@@ -271,16 +302,20 @@ impl<'e, 'a> ser::Serializer for &'e mut Encoder<'a> {
     }
 
     fn serialize_unit_struct(self, name: &'static str) -> Result<(), Refused> {
-        self.serialize_newtype_struct(name, &())
+        self.prefixed(Tag::Struct, name.as_bytes());
+        self.out.push(Tag::Nothing as u8);
+        Ok(())
     }
 
     fn serialize_unit_variant(
         self,
         name: &'static str,
-        index: u32,
+        _index: u32,
         variant: &'static str,
     ) -> Result<(), Refused> {
-        self.serialize_newtype_variant(name, index, variant, &())
+        self.variant(name, variant);
+        self.out.push(Tag::Nothing as u8);
+        Ok(())
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
@@ -289,7 +324,7 @@ impl<'e, 'a> ser::Serializer for &'e mut Encoder<'a> {
         value: &T,
     ) -> Result<(), Refused> {
         self.prefixed(Tag::Struct, name.as_bytes());
-        value.serialize(self)
+        self.inner(value)
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
@@ -300,12 +335,18 @@ impl<'e, 'a> ser::Serializer for &'e mut Encoder<'a> {
         value: &T,
     ) -> Result<(), Refused> {
         self.variant(name, variant);
-        value.serialize(self)
+        self.inner(value)
     }
 
     fn serialize_seq(self, _len: Option<usize>) -> Result<Compound<'e, 'a>, Refused> {
-        let sorted = self.sequences == Sequences::Sorted;
-        Ok(self.open(Tag::Sequence, sorted))
+        match self.sequences {
+            Sequences::Ordered => Ok(self.open(Tag::Sequence, false)),
+            Sequences::Sorted => Ok(self.open(Tag::Sequence, true)),
+            Sequences::OutermostSorted => {
+                self.sequences = Sequences::Ordered;
+                Ok(self.open(Tag::Set, true))
+            }
+        }
     }
 
     fn serialize_tuple(self, _len: usize) -> Result<Compound<'e, 'a>, Refused> {
@@ -318,7 +359,7 @@ impl<'e, 'a> ser::Serializer for &'e mut Encoder<'a> {
         _len: usize,
     ) -> Result<Compound<'e, 'a>, Refused> {
         self.prefixed(Tag::Struct, name.as_bytes());
-        Ok(self.open(Tag::Tuple, false))
+        Ok(self.open(Tag::Elements, false))
     }
 
     fn serialize_tuple_variant(
@@ -329,7 +370,7 @@ impl<'e, 'a> ser::Serializer for &'e mut Encoder<'a> {
         _len: usize,
     ) -> Result<Compound<'e, 'a>, Refused> {
         self.variant(name, variant);
-        Ok(self.open(Tag::Tuple, false))
+        Ok(self.open(Tag::Elements, false))
     }
 
     fn serialize_map(self, _len: Option<usize>) -> Result<Compound<'e, 'a>, Refused> {
@@ -342,7 +383,7 @@ impl<'e, 'a> ser::Serializer for &'e mut Encoder<'a> {
         _len: usize,
     ) -> Result<Compound<'e, 'a>, Refused> {
         self.prefixed(Tag::Struct, name.as_bytes());
-        Ok(self.open(Tag::Tuple, false))
+        Ok(self.open(Tag::Fields, false))
     }
 
     fn serialize_struct_variant(
@@ -353,7 +394,7 @@ impl<'e, 'a> ser::Serializer for &'e mut Encoder<'a> {
         _len: usize,
     ) -> Result<Compound<'e, 'a>, Refused> {
         self.variant(name, variant);
-        Ok(self.open(Tag::Tuple, false))
+        Ok(self.open(Tag::Fields, false))
     }
 
     fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<(), Refused> {
@@ -433,7 +474,7 @@ impl ser::SerializeMap for Compound<'_, '_> {
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refused> {
-        value.serialize(&mut *self.encoder)
+        self.encoder.inner(value)
     }
 
     fn end(self) -> Result<(), Refused> {

@@ -4,27 +4,35 @@
 //! The key in memory is the operation's number and the canonical bytes of the arguments, compared
 //! as a whole. The key in the store is readable text with cryptographic digests.
 
+mod builder;
 mod canonical;
 mod digest;
 mod glob;
+mod parsed;
 mod store_key;
 
+use std::any::type_name;
 use std::ops::Range;
 use std::sync::LazyLock;
 
 use serde::Serialize;
 
+pub use builder::KeyBuilder;
 pub(crate) use canonical::{Refused, Sequences, encode};
+pub(crate) use digest::Digests;
 pub use digest::{HashAlgorithm, KeyPrivacy};
 pub(crate) use glob::glob_match;
-pub(crate) use store_key::{Identity, OperationKeys, StoreKeys};
+pub use parsed::ParsedKey;
+pub(crate) use store_key::{
+    Arguments, Identity, IdentityParts, OperationKeys, StoreKeys, is_longer,
+};
 
 /// A key in memory, owned.
 pub(crate) type MemoryKey = Box<[u8]>;
 
 /// Up to this many bytes a key in memory is kept and compared whole; a longer one is replaced by
 /// a digest, so that a few huge arguments cannot fill the memory tier with their keys.
-const LONGEST_WHOLE_KEY: usize = 16 * 1024;
+pub(crate) const LONGEST_WHOLE_KEY: usize = 16 * 1024;
 
 /// Stands where the first tag of the arguments would be, and is no tag: a digest is never taken
 /// for arguments.
@@ -33,12 +41,16 @@ const DIGEST_MARK: u8 = 0xFF;
 const OPERATION_BYTES: usize = size_of::<u32>();
 const DIGESTED_BYTES: usize = OPERATION_BYTES + 1 + blake3::OUT_LEN;
 
-/// Takes the arguments of one call, by reference, in the order of the parameters.
+/// Takes the arguments of one call, by reference: first those that are neither the text nor the
+/// question, sorted by their names, then the text, then the question.
 ///
 /// The expansion of `#[cached]` feeds it; nothing else has to.
 pub struct KeyWriter<'a> {
     out: &'a mut Vec<u8>,
+    /// Where the arguments end that are neither.
+    end: Option<usize>,
     text: Option<Range<usize>>,
+    question: Option<Range<usize>>,
     refused: bool,
 }
 
@@ -71,7 +83,9 @@ impl<'a> KeyWriter<'a> {
         out.extend_from_slice(&[0; OPERATION_BYTES]);
         Self {
             out,
+            end: None,
             text: None,
+            question: None,
             refused: false,
         }
     }
@@ -79,33 +93,85 @@ impl<'a> KeyWriter<'a> {
     /// Adds one argument. Where its `Serialize` gives an error, the call is not cached.
     #[inline]
     pub fn arg<T: KeyPart + ?Sized>(&mut self, value: &T) {
-        self.refused |= encode(value, Sequences::Ordered, self.out).is_err();
+        self.refused |= write_argument(value, self.out).is_err();
     }
 
     /// Adds the argument that is the text of the operation: readable in the store's key while it
     /// is short.
     #[inline]
     pub fn text(&mut self, text: &str) {
+        self.end.get_or_insert(self.out.len());
         self.arg(text);
         self.text = Some(self.out.len() - text.len()..self.out.len());
+    }
+
+    /// Adds the question to a language model, which has a digest of its own in the store's key.
+    #[inline]
+    pub fn question<T: KeyPart + ?Sized>(&mut self, value: &T) {
+        let begin = self.out.len();
+        self.end.get_or_insert(begin);
+        self.arg(value);
+        self.question = Some(begin..self.out.len());
     }
 
     #[inline]
     pub(crate) fn finish(self) -> Written {
         Written {
+            others: OPERATION_BYTES..self.end.unwrap_or(self.out.len()),
             text: self.text,
+            question: self.question,
             refused: self.refused,
         }
     }
 }
 
-/// What was noticed while the arguments were written.
+/// Appends the canonical bytes of one argument.
+#[inline]
+fn write_argument<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<(), Refused> {
+    let sequences = if is_hash_set(type_name::<T>()) {
+        Sequences::OutermostSorted
+    } else {
+        Sequences::Ordered
+    };
+    encode(value, sequences, out)
+}
+
+/// Whether this is the name of a `HashSet` or of a reference to one: serde shows it as a sequence,
+/// in another order each time.
+#[inline]
+fn is_hash_set(type_name: &str) -> bool {
+    // Says no to most types while the program is compiled.
+    if !type_name.ends_with('>') {
+        return false;
+    }
+    let mut name = type_name;
+    while let Some(referenced) = name.strip_prefix('&') {
+        name = referenced.strip_prefix("mut ").unwrap_or(referenced);
+    }
+    let path = name.split_once('<').map_or(name, |(path, _)| path);
+    let (library, _) = path.split_once("::").unwrap_or_default();
+    matches!(library, "std" | "hashbrown") && path.ends_with("::HashSet")
+}
+
+/// What was noticed while the arguments were written, as places in the written bytes.
 #[derive(Clone, Debug)]
 pub(crate) struct Written {
-    /// Where the text lies in the written bytes.
-    pub(crate) text: Option<Range<usize>>,
+    others: Range<usize>,
+    text: Option<Range<usize>>,
+    question: Option<Range<usize>>,
     /// An argument refused to be serialized: this call has no key.
     pub(crate) refused: bool,
+}
+
+impl Written {
+    pub(crate) fn arguments<'a>(&self, written: &'a [u8]) -> Arguments<'a> {
+        let part = |range: &Range<usize>| &written[range.clone()];
+        Arguments {
+            text: self.text.as_ref().map(part),
+            question: self.question.as_ref().map(part),
+            others: part(&self.others),
+        }
+    }
 }
 
 /// Gives the key in memory of written arguments to `use_key`, without copying them.
@@ -123,11 +189,6 @@ pub(crate) fn with_memory_key<R>(
     }
 }
 
-/// The written arguments, without the room for the operation's number.
-pub(crate) fn arguments(written: &[u8]) -> &[u8] {
-    &written[OPERATION_BYTES..]
-}
-
 #[cold]
 fn digested(written: &[u8]) -> [u8; DIGESTED_BYTES] {
     /// Differs from process to process, so that nobody can prepare two arguments that meet.
@@ -141,7 +202,7 @@ fn digested(written: &[u8]) -> [u8; DIGESTED_BYTES] {
     });
     let mut key = [DIGEST_MARK; DIGESTED_BYTES];
     key[..OPERATION_BYTES].copy_from_slice(&written[..OPERATION_BYTES]);
-    let digest = blake3::keyed_hash(&SECRET, arguments(written));
+    let digest = blake3::keyed_hash(&SECRET, &written[OPERATION_BYTES..]);
     key[OPERATION_BYTES + 1..].copy_from_slice(digest.as_bytes());
     key
 }
