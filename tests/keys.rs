@@ -77,24 +77,24 @@ fn different_arguments_never_make_one_key_and_equal_ones_always_do() {
 
 /// What the names of structs and the numbers of elements alone would not tell apart.
 #[test]
-fn a_struct_with_fields_is_never_taken_for_a_tuple_struct_and_its_neighbour() {
+fn a_struct_with_fields_is_never_taken_for_a_tuple_struct_and_its_neighbours() {
     mod tuples {
         #[derive(serde::Serialize)]
-        pub(super) struct A(pub(super) &'static str);
+        pub(super) struct A(pub(super) &'static str, pub(super) u8);
+    }
+    mod fields {
         #[derive(serde::Serialize)]
-        pub(super) struct B(pub(super) &'static str);
+        pub(super) struct A {
+            pub(super) x: u8,
+            pub(super) y: u8,
+        }
     }
-    #[derive(Serialize)]
-    struct A {
-        x: u8,
-    }
-    #[derive(Serialize)]
-    struct B {
-        y: u8,
-    }
-    let one = key_of(&((tuples::A("x"),), 1_u8, B { y: 2 }));
-    let other = key_of(&((A { x: 1 },), (tuples::B("y"),), 2_u8));
-    assert_ne!(one, other);
+    let tuple = || tuples::A("x", 1);
+    let fields = || fields::A { x: 1, y: 2 };
+    assert_ne!(
+        key_of(&(tuple(), "y", 2_u8, fields())),
+        key_of(&(fields(), tuple(), "y", 2_u8))
+    );
 }
 
 #[test]

@@ -220,3 +220,30 @@ pub(crate) fn chosen_by_application(key: &[u8]) -> Option<String> {
     let key = key.strip_prefix(&CHOSEN.to_le_bytes())?;
     std::str::from_utf8(key).ok().map(str::to_owned)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::any::type_name;
+    use std::collections::{BTreeSet, HashSet};
+
+    use super::is_hash_set;
+
+    #[test]
+    fn hash_sets_and_references_to_them_are_known_by_their_names() {
+        for (name, is_set) in [
+            (type_name::<HashSet<u8>>(), true),
+            (type_name::<&&mut HashSet<Vec<u8>>>(), true),
+            ("hashbrown::set::HashSet<u8>", true),
+            ("&hashbrown::HashSet<u8, foldhash::FixedState>", true),
+            (type_name::<Vec<HashSet<u8>>>(), false),
+            (type_name::<Option<HashSet<u8>>>(), false),
+            (type_name::<BTreeSet<u8>>(), false),
+            ("mine::HashSet<u8>", false),
+            ("std::HashSetLike<u8>", false),
+            ("u8", false),
+            ("", false),
+        ] {
+            assert_eq!(is_hash_set(name), is_set, "{name}");
+        }
+    }
+}
