@@ -24,8 +24,8 @@ pub(crate) enum Sequences {
     OutermostSorted,
 }
 
-/// A value that has more than this many others around it is refused, so that no argument and no
-/// value can use up the stack.
+/// A value of more levels than this is refused, so that no argument and no value can use up the
+/// stack.
 const DEEPEST: usize = 128;
 
 /// The longest sequence that is sorted. A longer set inside a kept value never verifies, which
@@ -103,7 +103,7 @@ enum Tag {
 struct Encoder<'a> {
     out: &'a mut Vec<u8>,
     sequences: Sequences,
-    /// Values around the one that is being written.
+    /// Levels around the value that is being written.
     depth: usize,
 }
 
@@ -125,26 +125,33 @@ impl<'a> Encoder<'a> {
         self.prefixed(Tag::Text, variant.as_bytes());
     }
 
-    /// Writes a value that is a part of another one.
-    fn inner<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refused> {
+    fn descend(&mut self) -> Result<(), Refused> {
         if self.depth == DEEPEST {
             return Err(Refused);
         }
         self.depth += 1;
+        Ok(())
+    }
+
+    /// Writes the one value inside of another.
+    #[inline]
+    fn inner<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refused> {
+        self.descend()?;
         value.serialize(&mut *self)?;
         self.depth -= 1;
         Ok(())
     }
 
     /// Opens a part whose number of elements is written when it ends.
-    fn open(&mut self, tag: Tag, sorted: bool) -> Compound<'_, 'a> {
+    fn open(&mut self, tag: Tag, sorted: bool) -> Result<Compound<'_, 'a>, Refused> {
+        self.descend()?;
         self.tagged(tag, 0_u64.to_le_bytes());
-        Compound {
+        Ok(Compound {
             count_at: self.out.len() - size_of::<u64>(),
             count: 0,
             starts: sorted.then(Vec::new),
             encoder: self,
-        }
+        })
     }
 }
 
@@ -160,7 +167,7 @@ struct Compound<'e, 'a> {
 impl Compound<'_, '_> {
     fn begin_element(&mut self) {
         self.count += 1;
-        let sorts_all = self.sorts_all();
+        let sorts_all = self.starts.is_some() && self.sorts_all();
         if let Some(starts) = &mut self.starts
             && (sorts_all || starts.len() <= LONGEST_SORTED_SEQUENCE)
         {
@@ -170,13 +177,13 @@ impl Compound<'_, '_> {
 
     fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refused> {
         self.begin_element();
-        self.encoder.inner(value)
+        value.serialize(&mut *self.encoder)
     }
 
     fn field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), Refused> {
         self.begin_element();
         self.encoder.prefixed(Tag::Text, name.as_bytes());
-        self.encoder.inner(value)
+        value.serialize(&mut *self.encoder)
     }
 
     fn sorts_all(&self) -> bool {
@@ -186,6 +193,7 @@ impl Compound<'_, '_> {
 
     fn close(self) {
         let sorts_all = self.sorts_all();
+        self.encoder.depth -= 1;
         let out = &mut *self.encoder.out;
         let begin = self.count_at + size_of::<u64>();
         out[self.count_at..begin].copy_from_slice(&self.count.to_le_bytes());
@@ -340,17 +348,17 @@ impl<'e, 'a> ser::Serializer for &'e mut Encoder<'a> {
 
     fn serialize_seq(self, _len: Option<usize>) -> Result<Compound<'e, 'a>, Refused> {
         match self.sequences {
-            Sequences::Ordered => Ok(self.open(Tag::Sequence, false)),
-            Sequences::Sorted => Ok(self.open(Tag::Sequence, true)),
+            Sequences::Ordered => self.open(Tag::Sequence, false),
+            Sequences::Sorted => self.open(Tag::Sequence, true),
             Sequences::OutermostSorted => {
                 self.sequences = Sequences::Ordered;
-                Ok(self.open(Tag::Set, true))
+                self.open(Tag::Set, true)
             }
         }
     }
 
     fn serialize_tuple(self, _len: usize) -> Result<Compound<'e, 'a>, Refused> {
-        Ok(self.open(Tag::Tuple, false))
+        self.open(Tag::Tuple, false)
     }
 
     fn serialize_tuple_struct(
@@ -359,7 +367,7 @@ impl<'e, 'a> ser::Serializer for &'e mut Encoder<'a> {
         _len: usize,
     ) -> Result<Compound<'e, 'a>, Refused> {
         self.prefixed(Tag::Struct, name.as_bytes());
-        Ok(self.open(Tag::Elements, false))
+        self.open(Tag::Elements, false)
     }
 
     fn serialize_tuple_variant(
@@ -370,11 +378,11 @@ impl<'e, 'a> ser::Serializer for &'e mut Encoder<'a> {
         _len: usize,
     ) -> Result<Compound<'e, 'a>, Refused> {
         self.variant(name, variant);
-        Ok(self.open(Tag::Elements, false))
+        self.open(Tag::Elements, false)
     }
 
     fn serialize_map(self, _len: Option<usize>) -> Result<Compound<'e, 'a>, Refused> {
-        Ok(self.open(Tag::Map, true))
+        self.open(Tag::Map, true)
     }
 
     fn serialize_struct(
@@ -383,7 +391,7 @@ impl<'e, 'a> ser::Serializer for &'e mut Encoder<'a> {
         _len: usize,
     ) -> Result<Compound<'e, 'a>, Refused> {
         self.prefixed(Tag::Struct, name.as_bytes());
-        Ok(self.open(Tag::Fields, false))
+        self.open(Tag::Fields, false)
     }
 
     fn serialize_struct_variant(
@@ -394,7 +402,7 @@ impl<'e, 'a> ser::Serializer for &'e mut Encoder<'a> {
         _len: usize,
     ) -> Result<Compound<'e, 'a>, Refused> {
         self.variant(name, variant);
-        Ok(self.open(Tag::Fields, false))
+        self.open(Tag::Fields, false)
     }
 
     fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<(), Refused> {
@@ -474,7 +482,7 @@ impl ser::SerializeMap for Compound<'_, '_> {
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refused> {
-        self.encoder.inner(value)
+        value.serialize(&mut *self.encoder)
     }
 
     fn end(self) -> Result<(), Refused> {
