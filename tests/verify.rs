@@ -48,6 +48,11 @@ async fn written_square(n: u64) -> String {
     (n * n).to_string()
 }
 
+#[cached(op = "square", shared)]
+async fn also_written_square(n: u64) -> Option<String> {
+    Some((n * n).to_string())
+}
+
 /// Takes another parameter.
 #[cached(op = "square", shared)]
 async fn square_of(side: u64) -> u64 {
@@ -119,7 +124,7 @@ async fn what_does_not_fit_is_reported_with_its_place_and_the_way_out() {
 #[test]
 fn every_annotated_function_is_listed_with_its_place() {
     let sites: Vec<_> = larder::sites().collect();
-    assert_eq!(sites.len(), 9);
+    assert_eq!(sites.len(), 10);
     let site = sites.iter().find(|site| site.kind() == "geo");
     let site = site.expect("the site");
     assert_eq!(site.operation(), "place");
@@ -145,6 +150,9 @@ async fn functions_that_are_one_operation_on_purpose_share_where_names_and_types
         assert_eq!((written.value.as_str(), written.origin), ("49", origin));
         assert_eq!(call::outcome(square(7)).await.origin, Origin::Memory);
     }
+
+    let also = call::outcome(also_written_square(7)).await;
+    assert_eq!(also.origin, Origin::Memory);
 
     assert_eq!(square_of(7).await, 49);
     assert_eq!(new_square(7).await, 49);

@@ -42,18 +42,17 @@ impl Kind {
         }
         let name = function.site.operation();
         let identity = function.identity();
-        let first = identity.and_then(|identity| by_identity.get(&identity));
+        let alike = identity.and_then(|identity| by_identity.get(&identity));
+        // Values of another type are kept apart: none of them is taken for the other.
+        let first = alike.and_then(|alike| alike.iter().find(|(kept, _)| *kept == function.kept));
         let (number, store_keys) = match first {
-            // Values of another type are kept apart: none of them is taken for the other.
-            Some((first, kept)) if function.is_shared() && *kept == function.kept => {
-                (first.number, first.store_keys.clone())
-            }
+            Some((_, first)) if function.is_shared() => (first.number, first.store_keys.clone()),
             _ => {
                 // A program has as many operations as it has functions: far fewer than 2^32.
                 let number = u32::try_from(by_function.len()).unwrap_or(u32::MAX - 1) + CHOSEN + 1;
                 // Two functions that look the same to other processes: the second one keeps out of
                 // the store.
-                let identity = identity.filter(|_| first.is_none());
+                let identity = identity.filter(|_| alike.is_none());
                 let store_keys = identity.map(|it| self.keys.of_operation(&name, it));
                 (number, store_keys)
             }
@@ -67,8 +66,8 @@ impl Kind {
         });
         by_function.insert(function.instance, operation.clone());
         if let Some(identity) = identity {
-            let first = || (operation.clone(), function.kept);
-            by_identity.entry(identity).or_insert_with(first);
+            let alike = by_identity.entry(identity).or_default();
+            alike.push((function.kept, operation.clone()));
         }
         operation
     }
@@ -93,6 +92,6 @@ impl Kind {
 #[derive(Debug, Default)]
 pub(crate) struct Operations {
     by_function: HashMap<TypeId, Arc<Operation>>,
-    /// The first function of each identity, and the type of what it keeps.
-    by_identity: HashMap<Identity, (Arc<Operation>, TypeId)>,
+    /// The functions of each identity, with the types of what they keep.
+    by_identity: HashMap<Identity, Vec<(TypeId, Arc<Operation>)>>,
 }
