@@ -25,6 +25,8 @@
 //! - [`init`], [`register`], [`close`]: from settings to the caches behind the kinds
 //! - [`CacheConfig`], [`Preset`], [`CacheFactory`]: the settings themselves
 //! - [`Cache`]: one kind as a handle, for keys that the application chooses itself
+//! - [`sites`], [`verify`]: the annotated functions of the program, and whether they fit the kinds
+//! - [`KeyBuilder`]: the names of keys in a store
 //! - [`call`]: control of a single call
 //! - [`testing`]: for the tests of applications
 //!
@@ -34,8 +36,9 @@
 pub use cache_macros::cached;
 pub use cache_runtime::{
     AiConfig, Cache, CacheBuilder, CacheConfig, CacheConfigBuilder, CacheError, CacheFactory,
-    CacheStats, Codec, HashAlgorithm, KeyPrivacy, Preset, REDIS_AVAILABLE, Store, StoreError,
-    StoreFuture, Ttl, cache, close, init, kinds, register, testing, unknown_kind_calls,
+    CacheStats, CallSite, Codec, HashAlgorithm, KeyBuilder, KeyPrivacy, ParsedKey, Preset,
+    REDIS_AVAILABLE, RefusedEntries, Store, StoreError, StoreFuture, TextTier, Ttl, cache, close,
+    init, kinds, register, sites, testing, unknown_kind_calls, verify,
 };
 
 /// Control of one call, by wrapping the call expression: what a cached function is asked for, and

@@ -201,3 +201,27 @@ fn the_cache_works_without_a_runtime() {
     });
     assert_eq!(answer, Some((Some(1), Some(2))));
 }
+
+#[tokio::test]
+async fn nothing_is_kept_under_a_key_of_more_than_16_kib() {
+    static RUNS: Runs = Runs::new();
+    let cache = CacheFactory::for_testing().await.expect("a cache");
+    let longest = "k".repeat(16 * 1024);
+    cache.set(&longest, 1).await;
+    assert_eq!(cache.get::<i32>(&longest).await, Some(1));
+
+    let longer = format!("{longest}k");
+    cache.set(&longer, 2).await;
+    assert_eq!(cache.get::<i32>(&longer).await, None);
+    for run in 1..=2 {
+        let value = cache.get_or_compute(&longer, || async { RUNS.count() });
+        assert_eq!(value.await, run);
+    }
+    let failed: Result<i32, &str> = cache
+        .get_or_try_compute(&longer, || async { Err("no") })
+        .await;
+    assert_eq!(failed, Err("no"));
+    assert!(!cache.exists(&longer).await && !cache.remove(&longer).await);
+    let stats = cache.stats();
+    assert_eq!((stats.no_key, stats.misses, stats.total_entries), (5, 5, 1));
+}

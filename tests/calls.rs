@@ -369,3 +369,37 @@ async fn control_of_a_call_does_not_reach_the_calls_of_its_body() {
     outer(2).await;
     assert_eq!(outer_cache.stats().total_entries, 2);
 }
+
+#[tokio::test]
+async fn a_text_longer_than_the_kind_takes_is_not_cached() {
+    static RUNS: Runs = Runs::new();
+    #[cached(kind = "lengthy", text = text)]
+    async fn length(text: &str) -> usize {
+        RUNS.count();
+        text.chars().count()
+    }
+    let cache = register("lengthy", roomy().max_text_length(20));
+    let longest = "é".repeat(20);
+    for _ in 0..2 {
+        assert_eq!(length(&longest).await, 20);
+    }
+    assert_eq!(RUNS.total(), 1);
+
+    let longer = format!("{longest}e");
+    for _ in 0..2 {
+        let outcome = call::outcome(length(&longer)).await;
+        assert_eq!((outcome.value, outcome.origin), (21, Origin::Uncached));
+    }
+    assert_eq!(RUNS.total(), 3);
+    assert_eq!(length(&longest.repeat(100)).await, 2000);
+    let stats = cache.stats();
+    assert_eq!(
+        (stats.text_too_long, stats.misses, stats.total_entries),
+        (3, 4, 1)
+    );
+
+    // Without settings for language models there is no limit.
+    register("lengthy", roomy());
+    assert_eq!(length(&longer).await, 21);
+    assert_eq!(call::outcome(length(&longer)).await.origin, Origin::Memory);
+}

@@ -4,9 +4,11 @@ use proc_macro2::{Span, TokenStream};
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::punctuated::Punctuated;
-use syn::{Error, Expr, Ident, LitStr, Token, parenthesized};
+use syn::{Error, Expr, Ident, Lit, LitStr, Token, parenthesized};
 
-const OPTIONS: [&str; 6] = ["kind", "op", "ttl", "skip", "key", "text"];
+const OPTIONS: [&str; 8] = [
+    "kind", "op", "ttl", "skip", "key", "text", "version", "shared",
+];
 
 /// What people write who come from other libraries, and what it is called here.
 const ELSEWHERE: [(&str, &str); 12] = [
@@ -35,6 +37,9 @@ pub(crate) struct Options {
     pub(crate) skip: Vec<Ident>,
     pub(crate) key: Option<(Span, Expr)>,
     pub(crate) text: Option<Ident>,
+    /// A number counts as its digits.
+    pub(crate) version: Option<LitStr>,
+    pub(crate) shared: bool,
     pub(crate) mistakes: Vec<Error>,
 }
 
@@ -123,6 +128,16 @@ impl Options {
                 })?;
                 self.text = Some(name.unraw());
             }
+            "version" => self.version = Some(version(input, &option)?),
+            "shared" => {
+                if input.peek(Token![=]) || input.peek(syn::token::Paren) {
+                    return Err(Error::new(
+                        option.span(),
+                        "`shared` stands alone; leave it out where the function shares nothing",
+                    ));
+                }
+                self.shared = true;
+            }
             "kind" => self.kind = Some(text_after(input, &option, "`kind = \"web\"`")?),
             "op" => self.op = Some(text_after(input, &option, "`op = \"summarize\"`")?),
             _ => self.ttl = Some(text_after(input, &option, "`ttl = \"15m\"`")?),
@@ -151,6 +166,19 @@ fn text_after(input: ParseStream<'_>, option: &Ident, example: &str) -> syn::Res
             format!("`{option}` takes text in quotes: {example}"),
         )
     })
+}
+
+fn version(input: ParseStream<'_>, option: &Ident) -> syn::Result<LitStr> {
+    equals(input, option, "`version = 2`")?;
+    let place = input.span();
+    match input.parse() {
+        Ok(Lit::Str(text)) => Ok(text),
+        Ok(Lit::Int(number)) => Ok(LitStr::new(number.base10_digits(), number.span())),
+        _ => Err(Error::new(
+            place,
+            "`version` takes a number or a text in quotes: `version = 2`",
+        )),
+    }
 }
 
 fn skip_to_comma(input: ParseStream<'_>) {

@@ -18,25 +18,36 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 pub(crate) struct Checked {
     pub(crate) kind: String,
     pub(crate) op: Option<String>,
+    pub(crate) version: Option<String>,
+    pub(crate) shared: bool,
     pub(crate) ttl: Option<Duration>,
     pub(crate) key: Key,
 }
 
 /// What the key is made of.
 pub(crate) enum Key {
-    /// These parameters.
+    /// These parameters, in the order in which they are written.
     Parameters(Vec<KeyParameter>),
     /// An expression over the parameters.
     Expression(Expr),
-    /// Texts and expressions in turn, as a template has them.
-    Template(Vec<TemplatePart>),
+    /// A template as it was written, and its texts and expressions in turn.
+    Template(String, Vec<TemplatePart>),
 }
 
 pub(crate) struct KeyParameter {
     pub(crate) name: Ident,
     pub(crate) ty: Ends,
+    pub(crate) role: Role,
+}
+
+/// What a parameter is in the key, in the order in which they are written.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Role {
+    Other,
     /// The text of the operation.
-    pub(crate) is_text: bool,
+    Text,
+    /// The question to a language model.
+    Question,
 }
 
 pub(crate) enum TemplatePart {
@@ -55,6 +66,10 @@ pub(crate) fn check(options: Options, function: &Function) -> syn::Result<Checke
         .op
         .as_ref()
         .map(|op| not_empty(&mut mistakes, "op", op));
+    let version = options
+        .version
+        .as_ref()
+        .map(|version| not_empty(&mut mistakes, "version", version));
     let ttl = options.ttl.and_then(|ttl| {
         lifetime(&ttl)
             .map_err(|mistake| mistakes.push(mistake))
@@ -95,7 +110,14 @@ pub(crate) fn check(options: Options, function: &Function) -> syn::Result<Checke
         all
     }) {
         Some(mistakes) => Err(mistakes),
-        None => Ok(Checked { kind, op, ttl, key }),
+        None => Ok(Checked {
+            kind,
+            op,
+            version,
+            shared: options.shared,
+            ttl,
+            key,
+        }),
     }
 }
 
@@ -313,16 +335,6 @@ fn parameters_as_key(
              a name, or say what the key is: `key = …`",
         ));
     }
-    let mut parameters: Vec<KeyParameter> = function
-        .parameters
-        .iter()
-        .filter(|parameter| !skip.contains(&parameter.name.unraw()))
-        .map(|parameter| KeyParameter {
-            name: parameter.name.clone(),
-            ty: parameter.ty,
-            is_text: false,
-        })
-        .collect();
     let text = match text {
         Some(named) => match check_text(named, skip, function) {
             Ok(()) => Some(named.clone()),
@@ -333,11 +345,33 @@ fn parameters_as_key(
         },
         None => usual_text(kind, skip, function),
     };
-    for parameter in &mut parameters {
-        parameter.is_text = text.as_ref() == Some(&parameter.name.unraw());
-    }
+    let mut parameters: Vec<KeyParameter> = function
+        .parameters
+        .iter()
+        .filter(|parameter| !skip.contains(&parameter.name.unraw()))
+        .map(|parameter| {
+            let name = parameter.name.unraw();
+            let role = if text.as_ref() == Some(&name) {
+                Role::Text
+            } else if kind == "ai" && name == QUESTION {
+                Role::Question
+            } else {
+                Role::Other
+            };
+            KeyParameter {
+                name: parameter.name.clone(),
+                ty: parameter.ty,
+                role,
+            }
+        })
+        .collect();
+    // The order of parameters does not count: who changes it keeps his entries.
+    parameters.sort_by_key(|parameter| (parameter.role, parameter.name.unraw().to_string()));
     Key::Parameters(parameters)
 }
+
+/// The parameter that is the question, in the kind `ai`.
+const QUESTION: &str = "question";
 
 fn check_text(named: &Ident, skip: &[Ident], function: &Function) -> syn::Result<()> {
     let Some(parameter) = function
@@ -362,15 +396,18 @@ fn check_text(named: &Ident, skip: &[Ident], function: &Function) -> syn::Result
     Ok(())
 }
 
-/// The parameter called `text`; for language models else the only one that is a text.
+/// The parameter called `text`; for language models else the only one that is a text and not the
+/// question.
 fn usual_text(kind: &str, skip: &[Ident], function: &Function) -> Option<Ident> {
-    let mut texts = function
+    let texts = function
         .parameters
         .iter()
         .filter(|parameter| parameter.is_text && !skip.contains(&parameter.name.unraw()));
     let called_text = texts.clone().find(|parameter| parameter.name == "text");
-    let only = match (texts.next(), texts.next()) {
-        (Some(only), None) if kind == "ai" => Some(only),
+    let mut candidates =
+        texts.filter(|parameter| kind == "ai" && parameter.name.unraw() != QUESTION);
+    let only = match (candidates.next(), candidates.next()) {
+        (Some(only), None) => Some(only),
         _ => None,
     };
     called_text.or(only).map(|parameter| parameter.name.unraw())
@@ -456,7 +493,7 @@ fn parse_template(template: &LitStr) -> syn::Result<Key> {
     if !literal.is_empty() {
         parts.push(TemplatePart::Text(literal));
     }
-    Ok(Key::Template(parts))
+    Ok(Key::Template(text, parts))
 }
 
 trait ParseHole {

@@ -5,7 +5,7 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::{AttrStyle, Attribute, Expr};
 
-use crate::check::{Checked, Key, KeyParameter, TemplatePart};
+use crate::check::{Checked, Key, KeyParameter, Role, TemplatePart};
 use crate::signature::{Ends, Function};
 
 /// The function with its body as an async block in the same place: receivers, borrowed arguments,
@@ -72,32 +72,46 @@ pub(crate) fn expand(checked: &Checked, function: &Function) -> TokenStream {
 fn site(checked: &Checked, function: &Function) -> TokenStream {
     let kind = &checked.kind;
     let op = optional(checked.op.as_ref());
+    let version = optional(checked.version.as_ref());
+    let shared = checked.shared;
     let ttl = optional(checked.ttl.map(|ttl| {
         let seconds = ttl.as_secs();
         let nanos = ttl.subsec_nanos();
         quote!(::core::time::Duration::new(#seconds, #nanos))
     }));
     let name = function.item.sig.ident.unraw().to_string();
-    let parameters: Vec<String> = match &checked.key {
-        Key::Parameters(parameters) => parameters
-            .iter()
-            .map(|parameter| parameter.name.unraw().to_string())
-            .collect(),
-        Key::Expression(key) => vec![key.to_token_stream().to_string()],
-        Key::Template(_) => vec!["template".to_owned()],
-    };
+    let (mut text, mut question, mut others) = (None, None, Vec::new());
+    match &checked.key {
+        Key::Parameters(parameters) => {
+            for KeyParameter { name, role, .. } in parameters {
+                let name = name.unraw().to_string();
+                match role {
+                    Role::Other => others.push(name),
+                    Role::Text => text = Some(name),
+                    Role::Question => question = Some(name),
+                }
+            }
+        }
+        Key::Expression(key) => others.push(key.to_token_stream().to_string()),
+        Key::Template(template, _) => others.push(template.clone()),
+    }
+    let (text, question) = (optional(text), optional(question));
     quote! {
         static __LARDER_SITE: ::larder::__expansion::CallSite =
             ::larder::__expansion::CallSite::new(::larder::__expansion::Description {
                 kind: #kind,
                 op: #op,
+                version: #version,
+                shared: #shared,
                 ttl: #ttl,
                 module: ::core::module_path!(),
                 function: #name,
                 file: ::core::file!(),
                 line: ::core::line!(),
                 column: ::core::column!(),
-                parameters: &[#(#parameters),*],
+                text: #text,
+                question: #question,
+                others: &[#(#others),*],
             });
         ::larder::__expansion::inventory::submit! {
             ::larder::__expansion::Collected(&__LARDER_SITE)
@@ -116,7 +130,7 @@ fn write_arguments(key: &Key) -> TokenStream {
     match key {
         Key::Parameters(parameters) => parameters.iter().map(write_parameter).collect(),
         Key::Expression(key) => write_expression(key),
-        Key::Template(parts) => parts
+        Key::Template(_, parts) => parts
             .iter()
             .map(|part| match part {
                 TemplatePart::Text(text) => quote!(__larder_key.arg(#text);),
@@ -134,15 +148,17 @@ fn write_parameter(parameter: &KeyParameter) -> TokenStream {
         .to_string()
         .starts_with('_')
         .then(|| quote!(#[allow(clippy::used_underscore_binding)]));
-    if parameter.is_text {
-        return quote!(#allow __larder_key.text(&#name););
-    }
+    let write = match parameter.role {
+        Role::Text => return quote!(#allow __larder_key.text(&#name);),
+        Role::Question => quote!(question),
+        Role::Other => quote!(arg),
+    };
     // The argument spans its type, where an error about what it lacks belongs.
     let Ends { first, last } = parameter.ty;
     let mut argument = name.clone();
     argument.set_span(last.resolved_at(name.span()));
     let argument = quote_spanned!(first=> &#argument);
-    quote!(#allow __larder_key.arg(#argument);)
+    quote!(#allow __larder_key.#write(#argument);)
 }
 
 /// The elements of a tuple one by one, each by reference: a key must not move what it names.

@@ -52,7 +52,9 @@ use quote::quote;
 /// | `skip(db, self)` | parameters that do not change the answer and are not in the key | all are in the key |
 /// | `key = (user.id, page)` | an expression over the parameters that is the key, in place of all of them | all parameters that are not skipped |
 /// | `key = "user:{id}"` | the same as a template; what stands in the braces is encoded, not pasted | |
-/// | `text = article` | the parameter that is the text of the operation: readable in the store's key while it is short, hashed when it is long | the one called `text`; for kind `"ai"` else the only `&str` or `String` |
+/// | `text = article` | the parameter that is the text of the operation: readable in the store's key while it is short, hashed when it is long | the one called `text`; for kind `"ai"` else the only `&str` or `String` that is not called `question` |
+/// | `version = 2` | a number or a text that is a part of the key: raise it when the type or the meaning of an answer changes, and old answers are not found again | none |
+/// | `shared` | the function is one operation with others, on purpose: see below | each function is an operation of its own |
 ///
 /// # What is kept
 ///
@@ -70,9 +72,43 @@ use quote::quote;
 ///
 /// # Keys
 ///
-/// A key is made of the operation, the names and values of the parameters, and the generic
-/// arguments of the function and of the `impl` around it. Two functions never share an answer,
-/// unless they are the same function. A `self` has to be decided on: `skip(self)`, or `key = …`.
+/// A key is made of the kind, the operation, the version, the names and values of the parameters,
+/// and the generic arguments of the function and of the `impl` around it. The order of the
+/// parameters does not count, nor does the name of the one that is the text. In the kind `"ai"` a
+/// parameter called `question` has a digest of its own in the store's key, and is never readable
+/// there. A `self` has to be decided on: `skip(self)`, or `key = …`.
+///
+/// Two functions never share an answer, not even with one `op`, unless every function of the
+/// program with that kind and operation says `shared`. Then those whose versions and parameters
+/// have the same names share their answers, in memory and in the store, as long as they keep values
+/// of the same type. Generic functions, those in a generic `impl` and methods of traits keep to
+/// themselves all the same. `larder::verify` reports operations that several functions claim without it.
+///
+/// ```
+/// use larder::cached;
+///
+/// #[cached(op = "square", shared)]
+/// async fn square(n: u64) -> u64 {
+///     n * n
+/// }
+///
+/// #[cached(op = "square", shared)]
+/// async fn checked_square(n: u64) -> Option<u64> {
+///     n.checked_mul(n)
+/// }
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// assert_eq!(square(7).await, 49);
+/// let again = larder::call::outcome(checked_square(7)).await;
+/// assert_eq!((again.value, again.origin), (Some(49), larder::call::Origin::Memory));
+/// # });
+/// ```
+///
+/// Values are told apart as far as their `Serialize` tells them apart. A `HashMap` anywhere, and a
+/// `HashSet` that is a parameter of its own or behind a reference, is the same argument in whatever
+/// order it is. A `HashSet` inside of another type is a list to serde: equal ones may be different
+/// keys, which costs an answer and gives no wrong one. Blanks and capitals count: `"Ada"`, `"ada"`
+/// and `"Ada "` are three arguments. An argument of more than 128 levels has no key, and the call
+/// is not cached.
 ///
 /// Another process knows a generic argument by the name of its type only. Calls with closures as
 /// generic arguments therefore stay in memory. Two types of one name and path (in two blocks of one

@@ -10,7 +10,7 @@ use crate::config::{self, CacheConfig};
 use crate::envelope::ValueType;
 use crate::error::CacheError;
 use crate::flight::Flights;
-use crate::key::{CHOSEN, StoreKeys, chosen_by_application, chosen_key, glob_match};
+use crate::key::{CHOSEN, LONGEST_WHOLE_KEY, chosen_by_application, chosen_key, glob_match};
 use crate::kind::Kind;
 use crate::memory::{Entry, MemoryTier};
 use crate::observe::{CacheStats, Counters, Event, RefusedEntries};
@@ -29,6 +29,10 @@ const LISTED: usize = 100_000;
 /// No method fails because of the store: what cannot be read is absent, what cannot be written
 /// stays in memory. Dropping the future of any method leaves the cache whole; what it would have
 /// written may or may not be written.
+///
+/// Nothing is kept under a key of more than 16 KiB: it is always absent, [`set`](Self::set) does
+/// nothing, and [`get_or_compute`](Self::get_or_compute) computes each time. Such look-ups are
+/// counted as [`no_key`](CacheStats::no_key).
 ///
 /// ```
 /// # use cache_runtime as larder;
@@ -85,25 +89,11 @@ impl CacheBuilder {
             store,
             clock,
         } = self;
-        if kind.trim().is_empty() {
-            return Err(CacheError::configuration(
-                "the kind has no name; name it as the attributes do, `web` for example",
-            ));
-        }
-        if kind == "ai_cache" {
-            return Err(CacheError::configuration(
-                "the kind is called `ai_cache`, and keys of the kind `ai` begin so; take another \
-                 name",
-            ));
-        }
         config::check(&config, store.is_some() || config.redis_url.is_some())?;
+        let keys = Arc::new(config.store_keys(&kind)?);
         let store = match store {
             Some(store) => Some(store),
             None => config.open_store()?,
-        };
-        let keys = StoreKeys {
-            prefix: config.key_prefix(&kind),
-            text_hash_threshold: config.text_hash_threshold(),
         };
         Ok(Cache {
             inner: Arc::new(Kind {
@@ -113,7 +103,7 @@ impl CacheBuilder {
                 store: store
                     .map(|store| StoreTier::new(store, config.store_settings(), clock.clone())),
                 flights: Flights::default(),
-                has_ai: config.ai.is_some(),
+                ai: config.ai.clone(),
                 chosen: Arc::new(Operation {
                     number: CHOSEN,
                     store_keys: None,
@@ -155,11 +145,23 @@ impl Cache {
 
     /// The value of `key`, if there is a fresh one of this type.
     pub async fn get<T: Value>(&self, key: &str) -> Option<T> {
+        if self.refuses(key) {
+            return None;
+        }
         let found = self.find::<T>(key).await;
         if found.is_none() {
             self.inner.chosen.counters.count(Event::Missed);
         }
         found
+    }
+
+    /// Whether the key is too long to keep anything under it; counted.
+    fn refuses(&self, key: &str) -> bool {
+        let is_too_long = key.len() > LONGEST_WHOLE_KEY;
+        if is_too_long {
+            self.inner.chosen.counters.count(Event::NoKey);
+        }
+        is_too_long
     }
 
     async fn find<T: Value>(&self, key: &str) -> Option<T> {
@@ -195,6 +197,9 @@ impl Cache {
 
     /// Keeps `value` for this long. A lifetime of zero forgets the key.
     pub async fn set_for<T: Value>(&self, key: &str, value: T, ttl: impl Into<Ttl>) {
+        if self.refuses(key) {
+            return;
+        }
         let ttl = ttl.into();
         if ttl.is_zero() {
             self.remove(key).await;
@@ -289,6 +294,9 @@ impl Cache {
         F: FnOnce() -> Fut,
         Fut: Future<Output = S::Returned>,
     {
+        if self.refuses(key) {
+            return compute().await;
+        }
         let kind = self.inner.clone();
         let pending = Pending {
             operation: kind.chosen.clone(),
@@ -303,13 +311,15 @@ impl Cache {
     /// Up to 100 000 of the application's keys that match a glob (`*` any text, `?` one
     /// character, `[a-z]` one of these, `\` takes the next character as it is), sorted. An empty
     /// pattern is the same as `*`.
+    ///
+    /// With [`KeyPrivacy::Hashed`](crate::KeyPrivacy::Hashed) no pattern can see the names in the
+    /// store, so only the keys in memory are listed.
     pub async fn keys(&self, pattern: &str) -> Vec<String> {
         let kind = &*self.inner;
         let pattern = all_if_empty(pattern);
         let mut keys = self.active_keys();
         keys.retain(|key| glob_match(pattern, key));
-        if let Some(store) = &kind.store {
-            let prefix = kind.keys.chosen_prefix();
+        if let (Some(store), Some(prefix)) = (&kind.store, kind.keys.chosen_prefix()) {
             keys.extend(store.keys(&prefix, pattern, LISTED).await);
         }
         keys.sort_unstable();
@@ -320,25 +330,38 @@ impl Cache {
 
     /// Forgets the application's keys that match a glob as in [`keys`](Self::keys), and counts
     /// them. What a failing store could not say is not counted.
+    ///
+    /// With [`KeyPrivacy::Hashed`](crate::KeyPrivacy::Hashed) it forgets the keys that
+    /// [`keys`](Self::keys) lists: those in memory, in both tiers. A key that is in the store alone
+    /// stays there.
     pub async fn remove_matching(&self, pattern: &str) -> u64 {
         let kind = &*self.inner;
         let pattern = all_if_empty(pattern);
+        let in_memory = || {
+            let keys = self.active_keys().into_iter();
+            keys.filter(|key| glob_match(pattern, key))
+        };
+        let Some(prefix) = kind.keys.chosen_prefix() else {
+            let mut removed = 0;
+            for key in in_memory() {
+                removed += u64::from(self.remove(&key).await);
+            }
+            return removed;
+        };
         let in_store = match &kind.store {
             Some(store) => {
                 store.settle().await;
-                let prefix = kind.keys.chosen_prefix();
                 store.remove_matching(&prefix, pattern).await
             }
             None => 0,
         };
-        let mut in_memory = 0;
+        let mut removed = 0;
         if let Some(memory) = &kind.memory {
-            let matching = self.active_keys().into_iter();
-            for key in matching.filter(|key| glob_match(pattern, key)) {
-                in_memory += u64::from(memory.remove(&chosen_key(&key)));
+            for key in in_memory() {
+                removed += u64::from(memory.remove(&chosen_key(&key)));
             }
         }
-        in_store.max(in_memory)
+        in_store.max(removed)
     }
 
     /// Forgets everything of this kind: the application's keys and the results of annotated
@@ -384,7 +407,7 @@ impl Cache {
         let mut stats = CacheStats {
             backend_type: match &kind.store {
                 None => "memory",
-                Some(store) if kind.has_ai && store.name() == "redis" => "ai_redis",
+                Some(store) if kind.ai.is_some() && store.name() == "redis" => "ai_redis",
                 Some(store) => store.name(),
             },
             ..CacheStats::default()

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::call::{Function, Operation};
 use crate::clock::Clock;
+use crate::config::AiConfig;
 use crate::flight::Flights;
 use crate::key::{CHOSEN, Identity, StoreKeys};
 use crate::memory::MemoryTier;
@@ -20,8 +21,9 @@ pub(crate) struct Kind {
     pub(crate) memory: Option<MemoryTier>,
     pub(crate) store: Option<StoreTier>,
     pub(crate) flights: Flights,
-    pub(crate) keys: StoreKeys,
-    pub(crate) has_ai: bool,
+    pub(crate) keys: Arc<StoreKeys>,
+    /// The settings for language models.
+    pub(crate) ai: Option<AiConfig>,
     pub(crate) lifetimes: Lifetimes,
     /// Under which the application's own keys are counted.
     pub(crate) chosen: Arc<Operation>,
@@ -35,30 +37,39 @@ impl Kind {
             by_function,
             by_identity,
         } = &mut *self.lock_operations();
-        // A program has as many operations as it has functions: far fewer than 2^32.
-        let number = u32::try_from(by_function.len()).unwrap_or(u32::MAX - 1) + CHOSEN + 1;
-        let make = || {
-            let name = function.site.operation();
-            // Two functions that look the same to other processes: the second one keeps out of
-            // the store.
-            let store_keys = function
-                .identity()
-                .filter(|identity| {
-                    *by_identity.entry(*identity).or_insert(function.instance) == function.instance
-                })
-                .map(|identity| self.keys.of_operation(&name, identity));
-            Arc::new(Operation {
-                number,
-                store_keys,
-                ttl: self.lifetimes.of(&name, function.site.ttl()),
-                name,
-                counters: Counters::default(),
-            })
+        if let Some(known) = by_function.get(&function.instance) {
+            return known.clone();
+        }
+        let name = function.site.operation();
+        let identity = function.identity();
+        let alike = identity.and_then(|identity| by_identity.get(&identity));
+        // Values of another type are kept apart: none of them is taken for the other.
+        let first = alike.and_then(|alike| alike.iter().find(|(kept, _)| *kept == function.kept));
+        let (number, store_keys) = match first {
+            Some((_, first)) if function.is_shared() => (first.number, first.store_keys.clone()),
+            _ => {
+                // A program has as many operations as it has functions: far fewer than 2^32.
+                let number = u32::try_from(by_function.len()).unwrap_or(u32::MAX - 1) + CHOSEN + 1;
+                // Two functions that look the same to other processes: the second one keeps out of
+                // the store.
+                let identity = identity.filter(|_| alike.is_none());
+                let store_keys = identity.map(|it| self.keys.of_operation(&name, it));
+                (number, store_keys)
+            }
         };
-        by_function
-            .entry(function.instance)
-            .or_insert_with(make)
-            .clone()
+        let operation = Arc::new(Operation {
+            number,
+            store_keys,
+            ttl: self.lifetimes.of(&name, function.site.ttl()),
+            name,
+            counters: Counters::default(),
+        });
+        by_function.insert(function.instance, operation.clone());
+        if let Some(identity) = identity {
+            let alike = by_identity.entry(identity).or_default();
+            alike.push((function.kept, operation.clone()));
+        }
+        operation
     }
 
     /// The operations that have been called, in no order.
@@ -81,5 +92,6 @@ impl Kind {
 #[derive(Debug, Default)]
 pub(crate) struct Operations {
     by_function: HashMap<TypeId, Arc<Operation>>,
-    by_identity: HashMap<Identity, TypeId>,
+    /// The functions of each identity, with the types of what they keep.
+    by_identity: HashMap<Identity, Vec<(TypeId, Arc<Operation>)>>,
 }

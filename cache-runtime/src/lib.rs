@@ -9,7 +9,8 @@
 //! - `flight`: one computation for many callers
 //! - `memory`: the tier in this process
 //! - `store`: the tier outside of it; `envelope`: the bytes of an entry there
-//! - `config`, `factory`, `registry`: from settings to the cache behind a kind
+//! - `config`, `factory`, `registry`: from settings to the cache behind a kind; `verify`: whether the
+//!   annotated functions fit them
 //! - `kind`: what one kind of cache consists of; `cache`: the handle for those who want no macro
 //! - `observe`: what is counted
 
@@ -29,17 +30,20 @@ mod policy;
 mod registry;
 mod store;
 pub mod testing;
+mod verify;
 
 pub use cache::{Cache, CacheBuilder};
+pub use call::CallSite;
 pub use config::{AiConfig, CacheConfig, CacheConfigBuilder, Preset};
 pub use envelope::Codec;
 pub use error::CacheError;
 pub use factory::CacheFactory;
-pub use key::{HashAlgorithm, KeyPrivacy};
+pub use key::{HashAlgorithm, KeyBuilder, KeyPrivacy, ParsedKey};
 pub use observe::{CacheStats, RefusedEntries};
-pub use policy::Ttl;
+pub use policy::{TextTier, Ttl};
 pub use registry::{cache, close, init, kinds, register, unknown_kind_calls};
 pub use store::{Store, StoreError, StoreFuture};
+pub use verify::{sites, verify};
 
 /// Whether this build can keep values in Redis.
 pub const REDIS_AVAILABLE: bool = cfg!(feature = "redis");

@@ -11,6 +11,7 @@ use crate::cache::Cache;
 use crate::config::{CacheConfig, Preset, Settings, read_environment};
 use crate::error::CacheError;
 use crate::store::Store;
+use crate::verify;
 
 /// How long [`close`] waits for queued writes, for all kinds together.
 const CLOSE: Duration = Duration::from_secs(5);
@@ -63,6 +64,9 @@ pub(crate) fn epoch() -> u64 {
 /// Where nobody calls `init`, the first cached call reads the same variables. It cannot return an
 /// error, so it logs a warning and caches in memory if they cannot be used.
 ///
+/// Annotated functions that do not fit the kinds are logged as warnings, as [`verify`](crate::verify) finds them:
+/// register the kinds of your own before.
+///
 /// Kinds that are registered already stay as they are. A Redis that does not answer is no error:
 /// the caches work without it, and find it when it comes.
 ///
@@ -84,6 +88,9 @@ pub async fn init() -> Result<(), CacheError> {
         if let Some(cache) = cache(kind) {
             cache.connect().await;
         }
+    }
+    for problem in verify::problems() {
+        tracing::warn!("{problem}");
     }
     Ok(())
 }
@@ -176,6 +183,12 @@ pub async fn close() {
     for cache in &caches {
         cache.disconnect();
     }
+}
+
+/// The kinds that a call finds. Reads the environment where nobody has done so.
+pub(crate) fn known_kinds() -> Vec<String> {
+    first_use();
+    kinds()
 }
 
 /// The cache behind a kind, for a call. Reads the environment where nobody has done so.

@@ -39,7 +39,8 @@ pub enum Origin {
     Joined,
     /// The body ran, and its result is kept where the operation and its lifetime allow it.
     Computed,
-    /// The body ran without a cache: nobody knows the kind, or an argument has no key.
+    /// The body ran without a cache: nobody knows the kind, an argument has no key, or the text is
+    /// longer than the kind takes.
     Uncached,
     /// No cached call was reached during the first poll, so nothing is known.
     Unreached,

@@ -26,14 +26,14 @@ pub use value::Value;
 pub(crate) use control::Control;
 pub(crate) use operation::Operation;
 pub(crate) use shape::{fallible, plain};
-pub(crate) use site::Function;
+pub(crate) use site::{Function, sites, unclear_claims};
 
 use control::Report;
 use local::{Binding, Bound};
 
 use crate::envelope::ValueType;
 use crate::flight::{Landing, Leader, Role};
-use crate::key::{KeyWriter, MemoryKey, Written, with_memory_key};
+use crate::key::{KeyWriter, MemoryKey, Written, is_longer, with_memory_key};
 use crate::kind::Kind;
 use crate::memory::{Entry, SharedEntry};
 use crate::observe::Event;
@@ -61,6 +61,7 @@ pub fn enter<S: Shape, W: FnOnce(&mut KeyWriter<'_>)>(
         // generic arguments of the function and of the `impl` around it: what no macro can see.
         instance: typeid::of::<W>(),
         path: type_name::<W>(),
+        kept: TypeId::of::<S::Kept>(),
     };
     let mut written = local::take_buffer();
     let mut writer = KeyWriter::new(&mut written);
@@ -81,8 +82,8 @@ pub fn enter<S: Shape, W: FnOnce(&mut KeyWriter<'_>)>(
     Entered::Miss(miss)
 }
 
-/// The entry in memory. Its value has this function's type: no other function has the number
-/// that its key begins with.
+/// The entry in memory. Its value has this function's type: only functions that keep values of one
+/// type have the number that its key begins with.
 #[inline]
 fn find(function: Function, written: &mut [u8], noticed: &Written) -> Option<SharedEntry> {
     if noticed.refused {
@@ -108,9 +109,20 @@ fn begin(function: Function, written: &mut [u8], noticed: &Written) -> Beginning
             bound.operation.counters.count(Event::NoKey);
             None
         }
+        Binding::Bound(bound) if is_too_long(&bound, written, noticed) => {
+            bound.operation.counters.count(Event::TextTooLong);
+            None
+        }
         Binding::Bound(bound) => Some(Pending::of_call(bound, written, noticed)),
     };
     Beginning { pending, control }
+}
+
+fn is_too_long(bound: &Bound, written: &[u8], noticed: &Written) -> bool {
+    let ai = bound.kind.ai.as_ref();
+    let text = noticed.arguments(written).text;
+    ai.zip(text)
+        .is_some_and(|(ai, text)| is_longer(text, ai.max_text_length))
 }
 
 /// A call on its way to a result.
@@ -189,7 +201,7 @@ impl Pending {
             .store_keys
             .as_ref()
             .filter(|_| kind.store.is_some() && !in_memory)
-            .map(|keys| keys.of_call(written, noticed));
+            .map(|keys| keys.of_call(noticed.arguments(written)));
         Self {
             kind,
             operation,

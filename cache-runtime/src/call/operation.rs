@@ -7,7 +7,7 @@ use crate::policy::Ttl;
 
 #[derive(Debug)]
 pub(crate) struct Operation {
-    /// Begins every key in memory, so that operations never share an entry.
+    /// Begins every key in memory, so that only functions that are one operation share entries.
     pub(crate) number: u32,
     pub(crate) name: String,
     /// `None`: no key in a store would mean this operation and no other.

@@ -1,14 +1,14 @@
 //! Call sites: what is known about an annotated function before the program runs.
 
 use std::any::TypeId;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{LazyLock, OnceLock};
 use std::time::Duration;
 
-use crate::key::Identity;
+use crate::key::{Identity, IdentityParts};
 
-/// One annotated function.
+/// One annotated function, as [`sites`](crate::sites) lists it.
 #[derive(Debug)]
 pub struct CallSite {
     description: Description,
@@ -23,14 +23,20 @@ pub struct Description {
     pub kind: &'static str,
     /// `None`: the function's own path.
     pub op: Option<&'static str>,
+    pub version: Option<&'static str>,
+    pub shared: bool,
     pub ttl: Option<Duration>,
     pub module: &'static str,
     pub function: &'static str,
     pub file: &'static str,
     pub line: u32,
     pub column: u32,
-    /// Names of the parameters that are in the key, in order; with `key = …` the expression.
-    pub parameters: &'static [&'static str],
+    /// The parameter that is the text of the operation.
+    pub text: Option<&'static str>,
+    /// The parameter that is the question.
+    pub question: Option<&'static str>,
+    /// Names of the other parameters that are in the key, sorted; with `key = …` what it says.
+    pub others: &'static [&'static str],
 }
 
 impl CallSite {
@@ -55,8 +61,46 @@ impl CallSite {
     pub fn operation(&self) -> String {
         match self.description.op {
             Some(op) => op.to_owned(),
-            None => format!("{}::{}", self.description.module, self.description.function),
+            None => self.function(),
         }
+    }
+
+    /// Path of the module and name of the function; of a method, without the type.
+    #[must_use]
+    pub fn function(&self) -> String {
+        format!("{}::{}", self.description.module, self.description.function)
+    }
+
+    /// The source file, as the compiler was given it.
+    #[must_use]
+    pub fn file(&self) -> &'static str {
+        self.description.file
+    }
+
+    /// The line of the attribute in the file, from 1.
+    #[must_use]
+    pub fn line(&self) -> u32 {
+        self.description.line
+    }
+
+    /// Names of the parameters that are in the key, sorted; with `key = …` what it says.
+    #[must_use]
+    pub fn parameters(&self) -> Vec<&'static str> {
+        let Description {
+            text,
+            question,
+            others,
+            ..
+        } = self.description;
+        let mut parameters: Vec<_> = others.iter().copied().chain(text).chain(question).collect();
+        parameters.sort_unstable();
+        parameters
+    }
+
+    /// Whether the attribute says `shared`.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        self.description.shared
     }
 
     pub(crate) fn ttl(&self) -> Option<Duration> {
@@ -81,48 +125,72 @@ pub(crate) struct Function {
     /// Its path with all generic arguments around it. Other processes understand it too, but two
     /// functions may have the same one.
     pub(crate) path: &'static str,
+    /// The type of the values that are kept.
+    pub(crate) kept: TypeId,
 }
 
 impl Function {
+    /// Whether it is one operation with others. Functions whose path has generic arguments keep to
+    /// themselves: nothing tells those that mean the same from those that do not.
+    pub(crate) fn is_shared(self) -> bool {
+        self.site.is_shared() && self.generic().is_none() && !self.is_claimed_twice()
+    }
+
     /// What tells this function from the others in a store, apart from the arguments of a call.
     /// `None` where nothing does that another process would understand: its results are kept in
     /// memory only.
     ///
     /// An operation belongs to one function: where several claim the same one, the function itself
-    /// is a part of the identity of each.
+    /// is a part of the identity of each, unless all of them share it.
     pub(crate) fn identity(self) -> Option<Identity> {
         let Description {
+            kind,
+            version,
             module,
             function,
             file,
             line,
             column,
-            parameters,
+            text,
+            question,
+            others,
             ..
         } = self.site.description;
-        let operation = self.site.operation();
-        let claims = CLAIMS.get(&(self.site.kind(), operation.clone()));
-        let is_shared = claims.is_some_and(|claims| *claims > 1);
-        let generic = self.path.find('<').zip(self.path.rfind('>'));
-        let generic = generic.map(|(from, to)| &self.path[from..to]);
-
+        let generic = self.generic();
+        let keeps_to_itself =
+            self.is_claimed_twice() || (generic.is_some() && self.site.is_shared());
         let closure = generic.is_some_and(|arguments| arguments.contains("{{closure}}"));
-        let in_a_nameless_block = is_shared && self.path.contains("::_::");
+        let in_a_nameless_block = keeps_to_itself && self.path.contains("::_::");
         if closure || in_a_nameless_block {
             return None;
         }
         let place = format!("{file}:{line}:{column}");
-        let mut parts = vec![self.site.kind(), &operation];
-        if is_shared {
-            parts.extend(["function", module, function, &place]);
-        }
         // A macro may have written several functions in one place; their paths tell them apart.
-        if is_shared || generic.is_some() {
-            parts.extend(["path", self.path]);
-        }
-        parts.push("parameters");
-        parts.extend(parameters);
-        Some(Identity::of(&parts))
+        let function = [module, function, &place, self.path];
+        Some(Identity::of(&IdentityParts {
+            kind,
+            operation: &self.site.operation(),
+            version,
+            generic,
+            function: keeps_to_itself.then_some(function),
+            has_text: text.is_some(),
+            has_question: question.is_some(),
+            names: others,
+        }))
+    }
+
+    /// The part of the path with all its generic arguments.
+    fn generic(self) -> Option<&'static str> {
+        let (from, to) = self.path.find('<').zip(self.path.rfind('>'))?;
+        Some(&self.path[from..to])
+    }
+
+    /// Whether several functions claim its operation, and are not one operation on purpose.
+    fn is_claimed_twice(self) -> bool {
+        let operation = (self.site.kind(), self.site.operation());
+        CLAIMS
+            .get(&operation)
+            .is_some_and(|sites| is_unclear(sites))
     }
 }
 
@@ -133,11 +201,39 @@ pub struct Collected(pub &'static CallSite);
 
 inventory::collect!(Collected);
 
-/// How many sites of the program claim each operation of each kind.
-static CLAIMS: LazyLock<HashMap<(&'static str, String), usize>> = LazyLock::new(|| {
-    let mut claims = HashMap::new();
+type Claims = BTreeMap<(&'static str, String), Vec<&'static CallSite>>;
+
+/// The sites of the program that claim each operation of each kind, in the order of their places.
+static CLAIMS: LazyLock<Claims> = LazyLock::new(|| {
+    let mut claims = Claims::new();
     for Collected(site) in inventory::iter::<Collected> {
-        *claims.entry((site.kind(), site.operation())).or_default() += 1;
+        let operation = (site.kind(), site.operation());
+        claims.entry(operation).or_default().push(site);
+    }
+    for sites in claims.values_mut() {
+        let place = |site: &&CallSite| {
+            (
+                site.description.file,
+                site.description.line,
+                site.description.column,
+            )
+        };
+        sites.sort_by_key(place);
     }
     claims
 });
+
+fn is_unclear(sites: &[&CallSite]) -> bool {
+    sites.len() > 1 && !sites.iter().all(|site| site.is_shared())
+}
+
+/// Every site of the program, by kind, operation and place.
+pub(crate) fn sites() -> impl Iterator<Item = &'static CallSite> {
+    CLAIMS.values().flatten().copied()
+}
+
+/// The sites of each operation that several claim without being one on purpose.
+pub(crate) fn unclear_claims() -> impl Iterator<Item = &'static [&'static CallSite]> {
+    let claims = CLAIMS.values().map(Vec::as_slice);
+    claims.filter(|sites| is_unclear(sites))
+}

@@ -19,7 +19,7 @@ pub(crate) use secret::Secret;
 
 use crate::envelope::{Codec, Compression, Format, Keyring};
 use crate::error::CacheError;
-use crate::key::{HashAlgorithm, KeyPrivacy};
+use crate::key::{Digests, HashAlgorithm, KeyPrivacy, ParsedKey, StoreKeys};
 use crate::policy::{Lifetimes, Ttl};
 use crate::store::{Store, StoreSettings};
 
@@ -162,7 +162,27 @@ impl CacheConfig {
         self.enable_l1_cache.then_some(self.l1_cache_size)
     }
 
-    pub(crate) fn key_prefix(&self, kind: &str) -> String {
+    /// What the name of a key in the store of this kind says. Takes any bytes.
+    ///
+    /// ```
+    /// # use cache_runtime as larder;
+    /// use larder::{CacheConfig, KeyBuilder, TextTier};
+    ///
+    /// let config = CacheConfig::builder().ai().build()?;
+    /// let key = KeyBuilder::new(&config, "ai", "a|b")?.text("Short.").build()?;
+    /// let parsed = config.parse_key("ai", &key);
+    /// assert_eq!(parsed.operation.as_deref(), Some("a|b"));
+    /// assert_eq!(parsed.text_tier, Some(TextTier::Small));
+    ///
+    /// assert_eq!(config.parse_key("ai", "session:7").operation, None);
+    /// # Ok::<(), larder::CacheError>(())
+    /// ```
+    #[must_use]
+    pub fn parse_key(&self, kind: &str, key: impl AsRef<[u8]>) -> ParsedKey {
+        ParsedKey::of(&self.prefix_of(kind), key.as_ref())
+    }
+
+    fn prefix_of(&self, kind: &str) -> String {
         match &self.key_prefix {
             Some(prefix) => prefix.clone(),
             None if kind == "ai" => "ai_cache:".to_owned(),
@@ -171,10 +191,34 @@ impl CacheConfig {
         }
     }
 
-    pub(crate) fn text_hash_threshold(&self) -> usize {
-        self.ai
-            .as_ref()
-            .map_or(TEXT_HASH_THRESHOLD, |ai| ai.text_hash_threshold)
+    /// What makes the store's keys of this kind.
+    pub(crate) fn store_keys(&self, kind: &str) -> Result<StoreKeys, CacheError> {
+        if kind.trim().is_empty() {
+            return Err(CacheError::configuration(
+                "the kind has no name; name it as the attributes do, `web` for example",
+            ));
+        }
+        if kind == "ai_cache" {
+            return Err(CacheError::configuration(
+                "the kind is called `ai_cache`, and keys of the kind `ai` begin so; take another \
+                 name",
+            ));
+        }
+        let secret = self.key_secret.as_ref();
+        let secret = secret.map(|secret| Secret::parse("key_secret", secret));
+        Ok(StoreKeys {
+            prefix: self.prefix_of(kind),
+            text_hash_threshold: self
+                .ai
+                .as_ref()
+                .map_or(TEXT_HASH_THRESHOLD, |ai| ai.text_hash_threshold),
+            privacy: self.key_privacy,
+            digests: Digests {
+                algorithm: self.hash_algorithm,
+                secret: secret.transpose().map_err(CacheError::configuration)?,
+            },
+            is_ai: kind == "ai",
+        })
     }
 
     pub(crate) fn store_settings(&self) -> StoreSettings {

@@ -12,7 +12,8 @@ use std::ops::Range;
 use serde::ser::{self, Serialize};
 use twox_hash::XxHash3_128;
 
-/// How many levels a value may be nested: beyond it, its own `Serialize` might fill the stack.
+/// A value of more levels than this is refused, so that no argument and no value can use up the
+/// stack.
 pub(crate) const DEEPEST: usize = 128;
 
 /// What happens to the elements of a sequence.
@@ -20,6 +21,9 @@ pub(crate) const DEEPEST: usize = 128;
 pub(crate) enum Sequences {
     /// They stay in order: two lists that differ in order are different arguments.
     Ordered,
+    /// The value itself is a set and is sorted. The sequences inside it stay in order, or
+    /// `{[1, 2]}` and `{[2, 1]}` would be one set.
+    OutermostSorted,
     /// Their order does not count, because serde shows a `HashSet` as a sequence in no particular
     /// order: a sequence or a map is the sum of its elements' hashes.
     Summed,
@@ -50,7 +54,11 @@ pub(crate) fn encode<T: Serialize + ?Sized>(
     sequences: Sequences,
     out: &mut Vec<u8>,
 ) -> Result<(), Refused> {
-    value.serialize(&mut Encoder { out, sequences })
+    value.serialize(&mut Encoder {
+        out,
+        sequences,
+        depth: 0,
+    })
 }
 
 #[repr(u8)]
@@ -77,6 +85,7 @@ enum Tag {
     None,
     Some,
     Sequence,
+    Set,
     Tuple,
     Map,
     UnitStruct,
@@ -92,6 +101,8 @@ enum Tag {
 struct Encoder<'a> {
     out: &'a mut Vec<u8>,
     sequences: Sequences,
+    /// Levels around the value that is being written.
+    depth: usize,
 }
 
 impl<'a> Encoder<'a> {
@@ -112,15 +123,33 @@ impl<'a> Encoder<'a> {
         self.prefixed(Tag::Text, variant.as_bytes());
     }
 
+    fn descend(&mut self) -> Result<(), Refused> {
+        if self.depth == DEEPEST {
+            return Err(Refused);
+        }
+        self.depth += 1;
+        Ok(())
+    }
+
+    /// Writes the one value inside of another.
+    #[inline]
+    fn inner<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refused> {
+        self.descend()?;
+        value.serialize(&mut *self)?;
+        self.depth -= 1;
+        Ok(())
+    }
+
     /// Opens a part whose number of elements is written when it ends.
-    fn open(&mut self, tag: Tag, elements: Elements) -> Compound<'_, 'a> {
+    fn open(&mut self, tag: Tag, elements: Elements) -> Result<Compound<'_, 'a>, Refused> {
+        self.descend()?;
         self.tagged(tag, 0_u64.to_le_bytes());
-        Compound {
+        Ok(Compound {
             count_at: self.out.len() - size_of::<u64>(),
             count: 0,
             elements,
             encoder: self,
-        }
+        })
     }
 }
 
@@ -182,6 +211,7 @@ impl Compound<'_, '_> {
 
     fn close(mut self) {
         self.end_element();
+        self.encoder.depth -= 1;
         let begin = self.begin();
         let out = &mut *self.encoder.out;
         out[self.count_at..begin].copy_from_slice(&self.count.to_le_bytes());
@@ -289,7 +319,7 @@ impl<'e, 'a> ser::Serializer for &'e mut Encoder<'a> {
     #[inline]
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Refused> {
         self.out.push(Tag::Some as u8);
-        value.serialize(self)
+        self.inner(value)
     }
 
     fn serialize_unit(self) -> Result<(), Refused> {
@@ -318,7 +348,7 @@ impl<'e, 'a> ser::Serializer for &'e mut Encoder<'a> {
         value: &T,
     ) -> Result<(), Refused> {
         self.prefixed(Tag::Newtype, name.as_bytes());
-        value.serialize(self)
+        self.inner(value)
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
@@ -329,19 +359,21 @@ impl<'e, 'a> ser::Serializer for &'e mut Encoder<'a> {
         value: &T,
     ) -> Result<(), Refused> {
         self.variant(Tag::NewtypeVariant, name, variant);
-        value.serialize(self)
+        self.inner(value)
     }
 
     fn serialize_seq(self, _len: Option<usize>) -> Result<Compound<'e, 'a>, Refused> {
-        let elements = match self.sequences {
-            Sequences::Ordered => Elements::Ordered,
-            Sequences::Summed => Elements::Summed(0),
-        };
-        Ok(self.open(Tag::Sequence, elements))
+        match self.sequences {
+            Sequences::OutermostSorted if self.depth == 0 => {
+                self.open(Tag::Set, Elements::Sorted(Vec::new()))
+            }
+            Sequences::Summed => self.open(Tag::Sequence, Elements::Summed(0)),
+            _ => self.open(Tag::Sequence, Elements::Ordered),
+        }
     }
 
     fn serialize_tuple(self, _len: usize) -> Result<Compound<'e, 'a>, Refused> {
-        Ok(self.open(Tag::Tuple, Elements::Ordered))
+        self.open(Tag::Tuple, Elements::Ordered)
     }
 
     fn serialize_tuple_struct(
@@ -350,7 +382,7 @@ impl<'e, 'a> ser::Serializer for &'e mut Encoder<'a> {
         _len: usize,
     ) -> Result<Compound<'e, 'a>, Refused> {
         self.prefixed(Tag::TupleStruct, name.as_bytes());
-        Ok(self.open(Tag::Tuple, Elements::Ordered))
+        self.open(Tag::Tuple, Elements::Ordered)
     }
 
     fn serialize_tuple_variant(
@@ -361,15 +393,15 @@ impl<'e, 'a> ser::Serializer for &'e mut Encoder<'a> {
         _len: usize,
     ) -> Result<Compound<'e, 'a>, Refused> {
         self.variant(Tag::TupleVariant, name, variant);
-        Ok(self.open(Tag::Tuple, Elements::Ordered))
+        self.open(Tag::Tuple, Elements::Ordered)
     }
 
     fn serialize_map(self, _len: Option<usize>) -> Result<Compound<'e, 'a>, Refused> {
         let elements = match self.sequences {
-            Sequences::Ordered => Elements::Sorted(Vec::new()),
             Sequences::Summed => Elements::Summed(0),
+            _ => Elements::Sorted(Vec::new()),
         };
-        Ok(self.open(Tag::Map, elements))
+        self.open(Tag::Map, elements)
     }
 
     fn serialize_struct(
@@ -378,7 +410,7 @@ impl<'e, 'a> ser::Serializer for &'e mut Encoder<'a> {
         _len: usize,
     ) -> Result<Compound<'e, 'a>, Refused> {
         self.prefixed(Tag::Struct, name.as_bytes());
-        Ok(self.open(Tag::Tuple, Elements::Ordered))
+        self.open(Tag::Tuple, Elements::Ordered)
     }
 
     fn serialize_struct_variant(
@@ -389,7 +421,7 @@ impl<'e, 'a> ser::Serializer for &'e mut Encoder<'a> {
         _len: usize,
     ) -> Result<Compound<'e, 'a>, Refused> {
         self.variant(Tag::StructVariant, name, variant);
-        Ok(self.open(Tag::Tuple, Elements::Ordered))
+        self.open(Tag::Tuple, Elements::Ordered)
     }
 
     fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<(), Refused> {

@@ -3,6 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
+use hmac::digest::OutputSizeUser;
+use hmac::{EagerHash, Hmac, KeyInit, Mac};
+use sha2::{Digest, Sha256, Sha384, Sha512};
+
+use crate::config::Secret;
 use crate::error::CacheError;
 
 /// What digests in the names of keys are made with.
@@ -71,6 +76,9 @@ impl FromStr for HashAlgorithm {
 }
 
 /// Whether texts are readable in the names of keys.
+///
+/// Keys under different settings are different keys: after a change, what was stored before is not
+/// found again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum KeyPrivacy {
@@ -78,6 +86,64 @@ pub enum KeyPrivacy {
     /// the store can read them.
     #[default]
     Readable,
-    /// A digest stands in their place.
+    /// A digest stands in their place. No pattern can see through it, so
+    /// [`Cache::keys`](crate::Cache::keys) and
+    /// [`Cache::remove_matching`](crate::Cache::remove_matching) know only the keys that are in
+    /// memory.
+    ///
+    /// Somebody who may list the keys of the store can still find out whether a text that he
+    /// guesses has a key, unless there is a
+    /// [`key_secret`](crate::CacheConfigBuilder::key_secret).
     Hashed,
 }
+
+/// Makes the digests in the names of one kind's keys, with the secret where there is one.
+#[derive(Clone, Debug)]
+pub(crate) struct Digests {
+    pub(crate) algorithm: HashAlgorithm,
+    pub(crate) secret: Option<Secret>,
+}
+
+impl Digests {
+    /// The whole digest: 32, 48 or 64 bytes.
+    pub(super) fn whole(&self, bytes: &[u8]) -> Vec<u8> {
+        match self.algorithm {
+            HashAlgorithm::Sha256 => self.sha::<Sha256>(bytes),
+            HashAlgorithm::Sha384 => self.sha::<Sha384>(bytes),
+            HashAlgorithm::Sha512 => self.sha::<Sha512>(bytes),
+            HashAlgorithm::Blake3 => {
+                let digest = match &self.secret {
+                    Some(secret) => blake3::keyed_hash(secret.bytes(), bytes),
+                    None => blake3::hash(bytes),
+                };
+                digest.as_bytes().to_vec()
+            }
+        }
+    }
+
+    /// The first 128 bits.
+    pub(super) fn short(&self, bytes: &[u8]) -> Vec<u8> {
+        let mut digest = self.whole(bytes);
+        digest.truncate(SHORT);
+        digest
+    }
+
+    fn sha<D: Digest + EagerHash>(&self, bytes: &[u8]) -> Vec<u8>
+    where
+        Hmac<D>: Mac + KeyInit + OutputSizeUser,
+    {
+        match &self.secret {
+            Some(secret) => {
+                // HMAC fills a key that is shorter than a block with zeros.
+                let mut key = hmac::digest::Key::<Hmac<D>>::default();
+                key[..secret.bytes().len()].copy_from_slice(secret.bytes());
+                let mac = <Hmac<D> as KeyInit>::new(&key).chain_update(bytes);
+                mac.finalize().into_bytes().to_vec()
+            }
+            None => D::digest(bytes).to_vec(),
+        }
+    }
+}
+
+/// Bytes of a digest that has been cut.
+const SHORT: usize = 16;

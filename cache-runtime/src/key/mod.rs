@@ -2,29 +2,54 @@
 //! store.
 //!
 //! The key in memory is the operation's number and the canonical bytes of the arguments, compared
-//! as a whole. The key in the store is readable text with cryptographic digests.
+//! as a whole up to 16 KiB. The key in the store is readable text with cryptographic digests.
+//!
+//! Why whole keys up to 16 KiB, and a keyed 256-bit digest above: comparing whole keys cannot be
+//! wrong, and it is the cheaper way, because a look-up reads the key anyway to find its place in
+//! the table. Measured on two cores of a virtual machine, in ns for one key:
+//!
+//! | bytes | place in the table (foldhash) | and compare | digest (keyed BLAKE3) |
+//! |--:|--:|--:|--:|
+//! | 256 | 21 | 9 | 300 |
+//! | 2 Ki | 100 | 40 | 1220 |
+//! | 16 Ki | 760 | 300 | 4200 |
+//! | 64 Ki | 2900 | 1400 | 16 300 |
+//!
+//! So a digest costs a hit four times as much at 16 KiB, and ten times as much at the length of
+//! most texts. What speaks for it is room: a thousand entries with keys of 16 KiB are 16 MB, the
+//! most that we let keys add to the values they stand for; a text of a megabyte as a key would be
+//! another matter. The digest is keyed with a secret of this process, so that nobody can prepare
+//! two arguments that meet: 2^128 attempts for a collision, where it could be tried at all.
 
+mod builder;
 mod canonical;
 mod digest;
 mod glob;
+mod parsed;
 mod store_key;
 
+use std::any::type_name;
 use std::ops::Range;
 use std::sync::LazyLock;
 
 use serde::Serialize;
 
+pub use builder::KeyBuilder;
 pub(crate) use canonical::{DEEPEST, Refused, Sequences, encode};
+pub(crate) use digest::Digests;
 pub use digest::{HashAlgorithm, KeyPrivacy};
 pub(crate) use glob::glob_match;
-pub(crate) use store_key::{Identity, OperationKeys, StoreKeys};
+pub use parsed::ParsedKey;
+pub(crate) use store_key::{
+    Arguments, Identity, IdentityParts, OperationKeys, StoreKeys, is_longer,
+};
 
 /// A key in memory, owned.
 pub(crate) type MemoryKey = Box<[u8]>;
 
 /// Up to this many bytes a key in memory is kept and compared whole; a longer one is replaced by
 /// a digest, so that a few huge arguments cannot fill the memory tier with their keys.
-const LONGEST_WHOLE_KEY: usize = 16 * 1024;
+pub(crate) const LONGEST_WHOLE_KEY: usize = 16 * 1024;
 
 /// Stands where the first tag of the arguments would be, and is no tag: a digest is never taken
 /// for arguments.
@@ -33,12 +58,16 @@ const DIGEST_MARK: u8 = 0xFF;
 const OPERATION_BYTES: usize = size_of::<u32>();
 const DIGESTED_BYTES: usize = OPERATION_BYTES + 1 + blake3::OUT_LEN;
 
-/// Takes the arguments of one call, by reference, in the order of the parameters.
+/// Takes the arguments of one call, by reference: first those that are neither the text nor the
+/// question, sorted by their names, then the text, then the question.
 ///
 /// The expansion of `#[cached]` feeds it; nothing else has to.
 pub struct KeyWriter<'a> {
     out: &'a mut Vec<u8>,
+    /// Where the arguments end that are neither.
+    end: Option<usize>,
     text: Option<Range<usize>>,
+    question: Option<Range<usize>>,
     refused: bool,
 }
 
@@ -71,7 +100,9 @@ impl<'a> KeyWriter<'a> {
         out.extend_from_slice(&[0; OPERATION_BYTES]);
         Self {
             out,
+            end: None,
             text: None,
+            question: None,
             refused: false,
         }
     }
@@ -79,33 +110,85 @@ impl<'a> KeyWriter<'a> {
     /// Adds one argument. Where its `Serialize` gives an error, the call is not cached.
     #[inline]
     pub fn arg<T: KeyPart + ?Sized>(&mut self, value: &T) {
-        self.refused |= encode(value, Sequences::Ordered, self.out).is_err();
+        self.refused |= write_argument(value, self.out).is_err();
     }
 
     /// Adds the argument that is the text of the operation: readable in the store's key while it
     /// is short.
     #[inline]
     pub fn text(&mut self, text: &str) {
+        self.end.get_or_insert(self.out.len());
         self.arg(text);
         self.text = Some(self.out.len() - text.len()..self.out.len());
+    }
+
+    /// Adds the question to a language model, which has a digest of its own in the store's key.
+    #[inline]
+    pub fn question<T: KeyPart + ?Sized>(&mut self, value: &T) {
+        let begin = self.out.len();
+        self.end.get_or_insert(begin);
+        self.arg(value);
+        self.question = Some(begin..self.out.len());
     }
 
     #[inline]
     pub(crate) fn finish(self) -> Written {
         Written {
+            others: OPERATION_BYTES..self.end.unwrap_or(self.out.len()),
             text: self.text,
+            question: self.question,
             refused: self.refused,
         }
     }
 }
 
-/// What was noticed while the arguments were written.
+/// Appends the canonical bytes of one argument.
+#[inline]
+fn write_argument<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<(), Refused> {
+    let sequences = if is_hash_set(type_name::<T>()) {
+        Sequences::OutermostSorted
+    } else {
+        Sequences::Ordered
+    };
+    encode(value, sequences, out)
+}
+
+/// Whether this is the name of a `HashSet` or of a reference to one: serde shows it as a sequence,
+/// in another order each time.
+///
+/// Written so that the compiler knows the answer for most types: each call asks it of each argument.
+#[inline]
+fn is_hash_set(type_name: &str) -> bool {
+    let mut name = type_name.as_bytes();
+    if name.last() != Some(&b'>') {
+        return false;
+    }
+    while let [b'&', referenced @ ..] = name {
+        name = referenced.strip_prefix(b"mut ").unwrap_or(referenced);
+    }
+    name.starts_with(b"std::collections::hash::set::HashSet<")
+        || name.starts_with(b"hashbrown::set::HashSet<")
+}
+
+/// What was noticed while the arguments were written, as places in the written bytes.
 #[derive(Clone, Debug)]
 pub(crate) struct Written {
-    /// Where the text lies in the written bytes.
-    pub(crate) text: Option<Range<usize>>,
+    others: Range<usize>,
+    text: Option<Range<usize>>,
+    question: Option<Range<usize>>,
     /// An argument refused to be serialized: this call has no key.
     pub(crate) refused: bool,
+}
+
+impl Written {
+    pub(crate) fn arguments<'a>(&self, written: &'a [u8]) -> Arguments<'a> {
+        let part = |range: &Range<usize>| &written[range.clone()];
+        Arguments {
+            text: self.text.as_ref().map(part),
+            question: self.question.as_ref().map(part),
+            others: part(&self.others),
+        }
+    }
 }
 
 /// Gives the key in memory of written arguments to `use_key`, without copying them.
@@ -123,11 +206,6 @@ pub(crate) fn with_memory_key<R>(
     }
 }
 
-/// The written arguments, without the room for the operation's number.
-pub(crate) fn arguments(written: &[u8]) -> &[u8] {
-    &written[OPERATION_BYTES..]
-}
-
 #[cold]
 fn digested(written: &[u8]) -> [u8; DIGESTED_BYTES] {
     /// Differs from process to process, so that nobody can prepare two arguments that meet.
@@ -141,7 +219,7 @@ fn digested(written: &[u8]) -> [u8; DIGESTED_BYTES] {
     });
     let mut key = [DIGEST_MARK; DIGESTED_BYTES];
     key[..OPERATION_BYTES].copy_from_slice(&written[..OPERATION_BYTES]);
-    let digest = blake3::keyed_hash(&SECRET, arguments(written));
+    let digest = blake3::keyed_hash(&SECRET, &written[OPERATION_BYTES..]);
     key[OPERATION_BYTES + 1..].copy_from_slice(digest.as_bytes());
     key
 }
@@ -158,4 +236,32 @@ pub(crate) fn chosen_key(key: &str) -> MemoryKey {
 pub(crate) fn chosen_by_application(key: &[u8]) -> Option<String> {
     let key = key.strip_prefix(&CHOSEN.to_le_bytes())?;
     std::str::from_utf8(key).ok().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::any::type_name;
+    use std::collections::{BTreeSet, HashSet};
+
+    use super::is_hash_set;
+
+    #[test]
+    fn hash_sets_and_references_to_them_are_known_by_their_names() {
+        for (name, is_set) in [
+            (type_name::<HashSet<u8>>(), true),
+            (type_name::<&&mut HashSet<Vec<u8>>>(), true),
+            ("hashbrown::set::HashSet<u8>", true),
+            ("&hashbrown::set::HashSet<u8, foldhash::FixedState>", true),
+            (type_name::<Vec<HashSet<u8>>>(), false),
+            (type_name::<Option<HashSet<u8>>>(), false),
+            (type_name::<BTreeSet<u8>>(), false),
+            ("mine::HashSet<u8>", false),
+            (type_name::<&str>(), false),
+            ("&", false),
+            ("u8", false),
+            ("", false),
+        ] {
+            assert_eq!(is_hash_set(name), is_set, "{name}");
+        }
+    }
 }

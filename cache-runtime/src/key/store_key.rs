@@ -1,40 +1,55 @@
 //! Names of entries in the store.
 //!
-//! `{prefix}op:{operation}|txt:{text or hash:…}|args:{digest}|id:{digest}` for calls that have a
-//! text, `{prefix}op:{operation}|args:{digest}|id:{digest}` for the others, and `{prefix}key:{key}`
-//! for keys that the application chose itself.
+//! | entry | name |
+//! |---|---|
+//! | call, kind `ai` | `{prefix}op:{operation}\|txt:{text}\|opts:{digest}\|q:{digest}\|id:{digest}`, without the parts that the call does not have |
+//! | call, other kinds | `{prefix}op:{operation}\|txt:{text}\|args:{digest}\|id:{digest}`, without `txt` where there is no text |
+//! | the application's own key | `{prefix}key:{key}` |
+//! | the same, hashed | `{prefix}keyhash:{digest}` |
+//!
+//! `txt` is the text itself while it is short, and `hash:{digest}` otherwise. Digests of texts and
+//! of the application's own keys are whole, the others are cut to 128 bits.
 
+use std::sync::Arc;
+
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::{Sequences, Written, arguments, encode};
+use super::digest::Digests;
+use super::{KeyPrivacy, Sequences, encode};
 
 /// What a function is, apart from its arguments: a digest that tells operations apart even where
 /// they carry the same name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Identity([u8; 16]);
 
+/// What an identity is made of. The names of the fields are a part of it: to change one is to
+/// change every key.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct IdentityParts<'a> {
+    pub(crate) kind: &'a str,
+    pub(crate) operation: &'a str,
+    pub(crate) version: Option<&'a str>,
+    /// Generic arguments of the function and of what is around it, as text.
+    pub(crate) generic: Option<&'a str>,
+    /// Which function it is, where several claim the operation.
+    pub(crate) function: Option<[&'a str; 4]>,
+    pub(crate) has_text: bool,
+    pub(crate) has_question: bool,
+    /// Names of the other arguments, in the order in which they are written.
+    pub(crate) names: &'a [&'a str],
+}
+
 impl Identity {
-    /// The identity of everything that has these parts, in this order.
-    pub(crate) fn of(parts: &[&str]) -> Self {
+    /// Holds no arguments, so it needs no secret.
+    pub(crate) fn of(parts: &IdentityParts<'_>) -> Self {
         let mut bytes = Vec::new();
-        // Text never refuses to be serialized.
+        // Texts never refuse to be serialized.
         let _ = encode(parts, Sequences::Ordered, &mut bytes);
-        Self(short_digest(&bytes))
+        let mut identity = [0; 16];
+        identity.copy_from_slice(&Sha256::digest(&bytes)[..16]);
+        Self(identity)
     }
-}
-
-/// 128 bits of SHA-256.
-fn short_digest(bytes: &[u8]) -> [u8; 16] {
-    let [half, _] = halves(Sha256::digest(bytes).into());
-    half
-}
-
-fn halves(digest: [u8; 32]) -> [[u8; 16]; 2] {
-    let mut halves = [[0; 16]; 2];
-    for (half, bytes) in halves.iter_mut().zip(digest.chunks_exact(16)) {
-        half.copy_from_slice(bytes);
-    }
-    halves
 }
 
 fn push_hex(text: &mut String, bytes: &[u8]) {
@@ -73,79 +88,124 @@ pub(crate) struct StoreKeys {
     pub(crate) prefix: String,
     /// Texts of more characters than this are in the key as a digest.
     pub(crate) text_hash_threshold: usize,
+    pub(crate) privacy: KeyPrivacy,
+    pub(crate) digests: Digests,
+    /// Whether the kind is `ai`: its arguments are called options, and a question stands apart.
+    pub(crate) is_ai: bool,
 }
 
 /// What all keys of one operation have in common, made once.
 #[derive(Clone, Debug)]
 pub(crate) struct OperationKeys {
+    kind: Arc<StoreKeys>,
     beginning: String,
     end: String,
-    text_hash_threshold: usize,
+}
+
+/// The arguments of one call, as they were written.
+#[derive(Clone, Copy)]
+pub(crate) struct Arguments<'a> {
+    /// Text as bytes.
+    pub(crate) text: Option<&'a [u8]>,
+    pub(crate) question: Option<&'a [u8]>,
+    /// All others, one after the other.
+    pub(crate) others: &'a [u8],
 }
 
 impl StoreKeys {
-    pub(crate) fn of_operation(&self, operation: &str, identity: Identity) -> OperationKeys {
+    pub(crate) fn of_operation(
+        self: &Arc<Self>,
+        operation: &str,
+        identity: Identity,
+    ) -> OperationKeys {
         let mut end = "|id:".to_owned();
         push_hex(&mut end, &identity.0);
         let mut beginning = format!("{}op:", self.prefix);
         push_escaped(&mut beginning, operation);
         OperationKeys {
+            kind: self.clone(),
             beginning,
             end,
-            text_hash_threshold: self.text_hash_threshold,
         }
     }
 
     /// The key of an entry whose key the application chose.
     pub(crate) fn of_chosen(&self, key: &str) -> String {
-        format!("{}key:{key}", self.prefix)
-    }
-
-    /// What comes before the application's own keys.
-    pub(crate) fn chosen_prefix(&self) -> String {
-        self.of_chosen("")
-    }
-}
-
-impl OperationKeys {
-    /// The key of a call, from its arguments as they were written.
-    pub(crate) fn of_call(&self, written: &[u8], noticed: &Written) -> String {
-        let text = noticed.text.as_ref().map(|range| &written[range.clone()]);
-        let most = 2
-            * (text
-                .map_or(0, <[u8]>::len)
-                .min(4 * self.text_hash_threshold)
-                + 64);
-        let mut key = String::with_capacity(self.beginning.len() + self.end.len() + most);
-        key.push_str(&self.beginning);
-        let mut rest = Sha256::new();
-        match (text, &noticed.text) {
-            (Some(text), Some(range)) => {
-                self.push_text(&mut key, text);
-                rest.update(&written[super::OPERATION_BYTES..range.start]);
-                rest.update(&written[range.end..]);
+        match self.privacy {
+            KeyPrivacy::Readable => format!("{}key:{key}", self.prefix),
+            KeyPrivacy::Hashed => {
+                // Not `key:hash:…`, which an application without hashing may have chosen.
+                let mut name = format!("{}keyhash:", self.prefix);
+                push_hex(&mut name, &self.digests.whole(key.as_bytes()));
+                name
             }
-            _ => rest.update(arguments(written)),
         }
-        let [rest, _] = halves(rest.finalize().into());
-        key.push_str("|args:");
-        push_hex(&mut key, &rest);
-        key.push_str(&self.end);
-        key
+    }
+
+    /// What comes before the application's own keys, where they are readable.
+    pub(crate) fn chosen_prefix(&self) -> Option<String> {
+        (self.privacy == KeyPrivacy::Readable).then(|| self.of_chosen(""))
     }
 
     fn push_text(&self, key: &mut String, text: &[u8]) {
-        let threshold = self.text_hash_threshold;
-        // A character takes at most four bytes: no need to count those of a long text.
-        let short = std::str::from_utf8(text)
+        key.push_str("|txt:");
+        let readable = std::str::from_utf8(text)
             .ok()
-            .filter(|text| text.len() <= 4 * threshold && text.chars().count() <= threshold);
-        if let Some(text) = short {
-            key.push_str("|txt:");
-            push_escaped(key, text);
-        } else {
-            key.push_str("|txt:hash:");
-            push_hex(key, &Sha256::digest(text));
+            .filter(|_| self.privacy == KeyPrivacy::Readable)
+            .filter(|text| !is_longer(text.as_bytes(), self.text_hash_threshold));
+        match readable.map(|text| (text, text.strip_prefix(HASHED))) {
+            Some((text, None)) => push_escaped(key, text),
+            Some((_, Some(rest))) => {
+                // Or this text would be taken for the digest of another one.
+                key.push_str("hash%3a");
+                push_escaped(key, rest);
+            }
+            None => {
+                key.push_str(HASHED);
+                push_hex(key, &self.digests.whole(text));
+            }
         }
+    }
+
+    fn push_digest(&self, key: &mut String, label: &str, bytes: &[u8]) {
+        key.push_str(label);
+        push_hex(key, &self.digests.short(bytes));
+    }
+}
+
+/// Whether a text has more characters than this.
+pub(crate) fn is_longer(text: &[u8], characters: usize) -> bool {
+    // A character takes one to four bytes: no need to count those of most texts.
+    text.len() > characters
+        && (text.len() > characters.saturating_mul(4)
+            || std::str::from_utf8(text).is_ok_and(|text| text.chars().count() > characters))
+}
+
+/// Begins the text of a key where a digest stands in its place.
+pub(super) const HASHED: &str = "hash:";
+
+impl OperationKeys {
+    /// The key of a call.
+    pub(crate) fn of_call(&self, arguments: Arguments<'_>) -> String {
+        /// Room for the digests and their labels.
+        const DIGESTS: usize = 256;
+        let text = arguments.text.map_or(0, <[u8]>::len);
+        let text = text.min(self.kind.text_hash_threshold.saturating_mul(4));
+        let capacity = self.beginning.len() + text + DIGESTS;
+        let mut key = String::with_capacity(capacity);
+        key.push_str(&self.beginning);
+        if let Some(text) = arguments.text {
+            self.kind.push_text(&mut key, text);
+        }
+        if !self.kind.is_ai {
+            self.kind.push_digest(&mut key, "|args:", arguments.others);
+        } else if !arguments.others.is_empty() {
+            self.kind.push_digest(&mut key, "|opts:", arguments.others);
+        }
+        if let Some(question) = arguments.question {
+            self.kind.push_digest(&mut key, "|q:", question);
+        }
+        key.push_str(&self.end);
+        key
     }
 }

@@ -1,7 +1,11 @@
-//! How long a value is kept.
+//! How long a value is kept, and how long texts are called.
+
+mod tier;
 
 use std::collections::HashMap;
 use std::time::Duration;
+
+pub use tier::TextTier;
 
 /// The longest lifetime that can be configured.
 pub(crate) const LONGEST: Duration = Duration::from_secs(31_536_000);
