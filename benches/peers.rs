@@ -7,8 +7,8 @@
 //! cargo bench -p benches -- hit-32B      rows whose name has this in it, and no others
 //! ```
 //!
-//! Hits in memory are measured by criterion, cold starts and hits in Redis here: their figures go
-//! to standard output as lines `row|contender|round|unit|value`.
+//! Hits in memory, keys and entries are measured by criterion, cold starts and hits in Redis here:
+//! their figures go to standard output as lines `row|contender|round|unit|value`.
 #![expect(
     clippy::expect_used,
     clippy::panic,
@@ -17,8 +17,12 @@
 
 mod cold;
 mod contenders;
+mod entries;
 mod hits;
+mod in_process;
+mod keys;
 mod over_redis;
+mod turns;
 mod workload;
 
 use std::fmt::Display;
@@ -51,6 +55,8 @@ fn report(row: &str, contender: &str, round: usize, unit: &str, value: impl Disp
 fn main() {
     let mut criterion = Criterion::default().without_plots().configure_from_args();
     hits::bench(&mut criterion);
+    keys::bench(&mut criterion);
+    entries::bench(&mut criterion);
     criterion.final_summary();
     cold::bench();
     over_redis::bench();

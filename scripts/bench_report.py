@@ -37,12 +37,39 @@ NAMES = {
     "cached-sync-writes": "`cached`, `sync_writes = true`",
     "raw": "`redis` client, the same command",
 }
+STORE_KEY_NAMES = {
+    "larder": "**larder**, SHA-256",
+    "by-hand": "by hand, SHA-256",
+    "larder-blake3": "**larder**, BLAKE3",
+    "by-hand-blake3": "by hand, BLAKE3",
+}
+ENTRY_NAMES = {
+    "larder": "**larder**, MessagePack",
+    "larder-json": "**larder**, JSON",
+    "larder-bincode": "**larder**, bincode",
+    "larder-empty": "**larder**, the empty value `()`",
+    "by-hand": "`rmp_serde` alone",
+    "clone-only": "clone of the value",
+}
+COMPRESSION_NAMES = {
+    "larder-whole": "**larder**, not compressed",
+    "larder-1": "**larder**, preset `minimal`: level 1, over 5000 B",
+    "larder-3": "**larder**, preset `development`: level 3, over 2000 B",
+    "larder-6": "**larder**, preset `simple`: level 6, over 1000 B",
+    "larder-9": "**larder**, preset `production`: level 9, over 500 B",
+    **{f"by-hand-{level}": f"`flate2` by hand, level {level}" for level in (1, 3, 6, 9)},
+}
 COLD_NAMES = {"cached-sharded": "`cached`, `#[concurrent_cached]`"}
 
 HIT_ROWS = ["hit-32B", "hit-2KB", "hit-zipf", "hit-2-threads"]
 MACROS_WITH_LIFETIMES = ["cached-lru-ttl", "cached-sharded-ttl"]
 MACROS = [*MACROS_WITH_LIFETIMES, "cached-sharded"]
 IDEAL_COLD_MS = 50
+KEY_SIZES = {"32B": "32 B", "2KB": "2 KB", "10KB": "10 KB", "100KB": "100 KB"}
+ENTRIES = {"answer": "answer", "embedding": "embedding", "text": "text of 10 KB"}
+# With the bytes of the texts, and at most so many microseconds for a seal or an opening.
+COMPRESSED_SIZES = {"2KB": ("2 KB", 2048), "20KB": ("20 KB", 20480)}
+ENCRYPTED_SIZES = {"1KB": ("1 KB", 3), "16KB": ("16 KB", 20)}
 REDIS_SIZES = {"200B": "200 B", "10KB": "10 KB"}
 REDIS_AT_ONCE = [1, 64, 256]
 PACKAGES = ["larder", "quick_cache", "moka", "cached", "redis", "tokio", "criterion"]
@@ -66,9 +93,9 @@ class Figures:
         rounds = self.rows.setdefault(row, {}).setdefault(contender, {})
         rounds.setdefault(unit, {})[turn] = value
 
-    def contenders(self, row):
+    def contenders(self, row, names=NAMES):
         """The contenders of a row, ours first, then in the order of the names above."""
-        return [name for name in NAMES if name in self.rows[row]]
+        return [name for name in names if name in self.rows[row]]
 
     def rounds(self, row, contender, unit):
         return self.rows[row][contender][unit]
@@ -76,10 +103,18 @@ class Figures:
     def median(self, row, contender, unit):
         return median(self.rounds(row, contender, unit).values())
 
-    def ratio(self, row, peer, unit):
+    def ratio(self, row, peer, unit, ours="larder"):
         """Ours to the peer's: the median of the ratios within each round."""
-        ours, theirs = self.rounds(row, "larder", unit), self.rounds(row, peer, unit)
+        ours, theirs = self.rounds(row, ours, unit), self.rounds(row, peer, unit)
         return median(ours[turn] / theirs[turn] for turn in theirs)
+
+    def micros(self, row, contender):
+        return self.median(row, contender, "ns") / 1e3
+
+    def micros_more(self, row, contender, than):
+        """What the one takes longer: the median of the differences within each round."""
+        more, less = self.rounds(row, contender, "ns"), self.rounds(row, than, "ns")
+        return median(more[turn] - less[turn] for turn in less) / 1e3
 
 
 def hit_table(figures, row):
@@ -91,6 +126,77 @@ def hit_table(figures, row):
             f"| {NAMES[contender]} | {median(rounds):.0f} | {min(rounds):.0f} – {max(rounds):.0f} | "
             + ("|" if contender == "larder" else f"{ratio:.2f} × |")
         )
+    return lines
+
+
+def memory_key_table(figures):
+    lines = ["| text | larder, ns | by hand, ns | larder takes |", "|---|--:|--:|--:|"]
+    for size, shown in KEY_SIZES.items():
+        row = f"key-memory-{size}"
+        ours, by_hand = (figures.median(row, name, "ns") for name in ("larder", "by-hand-plain"))
+        ratio = figures.ratio(row, "by-hand-plain", "ns")
+        lines.append(f"| {shown} | {ours:.0f} | {by_hand:.0f} | {ratio:.2f} × |")
+    return lines
+
+
+def store_key_table(figures):
+    lines = ["| text | | µs | larder takes |", "|---|---|--:|--:|"]
+    for size, shown in KEY_SIZES.items():
+        row = f"key-store-{size}"
+        for contender in figures.contenders(row, STORE_KEY_NAMES):
+            ours = contender.replace("by-hand", "larder")
+            ratio = f"{figures.ratio(row, contender, 'ns', ours):.2f} ×"
+            lines.append(
+                f"| {shown} | {STORE_KEY_NAMES[contender]} | {figures.micros(row, contender):.2f} | "
+                + ("|" if contender == ours else f"{ratio} |")
+            )
+    return lines
+
+
+def entry_table(figures):
+    lines = [
+        "| value | | set, µs | larder takes | get, µs | larder takes | bytes |",
+        "|---|---|--:|--:|--:|--:|--:|",
+    ]
+    for entry, shown in ENTRIES.items():
+        row = f"entry-{entry}"
+        for contender in figures.contenders(f"{row}-set", ENTRY_NAMES):
+            cells = [shown, ENTRY_NAMES[contender]]
+            for way in ("set", "get"):
+                ratio = figures.ratio(f"{row}-{way}", contender, "ns")
+                cells.append(f"{figures.micros(f'{row}-{way}', contender):.2f}")
+                cells.append("" if contender == "larder" else f"{ratio:.2f} ×")
+            stored = figures.rows[row].get(contender)
+            cells.append(f"{stored['bytes'][0]:.0f}" if stored else "")
+            lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def compression_table(figures):
+    lines = ["| text | | set, µs | get, µs | bytes | of the text |", "|---|---|--:|--:|--:|--:|"]
+    for size, (shown, length) in COMPRESSED_SIZES.items():
+        row = f"compression-{size}"
+        for contender in figures.contenders(row, COMPRESSION_NAMES):
+            stored = figures.median(row, contender, "bytes")
+            lines.append(
+                f"| {shown} | {COMPRESSION_NAMES[contender]} "
+                f"| {figures.micros(f'{row}-set', contender):.1f} "
+                f"| {figures.micros(f'{row}-get', contender):.1f} "
+                f"| {stored:.0f} | {stored / length:.0%} |"
+            )
+    return lines
+
+
+def encryption_table(figures):
+    lines = ["| text | | plain, µs | encrypted, µs | encryption, µs |", "|---|---|--:|--:|--:|"]
+    for size, (shown, _) in ENCRYPTED_SIZES.items():
+        for way in ("set", "get"):
+            row = f"encryption-{size}-{way}"
+            lines.append(
+                f"| {shown} | {way} | {figures.micros(row, 'larder'):.2f} "
+                f"| {figures.micros(row, 'larder-encrypted'):.2f} "
+                f"| {figures.micros_more(row, 'larder-encrypted', 'larder'):.2f} |"
+            )
     return lines
 
 
@@ -159,6 +265,10 @@ def target_table(figures):
             f"{bodies:.0f}, {most:.0f} at once, {wall:.0f} ms",
             bodies == keys and most == keys and wall <= 1.1 * IDEAL_COLD_MS,
         )
+    for size, (shown, most) in ENCRYPTED_SIZES.items():
+        for way, work in {"set": "seal", "get": "open"}.items():
+            more = figures.micros_more(f"encryption-{size}-{way}", "larder-encrypted", "larder")
+            target(f"encryption: {work}, {shown}", f"≤ {most} µs", f"{more:.2f} µs", more <= most)
     for size, shown in REDIS_SIZES.items():
         for at_once in REDIS_AT_ONCE[1:]:
             ratio = figures.ratio(f"redis-{size}-{at_once}", "raw", "per-second")
@@ -209,6 +319,11 @@ def main():
         "machine": machine_table(),
         "targets": target_table(figures),
         **{row: hit_table(figures, row) for row in HIT_ROWS},
+        "key-memory": memory_key_table(figures),
+        "key-store": store_key_table(figures),
+        "entries": entry_table(figures),
+        "compression": compression_table(figures),
+        "encryption": encryption_table(figures),
         "cold": cold_table(figures),
         "redis": redis_table(figures),
     }

@@ -1,0 +1,91 @@
+//! A store in this process: what is measured over it is larder's own work, and no network.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use larder::{Cache, CacheConfig, Store, StoreFuture};
+
+/// Keeps everything for ever. A look-up hands out a copy, as bytes from a network are one.
+#[derive(Debug, Default)]
+pub(crate) struct InProcess {
+    entries: Mutex<HashMap<String, Vec<u8>>>,
+}
+
+impl InProcess {
+    /// Bytes of all values.
+    pub(crate) fn bytes(&self) -> usize {
+        self.entries().values().map(Vec::len).sum()
+    }
+
+    fn entries(&self) -> MutexGuard<'_, HashMap<String, Vec<u8>>> {
+        self.entries.lock().expect("no panic under the lock")
+    }
+}
+
+/// A kind without memory tier over this store.
+pub(crate) fn over(store: &Arc<InProcess>, kind: &str, mut config: CacheConfig) -> Cache {
+    config.enable_l1_cache = false;
+    Cache::builder(kind, &config)
+        .store(store.clone())
+        .build()
+        .expect("a cache over the store")
+}
+
+fn answer<'a, T: Send + 'a>(answer: T) -> StoreFuture<'a, T> {
+    Box::pin(async { Ok(answer) })
+}
+
+impl Store for InProcess {
+    fn name(&self) -> &'static str {
+        "in-process"
+    }
+
+    fn get<'a>(&'a self, key: &'a str, _limit: usize) -> StoreFuture<'a, Option<Vec<u8>>> {
+        answer(self.entries().get(key).cloned())
+    }
+
+    fn set<'a>(&'a self, key: &'a str, value: &'a [u8], _ttl: Duration) -> StoreFuture<'a, ()> {
+        let mut entries = self.entries();
+        if let Some(kept) = entries.get_mut(key) {
+            kept.clear();
+            kept.extend_from_slice(value);
+        } else {
+            entries.insert(key.to_owned(), value.to_vec());
+        }
+        answer(())
+    }
+
+    fn remove<'a>(&'a self, key: &'a str) -> StoreFuture<'a, bool> {
+        answer(self.entries().remove(key).is_some())
+    }
+
+    fn ttl<'a>(&'a self, key: &'a str) -> StoreFuture<'a, Option<Duration>> {
+        answer(self.entries().contains_key(key).then_some(Duration::MAX))
+    }
+
+    /// Nothing here lists keys.
+    fn keys<'a>(
+        &'a self,
+        _prefix: &'a str,
+        _pattern: &'a str,
+        _limit: usize,
+    ) -> StoreFuture<'a, Vec<String>> {
+        answer(Vec::new())
+    }
+
+    /// Nothing here removes by pattern.
+    fn remove_matching<'a>(&'a self, _prefix: &'a str, _pattern: &'a str) -> StoreFuture<'a, u64> {
+        answer(0)
+    }
+
+    fn ping(&self) -> StoreFuture<'_, ()> {
+        answer(())
+    }
+
+    fn connect(&self) -> StoreFuture<'_, ()> {
+        answer(())
+    }
+
+    fn disconnect(&self) {}
+}
