@@ -198,8 +198,8 @@ impl CacheConfigBuilder {
     /// # Errors
     /// [`CacheError::Configuration`] with one sentence for each setting that cannot.
     pub fn build(self) -> Result<CacheConfig, CacheError> {
-        let has_store = self.config.redis_url.is_some();
-        check(&self.config, has_store)?;
+        // The cache may get a store of the application's own.
+        check(&self.config, true)?;
         Ok(self.config)
     }
 }
