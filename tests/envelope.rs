@@ -516,6 +516,10 @@ proptest! {
 
 #[cfg(feature = "encryption")]
 mod encrypted {
+    use chacha20poly1305::aead::{Aead, Payload};
+    use chacha20poly1305::{KeyInit, XChaCha20Poly1305};
+    use sha2::{Digest, Sha256};
+
     use super::*;
 
     fn encrypted() -> CacheConfigBuilder {
@@ -534,6 +538,27 @@ mod encrypted {
         assert!(!first.windows(7).any(|part| part == b"patient"));
         assert_ne!(Envelope::parse(&first).body, Envelope::parse(&second).body);
         assert_eq!(cache.get("answer").await, Some(secret));
+    }
+
+    #[tokio::test]
+    async fn the_cipher_is_the_one_that_is_written_down() {
+        let bench = Bench::default();
+        let cache = bench.cache(encrypted().codec(Codec::Json));
+        cache.set("answer", "to be".to_owned()).await;
+        let bytes = bench.stored();
+
+        let key = b"key one, 32 bytes, for tests!=!!";
+        let id = Sha256::digest([b"larder: id of an encryption key".as_slice(), key].concat());
+        assert_eq!(bytes[48..56], id[..8]);
+        let cipher = XChaCha20Poly1305::new(key.into());
+        let nonce: [u8; 24] = bytes[56..80].try_into().expect("24 bytes");
+        let body = [&bytes[96..], &bytes[80..96]].concat();
+        let payload = Payload {
+            msg: &body,
+            aad: &[&bytes[..56], STORED.as_bytes()].concat(),
+        };
+        let body = cipher.decrypt(&nonce.into(), payload).expect("our key");
+        assert_eq!(body[24..], *br#""to be""#);
     }
 
     #[tokio::test]
