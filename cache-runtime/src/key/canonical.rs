@@ -54,11 +54,18 @@ pub(crate) fn encode<T: Serialize + ?Sized>(
     sequences: Sequences,
     out: &mut Vec<u8>,
 ) -> Result<(), Refused> {
-    value.serialize(&mut Encoder {
+    let mut encoder = Encoder {
         out,
         sequences,
         depth: 0,
-    })
+        is_broken: false,
+    };
+    encoder.part(value)?;
+    // A value may go on after one of its parts refused: then bytes are missing.
+    if encoder.is_broken {
+        return Err(Refused);
+    }
+    Ok(())
 }
 
 #[repr(u8)]
@@ -103,6 +110,8 @@ struct Encoder<'a> {
     sequences: Sequences,
     /// Levels around the value that is being written.
     depth: usize,
+    /// A part refused to be serialized.
+    is_broken: bool,
 }
 
 impl<'a> Encoder<'a> {
@@ -125,6 +134,7 @@ impl<'a> Encoder<'a> {
 
     fn descend(&mut self) -> Result<(), Refused> {
         if self.depth == DEEPEST {
+            self.is_broken = true;
             return Err(Refused);
         }
         self.depth += 1;
@@ -135,9 +145,16 @@ impl<'a> Encoder<'a> {
     #[inline]
     fn inner<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refused> {
         self.descend()?;
-        value.serialize(&mut *self)?;
+        self.part(value)?;
         self.depth -= 1;
         Ok(())
+    }
+
+    #[inline]
+    fn part<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refused> {
+        let written = value.serialize(&mut *self);
+        self.is_broken |= written.is_err();
+        written
     }
 
     /// Opens a part whose number of elements is written when it ends.
@@ -200,13 +217,13 @@ impl Compound<'_, '_> {
 
     fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refused> {
         self.begin_element();
-        value.serialize(&mut *self.encoder)
+        self.encoder.part(value)
     }
 
     fn field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), Refused> {
         self.begin_element();
         self.encoder.prefixed(Tag::Text, name.as_bytes());
-        value.serialize(&mut *self.encoder)
+        self.encoder.part(value)
     }
 
     fn close(mut self) {
@@ -501,7 +518,7 @@ impl ser::SerializeMap for Compound<'_, '_> {
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refused> {
-        value.serialize(&mut *self.encoder)
+        self.encoder.part(value)
     }
 
     fn end(self) -> Result<(), Refused> {
