@@ -64,13 +64,12 @@ impl Envelope {
     }
 
     /// A fresh entry under a checksum, in `MessagePack`.
-    fn forged(clock: &ManualClock, compression: u8, length: u64, bytes: &[u8]) -> Self {
+    fn forged(compression: u8, length: u64, bytes: &[u8]) -> Self {
         let mut header = [0; 56];
         header[..8].copy_from_slice(&[b'L', b'R', b'D', b'R', 1, 1, compression, 0]);
-        let now = clock_millis(clock);
-        header[8..16].copy_from_slice(&now.to_le_bytes());
-        header[16..24].copy_from_slice(&(now + 60_000).to_le_bytes());
-        header[24..32].copy_from_slice(&(now + 60_000).to_le_bytes());
+        header[8..16].copy_from_slice(&NOW.to_le_bytes());
+        header[16..24].copy_from_slice(&(NOW + 60_000).to_le_bytes());
+        header[24..32].copy_from_slice(&(NOW + 60_000).to_le_bytes());
         let body = [&length.to_le_bytes(), [0; 16].as_slice(), bytes].concat();
         Self { header, body }
     }
@@ -84,10 +83,8 @@ impl Envelope {
     }
 }
 
-fn clock_millis(_clock: &ManualClock) -> u64 {
-    // A manual clock begins on 1 January 2020.
-    1_577_836_800_000
-}
+/// 1 January 2020, where a manual clock begins.
+const NOW: u64 = 1_577_836_800_000;
 
 /// A store, and caches over it that keep nothing in memory: each reads like a fresh process.
 #[derive(Default)]
@@ -215,8 +212,8 @@ async fn the_layout_is_the_one_that_is_written_down() {
     let envelope = Envelope::parse(&bytes);
     assert_eq!(envelope.checked(STORED), bytes);
 
-    let now = clock_millis(&bench.clock).to_le_bytes();
-    let then = (clock_millis(&bench.clock) + 90_000).to_le_bytes();
+    let now = NOW.to_le_bytes();
+    let then = (NOW + 90_000).to_le_bytes();
     let expected = [
         b"LRDR\x01\x01\x00\x00".as_slice(),
         &now,
@@ -284,10 +281,7 @@ fn bomb(length: usize) -> Vec<u8> {
 
 #[test]
 fn a_bomb_is_a_miss_and_takes_no_more_memory_than_two_values() {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
+    let runtime = runtime();
     let limit = 8 * MIB;
     // (compressed, claimed): 1 MiB of zlib is 1 GiB of zeros.
     let bombs = [
@@ -304,7 +298,7 @@ fn a_bomb_is_a_miss_and_takes_no_more_memory_than_two_values() {
         let bench = Bench::default();
         let cache = bench.cache(bare());
         let bomb = bomb(compressed);
-        let forged = Envelope::forged(&bench.clock, 1, claimed, &bomb).checked(STORED);
+        let forged = Envelope::forged(1, claimed, &bomb).checked(STORED);
         bench.put(forged);
         let mut found = None;
         let used = measure(|| {
@@ -368,20 +362,28 @@ fn endless(codec: Codec) -> Vec<u8> {
     link.repeat(MIB / link.len())
 }
 
+/// Runs a test on a thread with as much stack as those of tokio.
+fn on_a_usual_stack(test: fn(&tokio::runtime::Runtime)) {
+    let thread = std::thread::Builder::new().stack_size(2 * MIB);
+    let thread = thread.spawn(move || test(&runtime()));
+    thread.expect("a thread").join().expect("no panic");
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime")
+}
+
 #[test]
 fn bytes_that_are_nested_without_end_do_not_fill_the_stack() {
-    // A thread with as much stack as those of tokio.
-    let thread = std::thread::Builder::new().stack_size(2 * MIB);
-    let test = thread.spawn(|| {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .expect("a runtime");
+    on_a_usual_stack(|runtime| {
         for (number, &codec) in (1..).zip(Codec::ALL) {
             let bench = Bench::default();
             let cache = bench.cache(bare());
             let bytes = endless(codec);
-            let mut forged = Envelope::forged(&bench.clock, 0, bytes.len() as u64, &bytes);
+            let mut forged = Envelope::forged(0, bytes.len() as u64, &bytes);
             forged.header[5] = number;
             bench.put(forged.checked(STORED));
             runtime.block_on(async {
@@ -391,18 +393,12 @@ fn bytes_that_are_nested_without_end_do_not_fill_the_stack() {
             assert_eq!(cache.stats().refused.undecodable, 2, "{codec}");
         }
     });
-    test.expect("a thread").join().expect("no panic");
 }
 
 #[test]
 fn a_value_that_is_nested_too_deep_stays_in_memory() {
-    let thread = std::thread::Builder::new().stack_size(2 * MIB);
-    let test = thread.spawn(|| {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .expect("a runtime");
-        for (depth, is_stored) in [(40, true), (2_000, false)] {
+    on_a_usual_stack(|runtime| {
+        for (depth, is_stored) in [(100, true), (2_000, false)] {
             let list = (0..depth).fold(List::Nil, |list, _| List::Cons(Box::new(list)));
             let bench = Bench::default();
             let cache = bench.cache(bare().enable_l1_cache(true));
@@ -414,7 +410,6 @@ fn a_value_that_is_nested_too_deep_stays_in_memory() {
             assert_eq!(entries.contains_key(STORED), is_stored, "{depth}");
         }
     });
-    test.expect("a thread").join().expect("no panic");
 }
 
 #[tokio::test]
@@ -498,14 +493,14 @@ async fn golden_entries_are_read_by_every_later_version() {
 proptest! {
     #[test]
     fn no_bytes_make_a_look_up_fail(bytes in proptest::collection::vec(any::<u8>(), 0..300), codec in 1_u8..4) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime();
         let bench = Bench::default();
         let cache = bench.cache(bare());
-        let mut forged = Envelope::forged(&bench.clock, 0, bytes.len() as u64, &bytes);
+        let mut forged = Envelope::forged(0, bytes.len() as u64, &bytes);
         forged.header[5] = codec;
         for bytes in [bytes, forged.checked(STORED)] {
             bench.put(bytes);
-            runtime.as_ref().expect("a runtime").block_on(async {
+            runtime.block_on(async {
                 assert_eq!(cache.get::<Answer>("answer").await, None);
                 assert_eq!(cache.get::<List>("answer").await, None);
                 assert_eq!(cache.get::<Vec<Option<String>>>("answer").await, None);

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::call::{self, Operation, Pending, Shape, Value};
+use crate::call::{self, Operation, Own, Pending, Shape, Value};
 use crate::clock::{Clock, ManualClock};
 use crate::config::{self, CacheConfig};
 use crate::envelope::ValueType;
@@ -179,7 +179,7 @@ impl Cache {
         }
         let store = kind.store.as_ref()?;
         let store_key = kind.keys.of_chosen(key);
-        let entry = store.look_up(&store_key, ValueType::of::<T>()).await?;
+        let entry = store.look_up(&store_key, ValueType::of::<Own<T>>()).await?;
         if let Some(memory) = &kind.memory {
             memory.insert(memory_key, entry.clone());
         }
@@ -209,7 +209,7 @@ impl Cache {
         let entry: Arc<Entry> = Arc::new(Entry::new(value, kind.clock.now(), ttl));
         if let Some(store) = &kind.store {
             let store_key = kind.keys.of_chosen(key);
-            let write = store.write(store_key, entry.clone(), ValueType::of::<T>(), ttl);
+            let write = store.write(store_key, entry.clone(), ValueType::of::<Own<T>>(), ttl);
             store.settle().await;
             store.write_through(&write).await;
         }

@@ -5,7 +5,7 @@
 //! Every entry has a random nonce of 24 bytes: no number of messages wears a key out, and
 //! processes need not agree on anything.
 //!
-//! The X of the cipher is its nonce: HChaCha20 makes a key out of ours and the first 16 bytes of
+//! The X of the cipher is its nonce: `HChaCha20` makes a key out of ours and the first 16 bytes of
 //! the nonce, and ChaCha20-Poly1305 goes on with that key and the other 8, as in
 //! draft-irtf-cfrg-xchacha-03. The first step is that of the crate `chacha20`, the second one that
 //! of `ring`, which takes a third of the time of the pure Rust one.

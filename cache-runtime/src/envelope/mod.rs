@@ -23,7 +23,7 @@ pub use codec::Codec;
 pub(crate) use compression::Compression;
 pub(crate) use encryption::Keyring;
 pub(crate) use header::Times;
-pub(crate) use value_type::ValueType;
+pub(crate) use value_type::{Keep, ValueType};
 
 use crate::clock::Clock;
 use crate::memory::SharedEntry;
