@@ -19,9 +19,8 @@ use twox_hash::{XxHash3_64, XxHash3_128};
 
 const MIB: usize = 1024 * 1024;
 
-/// 32 bytes, three times.
+/// 32 bytes.
 const KEY: &str = "a2V5IG9uZSwgMzIgYnl0ZXMsIGZvciB0ZXN0cyE9ISE=";
-const OTHER_KEY: &str = "a2V5IHR3bywgMzIgYnl0ZXMsIGZvciB0ZXN0cyE9ISE=";
 
 /// A value as language models answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -516,6 +515,8 @@ mod encrypted {
     use sha2::{Digest, Sha256};
 
     use super::*;
+
+    const OTHER_KEY: &str = "a2V5IHR3bywgMzIgYnl0ZXMsIGZvciB0ZXN0cyE9ISE=";
 
     fn encrypted() -> CacheConfigBuilder {
         bare().encryption_key(KEY)
