@@ -612,6 +612,12 @@ fn a_secret_of_another_length_is_an_error_that_does_not_show_it() {
             );
         }
     }
+    let lost = bare().require_encryption(true).build();
+    let lost = lost.expect_err("no key").to_string();
+    assert!(lost.contains("encryption_key is missing"), "{lost}");
+    for form in [KEY, KEY.trim_end_matches('='), &format!(" {KEY}\n")] {
+        assert!(bare().key_secret(form).build().is_ok(), "{form}");
+    }
     let valid = bare().key_secret(KEY).build().expect("valid");
     assert!(!format!("{valid:?}").contains(KEY));
 }

@@ -75,7 +75,7 @@ impl Keyring {
                 .iter()
                 .filter_map(key)
                 .collect(),
-            required: config.require_encryption,
+            required: config.require_encryption.unwrap_or(true),
         })
     }
 
