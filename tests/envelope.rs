@@ -394,19 +394,40 @@ fn bytes_that_are_nested_without_end_do_not_fill_the_stack() {
     });
 }
 
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+enum Tree {
+    Leaf,
+    Newtype(Box<Tree>),
+    Pair(Box<Tree>, u8),
+    Fields { child: Box<Tree> },
+}
+
 #[test]
-fn a_value_that_is_nested_too_deep_stays_in_memory() {
+fn a_value_of_up_to_128_levels_is_read_with_the_codec_that_wrote_it() {
     on_a_usual_stack(|runtime| {
-        for (depth, is_stored) in [(100, true), (2_000, false)] {
-            let list = (0..depth).fold(List::Nil, |list, _| List::Cons(Box::new(list)));
-            let bench = Bench::default();
-            let cache = bench.cache(bare().enable_l1_cache(true));
-            runtime.block_on(async {
-                cache.set("answer", list.clone()).await;
-                assert!(cache.get("answer").await == Some(list));
-            });
-            let entries = bench.store.entries.lock().expect("no panic");
-            assert_eq!(entries.contains_key(STORED), is_stored, "{depth}");
+        let nests: [fn(Tree) -> Tree; 3] = [
+            |tree| Tree::Newtype(Box::new(tree)),
+            |tree| Tree::Pair(Box::new(tree), 7),
+            |tree| Tree::Fields {
+                child: Box::new(tree),
+            },
+        ];
+        for &codec in Codec::ALL {
+            for nest in nests {
+                for (depth, is_stored) in [(128, true), (129, false), (2_000, false)] {
+                    let tree = (0..depth).fold(Tree::Leaf, |tree, _| nest(tree));
+                    let bench = Bench::default();
+                    let cache = bench.cache(bare().codec(codec).enable_l1_cache(true));
+                    runtime.block_on(async {
+                        cache.set("answer", tree.clone()).await;
+                        assert!(cache.get("answer").await == Some(tree.clone()));
+                        let found = bench.cache(bare()).get("answer").await;
+                        assert!(found == is_stored.then_some(tree), "{codec}, {depth}");
+                    });
+                    let left_out = cache.stats().unserializable_values;
+                    assert_eq!(left_out, u64::from(!is_stored), "{codec}, {depth}");
+                }
+            }
         }
     });
 }
