@@ -76,6 +76,7 @@ impl Envelope {
     /// The bytes, with the checksum that belongs to them under this key.
     fn checked(&self, key: &str) -> Vec<u8> {
         let seed = XxHash3_64::oneshot(&self.header);
+        let seed = XxHash3_64::oneshot_with_seed(seed, KIND.as_bytes());
         let seed = XxHash3_64::oneshot_with_seed(seed, key.as_bytes());
         let checksum = XxHash3_128::oneshot_with_seed(seed, &self.body);
         [&self.header, checksum.to_le_bytes().as_slice(), &self.body].concat()
@@ -92,11 +93,12 @@ struct Bench {
     clock: ManualClock,
 }
 
+const KIND: &str = "bytes";
 const STORED: &str = "bytes:key:answer";
 
 impl Bench {
     fn cache(&self, config: CacheConfigBuilder) -> Cache {
-        Cache::builder("bytes", &config.build().expect("valid settings"))
+        Cache::builder(KIND, &config.build().expect("valid settings"))
             .store(self.store.clone())
             .clock(self.clock.clone())
             .build()
@@ -199,6 +201,79 @@ async fn an_entry_is_served_under_its_own_key_only() {
         assert_eq!(other_prefix.get::<u64>("alice").await, None, "{name}");
         assert_eq!(other_prefix.stats().refused.damaged, 1, "{name}");
         assert!(entry.len() > 96);
+    }
+}
+
+#[tokio::test]
+async fn kinds_of_one_prefix_never_read_each_others_entries() {
+    for (name, config) in formats() {
+        let bench = Bench::default();
+        let config = config.key_prefix("shop:").build().expect("valid");
+        let kind = |kind| {
+            let cache = Cache::builder(kind, &config).store(bench.store.clone());
+            cache.clock(bench.clock.clone()).build().expect("a cache")
+        };
+        kind("web").set("user:1", 1_u64).await;
+        assert_eq!(kind("ai").get::<u64>("user:1").await, None, "{name}");
+        assert_eq!(kind("web").get("user:1").await, Some(1_u64), "{name}");
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Big([u64; 32]);
+
+#[test]
+fn a_list_that_would_take_far_more_memory_than_bytes_is_a_miss() {
+    let bench = Bench::default();
+    let cache = bench.cache(bare());
+    let runtime = runtime();
+    let nothing = vec![None::<u8>; 1_000_000];
+    runtime.block_on(cache.set("answer", nothing));
+    let used = measure(|| {
+        let found = runtime.block_on(cache.get::<Vec<Option<Big>>>("answer"));
+        assert_eq!(found, None);
+    });
+    // A list that grows has its old and its new room at once.
+    assert!(used.bytes_max <= 256 * MIB as u64, "{}", used.bytes_max);
+    assert_eq!(cache.stats().refused.undecodable, 1);
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Wide {
+    numbers: [[u64; 32]; 8],
+    next: Option<Box<Wide>>,
+}
+
+#[test]
+fn levels_that_take_much_of_the_stack_are_bounded_by_it() {
+    on_a_usual_stack(|runtime| {
+        for &codec in Codec::ALL {
+            let wide = (0..60).fold(Wide::default(), |wide, _| Wide {
+                next: Some(Box::new(wide)),
+                ..Wide::default()
+            });
+            let bench = Bench::default();
+            let cache = bench.cache(bare().codec(codec));
+            runtime.block_on(async {
+                cache.set("answer", wide.clone()).await;
+                let found = cache.get::<Wide>("answer").await;
+                assert!(found.is_none_or(|found| found == wide), "{codec}");
+            });
+        }
+    });
+}
+
+#[tokio::test]
+async fn what_one_codec_leaves_out_is_a_miss() {
+    // To formats that people do not read, serde shows this address without its scope.
+    let address = "[fe80::1%7]:80".parse::<std::net::SocketAddr>();
+    let address = address.expect("an address");
+    for &codec in Codec::ALL {
+        let bench = Bench::default();
+        let cache = bench.cache(bare().codec(codec));
+        cache.set("answer", address).await;
+        let found = cache.get::<std::net::SocketAddr>("answer").await;
+        assert_eq!(found, (codec == Codec::Json).then_some(address), "{codec}");
     }
 }
 
@@ -572,7 +647,13 @@ mod encrypted {
         let body = [&bytes[96..], &bytes[80..96]].concat();
         let payload = Payload {
             msg: &body,
-            aad: &[&bytes[..56], STORED.as_bytes()].concat(),
+            aad: &[
+                &bytes[..56],
+                &[5, 0, 0, 0, 0, 0, 0, 0],
+                KIND.as_bytes(),
+                STORED.as_bytes(),
+            ]
+            .concat(),
         };
         let body = cipher.decrypt(&nonce.into(), payload).expect("our key");
         assert_eq!(body[24..], *br#""to be""#);
@@ -595,10 +676,16 @@ mod encrypted {
         let bench = Bench::default();
         bench.cache(encrypted()).set("answer", 1_u64).await;
 
+        // First everybody has to be able to read what the new key will write.
+        let ready = bare().encryption_key(KEY).retired_encryption_key(OTHER_KEY);
+        let ready = bench.cache(ready);
+        assert_eq!(ready.get("answer").await, Some(1_u64));
+
         let changed = bare().encryption_key(OTHER_KEY).retired_encryption_key(KEY);
         let changed = bench.cache(changed);
         assert_eq!(changed.get("answer").await, Some(1_u64));
         changed.set("answer", 2_u64).await;
+        assert_eq!(ready.get("answer").await, Some(2_u64));
 
         let old = bench.cache(encrypted());
         assert_eq!(old.get::<u64>("answer").await, None);

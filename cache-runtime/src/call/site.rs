@@ -161,7 +161,7 @@ impl Function {
             self.is_claimed_twice() || (generic.is_some() && self.site.is_shared());
         let closure = generic.is_some_and(|arguments| arguments.contains("{{closure}}"));
         let in_a_nameless_block = keeps_to_itself && self.path.contains("::_::");
-        if closure || in_a_nameless_block {
+        if closure || in_a_nameless_block || self.has_a_twin() {
             return None;
         }
         let place = format!("{file}:{line}:{column}");
@@ -183,6 +183,26 @@ impl Function {
     fn generic(self) -> Option<&'static str> {
         let (from, to) = self.path.find('<').zip(self.path.rfind('>'))?;
         Some(&self.path[from..to])
+    }
+
+    /// Whether a macro wrote several functions of one name in one place: nothing tells them apart
+    /// that another process would understand.
+    fn has_a_twin(self) -> bool {
+        let written = |site: &CallSite| {
+            let Description {
+                module,
+                function,
+                file,
+                line,
+                column,
+                ..
+            } = site.description;
+            (module, function, file, line, column)
+        };
+        let operation = (self.site.kind(), self.site.operation());
+        let claims = CLAIMS.get(&operation).into_iter().flatten();
+        let alike = claims.filter(|site| written(site) == written(self.site));
+        alike.count() > 1
     }
 
     /// Whether several functions claim its operation, and are not one operation on purpose.

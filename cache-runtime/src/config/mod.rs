@@ -223,9 +223,9 @@ impl CacheConfig {
 
     pub(crate) fn store_settings(&self, kind: &str) -> StoreSettings {
         StoreSettings {
-            kind: kind.to_owned(),
             budget: self.store_budget,
             format: Format {
+                kind: kind.to_owned(),
                 codec: self.codec,
                 compression: Compression {
                     threshold: self.compression_threshold,

@@ -9,7 +9,7 @@ use serde::de::{DeserializeOwned, Deserializer};
 
 #[cfg(feature = "bincode")]
 use super::VALUE_LIMIT;
-use super::depth::Bounded;
+use super::depth::{Allowance, Bounded, MEMORY};
 use crate::error::CacheError;
 use crate::key::Refused;
 
@@ -134,23 +134,26 @@ pub(super) fn write<T: Serialize>(
 
 /// The other way round.
 pub(super) fn read<T: DeserializeOwned>(codec: Codec, bytes: &[u8]) -> Option<T> {
-    let elements = Cell::new(bytes.len() + ELEMENTS_WITHOUT_BYTES);
+    let allowance = Allowance {
+        elements: Cell::new(bytes.len() + ELEMENTS_WITHOUT_BYTES),
+        memory: Cell::new(MEMORY),
+    };
     match codec {
         Codec::MessagePack => {
             let mut message_pack = rmp_serde::Deserializer::from_read_ref(bytes);
-            T::deserialize(Bounded::new(&mut message_pack, &elements)).ok()
+            T::deserialize(Bounded::new(&mut message_pack, &allowance)).ok()
         }
         Codec::Json => {
             let mut json = serde_json::Deserializer::from_slice(bytes);
             // Ours counts as the writer does; its own counts a variant with fields twice.
             json.disable_recursion_limit();
-            read_erased(Bounded::new(&mut json, &elements))
+            read_erased(Bounded::new(&mut json, &allowance))
         }
         #[cfg(feature = "bincode")]
         Codec::Bincode => {
             let reader = bincode::de::read::SliceReader::new(bytes);
             let mut decoder = bincode::serde::OwnedSerdeDecoder::from_reader(reader, BINCODE);
-            read_erased(Bounded::new(decoder.as_deserializer(), &elements))
+            read_erased(Bounded::new(decoder.as_deserializer(), &allowance))
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Bounds on what bytes from a store can have decoded: how deep, and how many elements.
+//! Bounds on what bytes from a store can have decoded: how deep, how many elements, how much memory.
 //!
 //! A type can contain itself, and then bytes can have it decoded without end: a full stack would
 //! end the process. Some formats have a bound of their own, but none for everything: `MessagePack`
@@ -32,6 +32,36 @@ impl Error for Undecodable {
     }
 }
 
+/// How deep the decoding may go into the stack, however few levels that are: half of the stack of a
+/// thread of tokio. Without optimization, 128 levels of a usual type take most of it.
+const STACK: usize = 1024 * 1024;
+
+/// What the elements of lists and maps may take in memory. Bytes say little about it: a `None` is
+/// one byte, and takes as much memory as the largest `Some`.
+pub(super) const MEMORY: usize = 64 * 1024 * 1024;
+
+/// What may still come, everywhere in a value.
+pub(super) struct Allowance {
+    /// Elements of lists and maps.
+    pub(super) elements: Cell<usize>,
+    /// Their bytes in memory.
+    pub(super) memory: Cell<usize>,
+}
+
+/// Takes some of what is left.
+fn take<E: Error>(left: &Cell<usize>, amount: usize) -> Result<(), E> {
+    let rest = left.get().checked_sub(amount);
+    left.set(rest.ok_or_else(|| E::custom(Undecodable))?);
+    Ok(())
+}
+
+/// An address on the stack, near the caller's.
+#[inline]
+fn stack_address() -> usize {
+    let local = 0_u8;
+    std::ptr::from_ref(std::hint::black_box(&local)).addr()
+}
+
 /// A deserializer, or what belongs to one, and its bounds.
 pub(super) struct Bounded<'a, T> {
     inner: T,
@@ -42,19 +72,20 @@ pub(super) struct Bounded<'a, T> {
 struct Bounds<'a> {
     /// Levels that may still come.
     levels: usize,
-    /// Elements of lists and maps that may still come, everywhere.
-    elements: &'a Cell<usize>,
-    /// Whether what is read next is a list or a map, and no tuple or struct, whose length is that
-    /// of its type.
+    /// Where the decoding began.
+    stack: usize,
+    allowance: &'a Allowance,
+    /// Whether this is a list or a map, and no tuple or struct, whose length is that of its type.
     is_counted: bool,
 }
 
 impl<'a, T> Bounded<'a, T> {
-    /// As deep as a value may be that is written, and with this many elements in lists and maps.
-    pub(super) fn new(inner: T, elements: &'a Cell<usize>) -> Self {
+    /// As deep as a value may be that is written.
+    pub(super) fn new(inner: T, allowance: &'a Allowance) -> Self {
         let bounds = Bounds {
             levels: DEEPEST,
-            elements,
+            stack: stack_address(),
+            allowance,
             is_counted: false,
         };
         Self { inner, bounds }
@@ -67,23 +98,24 @@ impl<'a, T> Bounded<'a, T> {
 
     /// One level further down, to a part that says that it has so many elements.
     fn below<U, E: Error>(&self, inner: U, claimed: Option<usize>) -> Result<Bounded<'a, U>, E> {
-        let Bounds {
-            levels,
-            elements,
-            is_counted,
-        } = self.bounds;
-        let claimed = claimed.filter(|_| is_counted).unwrap_or(0);
-        let left = elements.get().checked_sub(claimed);
-        let (Some(levels), Some(left)) = (levels.checked_sub(1), left) else {
-            return Err(E::custom(Undecodable));
-        };
-        elements.set(left);
-        let bounds = Bounds {
-            levels,
-            elements,
-            is_counted: false,
-        };
+        let mut bounds = self.bounds;
+        if bounds.is_counted {
+            take(&bounds.allowance.elements, claimed.unwrap_or(0))?;
+        }
+        let levels = bounds.levels.checked_sub(1);
+        let is_shallow = bounds.stack.abs_diff(stack_address()) <= STACK;
+        bounds.levels = levels
+            .filter(|_| is_shallow)
+            .ok_or_else(|| E::custom(Undecodable))?;
         Ok(Bounded { inner, bounds })
+    }
+
+    /// A part of a list or a map, which takes so much memory as a `V` does.
+    fn element<V, U, E: Error>(&self, inner: U) -> Result<Bounded<'a, U>, E> {
+        if self.bounds.is_counted {
+            take(&self.bounds.allowance.memory, size_of::<V>())?;
+        }
+        Ok(self.with(inner))
     }
 }
 
@@ -108,7 +140,8 @@ macro_rules! deserialize {
             $($argument: $type,)*
             visitor: V,
         ) -> Result<V::Value, Undecodable> {
-            let Self { inner, bounds } = self;
+            let Self { inner, mut bounds } = self;
+            bounds.is_counted = false;
             let visitor = Bounded { inner: visitor, bounds };
             inner.$deep($($argument,)* visitor).map_err(|_| Undecodable)
         })*
@@ -228,7 +261,7 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Bounded<'_, A> {
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, A::Error> {
-        let seed = self.with(seed);
+        let seed = self.element::<S::Value, _, A::Error>(seed)?;
         self.inner.next_element_seed(seed)
     }
 
@@ -244,12 +277,12 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Bounded<'_, A> {
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, A::Error> {
-        let seed = self.with(seed);
+        let seed = self.element::<S::Value, _, A::Error>(seed)?;
         self.inner.next_key_seed(seed)
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, A::Error> {
-        let seed = self.with(seed);
+        let seed = self.element::<S::Value, _, A::Error>(seed)?;
         self.inner.next_value_seed(seed)
     }
 

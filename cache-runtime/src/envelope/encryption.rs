@@ -93,13 +93,14 @@ impl Keyring {
     pub(super) fn encrypt(
         &self,
         header: &[u8; HEADER],
+        kind: &str,
         key: &str,
         body: &mut [u8],
     ) -> Option<[u8; SEAL]> {
         let mut nonce = [0; NONCE];
         SystemRandom::new().fill(&mut nonce).ok()?;
         let (cipher, last) = self.active.cipher(&nonce)?;
-        let associated = Aad::from(associated(header, key));
+        let associated = Aad::from(associated(header, kind, key));
         let tag = cipher.seal_in_place_separate_tag(last, associated, body);
         let tag = tag.ok()?;
         let mut seal = [0; SEAL];
@@ -113,6 +114,7 @@ impl Keyring {
         &self,
         id: KeyId,
         header: &[u8; HEADER],
+        kind: &str,
         key: &str,
         seal: &[u8],
         body: &mut [u8],
@@ -122,15 +124,17 @@ impl Keyring {
         let (nonce, tag) = seal.split_first_chunk().ok_or(Fault::Damaged)?;
         let tag = Tag::try_from(tag).map_err(|_| Fault::Damaged)?;
         let (cipher, last) = used.cipher(nonce).ok_or(Fault::Damaged)?;
-        let associated = Aad::from(associated(header, key));
+        let associated = Aad::from(associated(header, kind, key));
         let opened = cipher.open_in_place_separate_tag(last, associated, tag, body, 0..);
         opened.map(drop).map_err(|_| Fault::Damaged)
     }
 }
 
-/// The header has a fixed length, so the two cannot run into each other.
-fn associated(header: &[u8; HEADER], key: &str) -> Vec<u8> {
-    [header.as_slice(), key.as_bytes()].concat()
+/// The header has a fixed length and the kind's name its length before it, so none of the parts can
+/// run into the next one.
+fn associated(header: &[u8; HEADER], kind: &str, key: &str) -> Vec<u8> {
+    let length = (kind.len() as u64).to_le_bytes();
+    [header, length.as_slice(), kind.as_bytes(), key.as_bytes()].concat()
 }
 
 impl std::fmt::Debug for Keyring {

@@ -46,6 +46,8 @@ const DIGEST: usize = 16;
 /// How a kind writes its values, and what it demands of those that it reads.
 #[derive(Clone, Debug)]
 pub(crate) struct Format {
+    /// The name of the kind: kinds may have one prefix, and then keys of one name.
+    pub(crate) kind: String,
     pub(crate) codec: Codec,
     pub(crate) compression: Compression,
     /// Values are encrypted where there are keys.
@@ -173,9 +175,9 @@ pub(crate) fn seal(
     let (front, body) = sealed.split_at_mut(body_at);
     let place = &mut front[HEADER..];
     match &format.keyring {
-        None => place.copy_from_slice(&checksum(&header, key, body)),
+        None => place.copy_from_slice(&checksum(&header, &format.kind, key, body)),
         Some(keyring) => {
-            let seal = keyring.encrypt(&header, key, body);
+            let seal = keyring.encrypt(&header, &format.kind, key, body);
             place.copy_from_slice(&seal.ok_or(Unstorable::NoRandomNumbers)?);
         }
     }
@@ -208,13 +210,13 @@ pub(crate) fn open(
             return Err(Fault::NotEncrypted);
         }
         (Sealing::Checksum, _) => {
-            if checksum(header_bytes, key, body) != *seal {
+            if checksum(header_bytes, &format.kind, key, body) != *seal {
                 return Err(Fault::Damaged);
             }
         }
         (Sealing::Encrypted(_), None) => return Err(Fault::UnknownKey),
         (Sealing::Encrypted(id), Some(keyring)) => {
-            keyring.decrypt(id, header_bytes, key, seal, body)?;
+            keyring.decrypt(id, header_bytes, &format.kind, key, seal, body)?;
         }
     }
     if header.generations != [0; 2] {
@@ -270,7 +272,8 @@ fn seal_length(sealing: Sealing) -> usize {
 
 /// Finds accidents. Whoever can write into the store can compute it as well: against that helps
 /// encryption.
-fn checksum(header: &[u8; HEADER], key: &str, body: &[u8]) -> [u8; CHECKSUM] {
-    let seed = XxHash3_64::oneshot_with_seed(XxHash3_64::oneshot(header), key.as_bytes());
+fn checksum(header: &[u8; HEADER], kind: &str, key: &str, body: &[u8]) -> [u8; CHECKSUM] {
+    let seed = XxHash3_64::oneshot_with_seed(XxHash3_64::oneshot(header), kind.as_bytes());
+    let seed = XxHash3_64::oneshot_with_seed(seed, key.as_bytes());
     XxHash3_128::oneshot_with_seed(seed, body).to_le_bytes()
 }

@@ -26,6 +26,7 @@ impl Keyring {
     pub(super) fn encrypt(
         &self,
         _header: &[u8; HEADER],
+        _kind: &str,
         _key: &str,
         _body: &mut [u8],
     ) -> Option<[u8; SEAL]> {
@@ -36,6 +37,7 @@ impl Keyring {
         &self,
         _id: [u8; 8],
         _header: &[u8; HEADER],
+        _kind: &str,
         _key: &str,
         _seal: &[u8],
         _body: &mut [u8],

@@ -90,7 +90,8 @@ fn encode<K: Keep>(value: &Erased, codec: Codec, out: &mut Vec<u8>) -> Result<Di
 
 fn decode<K: Keep>(bytes: &[u8], codec: Codec, created: Tick, ttl: Ttl) -> Option<Decoded> {
     let value: K::Written = codec::read(codec, bytes)?;
-    let digest = digest(&value, bytes.len()).ok()?;
+    // Tags and lengths take room beside the bytes.
+    let digest = digest(&value, bytes.len() + bytes.len() / 8 + 64).ok()?;
     let entry = Arc::new(Entry::new(K::kept(value), created, ttl));
     Some(Decoded { entry, digest })
 }

@@ -128,8 +128,7 @@ pub(crate) struct Tally {
     text_too_long: u64,
 }
 
-/// How many entries a store had that were not served, by reason. Each was a miss, and was written
-/// again.
+/// How many entries a store had that were not served, by reason. Each was a miss.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RefusedEntries {

@@ -11,8 +11,6 @@ use crate::envelope::{Fault, Format, Unstorable};
 /// How a kind uses its store.
 #[derive(Clone, Debug)]
 pub(crate) struct StoreSettings {
-    /// The kind, for logs.
-    pub(crate) kind: String,
     /// What a look-up may cost a call.
     pub(crate) budget: Duration,
     pub(crate) format: Format,
@@ -59,7 +57,7 @@ impl BoundedStore {
     pub(super) fn refuse(&self, fault: Fault) {
         let before = self.refused[fault as usize].fetch_add(1, Ordering::Relaxed);
         if let Some(advice) = fault.advice().filter(|_| before == 0) {
-            let kind = &self.settings.kind;
+            let kind = &self.settings.format.kind;
             tracing::warn!(kind, advice, "an entry in the store is not served");
         }
     }
@@ -72,7 +70,7 @@ impl BoundedStore {
     fn keep_out(&self, reason: Unstorable) {
         let before = self.unstorable[reason as usize].fetch_add(1, Ordering::Relaxed);
         if before == 0 {
-            let (kind, advice) = (&self.settings.kind, reason.advice());
+            let (kind, advice) = (&self.settings.format.kind, reason.advice());
             tracing::warn!(kind, advice, "a value is not written into the store");
         }
     }

@@ -40,8 +40,10 @@ impl<'e, 'a> ser::Serializer for &'e mut Encoder<'a> {
         serialize_u128(u128) => U128;
     }
 
+    /// So that nothing is left out: in its other form the address `fe80::1%1`, for one, has lost
+    /// its scope.
     fn is_human_readable(&self) -> bool {
-        false
+        true
     }
 
     #[inline]
