@@ -158,3 +158,30 @@ async fn an_arc_is_kept_in_memory_and_its_content_in_the_store() {
         assert!(cache.flush(Duration::from_secs(1)).await);
     }
 }
+
+/// Two functions of one name, in two blocks that a macro writes in one place.
+macro_rules! adds {
+    ($($summand:literal)*) => {
+        [$({
+            #[cached(kind = "twins")]
+            async fn add(number: u32) -> u32 {
+                number + $summand
+            }
+            Box::pin(add(1)) as std::pin::Pin<Box<dyn Future<Output = u32>>>
+        }),*]
+    };
+}
+
+#[tokio::test(start_paused = true)]
+async fn functions_that_a_macro_writes_in_one_place_never_share_in_a_store() {
+    let store = Arc::<MapStore>::default();
+    for first in [0, 1] {
+        let cache = register("twins", &store);
+        let mut sums = adds!(1 2);
+        // Which one is called first differs from process to process.
+        let expected = [2, 3];
+        assert_eq!((&mut sums[first]).await, expected[first]);
+        assert_eq!((&mut sums[1 - first]).await, expected[1 - first]);
+        assert!(cache.flush(Duration::from_secs(1)).await);
+    }
+}
