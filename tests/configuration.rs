@@ -76,8 +76,10 @@ fn every_problem_is_reported_at_once() {
 
 #[test]
 fn a_cache_that_could_keep_nothing_is_refused() {
-    let error = CacheConfig::builder().enable_l1_cache(false).build();
-    let error = error.expect_err("neither tier").to_string();
+    // The configuration alone may be meant for a store of the application's own.
+    let config = CacheConfig::builder().enable_l1_cache(false).build();
+    let cache = Cache::builder("nothing", &config.expect("valid")).build();
+    let error = cache.expect_err("neither tier").to_string();
     assert!(error.contains("nothing could be kept"), "{error}");
 }
 

@@ -19,9 +19,8 @@ use twox_hash::{XxHash3_64, XxHash3_128};
 
 const MIB: usize = 1024 * 1024;
 
-/// 32 bytes, three times.
+/// 32 bytes.
 const KEY: &str = "a2V5IG9uZSwgMzIgYnl0ZXMsIGZvciB0ZXN0cyE9ISE=";
-const OTHER_KEY: &str = "a2V5IHR3bywgMzIgYnl0ZXMsIGZvciB0ZXN0cyE9ISE=";
 
 /// A value as language models answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -64,13 +63,12 @@ impl Envelope {
     }
 
     /// A fresh entry under a checksum, in `MessagePack`.
-    fn forged(clock: &ManualClock, compression: u8, length: u64, bytes: &[u8]) -> Self {
+    fn forged(compression: u8, length: u64, bytes: &[u8]) -> Self {
         let mut header = [0; 56];
         header[..8].copy_from_slice(&[b'L', b'R', b'D', b'R', 1, 1, compression, 0]);
-        let now = clock_millis(clock);
-        header[8..16].copy_from_slice(&now.to_le_bytes());
-        header[16..24].copy_from_slice(&(now + 60_000).to_le_bytes());
-        header[24..32].copy_from_slice(&(now + 60_000).to_le_bytes());
+        header[8..16].copy_from_slice(&NOW.to_le_bytes());
+        header[16..24].copy_from_slice(&(NOW + 60_000).to_le_bytes());
+        header[24..32].copy_from_slice(&(NOW + 60_000).to_le_bytes());
         let body = [&length.to_le_bytes(), [0; 16].as_slice(), bytes].concat();
         Self { header, body }
     }
@@ -84,10 +82,8 @@ impl Envelope {
     }
 }
 
-fn clock_millis(_clock: &ManualClock) -> u64 {
-    // A manual clock begins on 1 January 2020.
-    1_577_836_800_000
-}
+/// 1 January 2020, where a manual clock begins.
+const NOW: u64 = 1_577_836_800_000;
 
 /// A store, and caches over it that keep nothing in memory: each reads like a fresh process.
 #[derive(Default)]
@@ -119,9 +115,7 @@ impl Bench {
 
 /// The store in front of which nothing is kept.
 fn bare() -> CacheConfigBuilder {
-    CacheConfig::builder()
-        .redis_url("redis://unused")
-        .enable_l1_cache(false)
+    CacheConfig::builder().enable_l1_cache(false)
 }
 
 fn refused(stats: &CacheStats) -> u64 {
@@ -217,8 +211,8 @@ async fn the_layout_is_the_one_that_is_written_down() {
     let envelope = Envelope::parse(&bytes);
     assert_eq!(envelope.checked(STORED), bytes);
 
-    let now = clock_millis(&bench.clock).to_le_bytes();
-    let then = (clock_millis(&bench.clock) + 90_000).to_le_bytes();
+    let now = NOW.to_le_bytes();
+    let then = (NOW + 90_000).to_le_bytes();
     let expected = [
         b"LRDR\x01\x01\x00\x00".as_slice(),
         &now,
@@ -286,10 +280,7 @@ fn bomb(length: usize) -> Vec<u8> {
 
 #[test]
 fn a_bomb_is_a_miss_and_takes_no_more_memory_than_two_values() {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
+    let runtime = runtime();
     let limit = 8 * MIB;
     // (compressed, claimed): 1 MiB of zlib is 1 GiB of zeros.
     let bombs = [
@@ -306,7 +297,7 @@ fn a_bomb_is_a_miss_and_takes_no_more_memory_than_two_values() {
         let bench = Bench::default();
         let cache = bench.cache(bare());
         let bomb = bomb(compressed);
-        let forged = Envelope::forged(&bench.clock, 1, claimed, &bomb).checked(STORED);
+        let forged = Envelope::forged(1, claimed, &bomb).checked(STORED);
         bench.put(forged);
         let mut found = None;
         let used = measure(|| {
@@ -370,20 +361,28 @@ fn endless(codec: Codec) -> Vec<u8> {
     link.repeat(MIB / link.len())
 }
 
+/// Runs a test on a thread with as much stack as those of tokio.
+fn on_a_usual_stack(test: fn(&tokio::runtime::Runtime)) {
+    let thread = std::thread::Builder::new().stack_size(2 * MIB);
+    let thread = thread.spawn(move || test(&runtime()));
+    thread.expect("a thread").join().expect("no panic");
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime")
+}
+
 #[test]
 fn bytes_that_are_nested_without_end_do_not_fill_the_stack() {
-    // A thread with as much stack as those of tokio.
-    let thread = std::thread::Builder::new().stack_size(2 * MIB);
-    let test = thread.spawn(|| {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .expect("a runtime");
+    on_a_usual_stack(|runtime| {
         for (number, &codec) in (1..).zip(Codec::ALL) {
             let bench = Bench::default();
             let cache = bench.cache(bare());
             let bytes = endless(codec);
-            let mut forged = Envelope::forged(&bench.clock, 0, bytes.len() as u64, &bytes);
+            let mut forged = Envelope::forged(0, bytes.len() as u64, &bytes);
             forged.header[5] = number;
             bench.put(forged.checked(STORED));
             runtime.block_on(async {
@@ -393,30 +392,44 @@ fn bytes_that_are_nested_without_end_do_not_fill_the_stack() {
             assert_eq!(cache.stats().refused.undecodable, 2, "{codec}");
         }
     });
-    test.expect("a thread").join().expect("no panic");
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+enum Tree {
+    Leaf,
+    Newtype(Box<Tree>),
+    Pair(Box<Tree>, u8),
+    Fields { child: Box<Tree> },
 }
 
 #[test]
-fn a_value_that_is_nested_too_deep_stays_in_memory() {
-    let thread = std::thread::Builder::new().stack_size(2 * MIB);
-    let test = thread.spawn(|| {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .expect("a runtime");
-        for (depth, is_stored) in [(40, true), (2_000, false)] {
-            let list = (0..depth).fold(List::Nil, |list, _| List::Cons(Box::new(list)));
-            let bench = Bench::default();
-            let cache = bench.cache(bare().enable_l1_cache(true));
-            runtime.block_on(async {
-                cache.set("answer", list.clone()).await;
-                assert!(cache.get("answer").await == Some(list));
-            });
-            let entries = bench.store.entries.lock().expect("no panic");
-            assert_eq!(entries.contains_key(STORED), is_stored, "{depth}");
+fn a_value_of_up_to_128_levels_is_read_with_the_codec_that_wrote_it() {
+    on_a_usual_stack(|runtime| {
+        let nests: [fn(Tree) -> Tree; 3] = [
+            |tree| Tree::Newtype(Box::new(tree)),
+            |tree| Tree::Pair(Box::new(tree), 7),
+            |tree| Tree::Fields {
+                child: Box::new(tree),
+            },
+        ];
+        for &codec in Codec::ALL {
+            for nest in nests {
+                for (depth, is_stored) in [(128, true), (129, false), (2_000, false)] {
+                    let tree = (0..depth).fold(Tree::Leaf, |tree, _| nest(tree));
+                    let bench = Bench::default();
+                    let cache = bench.cache(bare().codec(codec).enable_l1_cache(true));
+                    runtime.block_on(async {
+                        cache.set("answer", tree.clone()).await;
+                        assert!(cache.get("answer").await == Some(tree.clone()));
+                        let found = bench.cache(bare()).get("answer").await;
+                        assert!(found == is_stored.then_some(tree), "{codec}, {depth}");
+                    });
+                    let left_out = cache.stats().unserializable_values;
+                    assert_eq!(left_out, u64::from(!is_stored), "{codec}, {depth}");
+                }
+            }
         }
     });
-    test.expect("a thread").join().expect("no panic");
 }
 
 #[tokio::test]
@@ -437,7 +450,7 @@ async fn an_entry_is_read_whatever_codec_the_reader_would_write_with() {
 async fn values_in_json_can_be_read_in_the_store() {
     let bench = Bench::default();
     let cache = bench.cache(bare().codec(Codec::Json));
-    cache.set("answer", vec!["to", "be"].join(" ")).await;
+    cache.set("answer", "to be".to_owned()).await;
     let envelope = Envelope::parse(&bench.stored());
     assert_eq!(envelope.body[24..], *br#""to be""#);
 }
@@ -500,14 +513,14 @@ async fn golden_entries_are_read_by_every_later_version() {
 proptest! {
     #[test]
     fn no_bytes_make_a_look_up_fail(bytes in proptest::collection::vec(any::<u8>(), 0..300), codec in 1_u8..4) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime();
         let bench = Bench::default();
         let cache = bench.cache(bare());
-        let mut forged = Envelope::forged(&bench.clock, 0, bytes.len() as u64, &bytes);
+        let mut forged = Envelope::forged(0, bytes.len() as u64, &bytes);
         forged.header[5] = codec;
         for bytes in [bytes, forged.checked(STORED)] {
             bench.put(bytes);
-            runtime.as_ref().expect("a runtime").block_on(async {
+            runtime.block_on(async {
                 assert_eq!(cache.get::<Answer>("answer").await, None);
                 assert_eq!(cache.get::<List>("answer").await, None);
                 assert_eq!(cache.get::<Vec<Option<String>>>("answer").await, None);
@@ -518,7 +531,13 @@ proptest! {
 
 #[cfg(feature = "encryption")]
 mod encrypted {
+    use chacha20poly1305::aead::{Aead, Payload};
+    use chacha20poly1305::{KeyInit, XChaCha20Poly1305};
+    use sha2::{Digest, Sha256};
+
     use super::*;
+
+    const OTHER_KEY: &str = "a2V5IHR3bywgMzIgYnl0ZXMsIGZvciB0ZXN0cyE9ISE=";
 
     fn encrypted() -> CacheConfigBuilder {
         bare().encryption_key(KEY)
@@ -536,6 +555,27 @@ mod encrypted {
         assert!(!first.windows(7).any(|part| part == b"patient"));
         assert_ne!(Envelope::parse(&first).body, Envelope::parse(&second).body);
         assert_eq!(cache.get("answer").await, Some(secret));
+    }
+
+    #[tokio::test]
+    async fn the_cipher_is_the_one_that_is_written_down() {
+        let bench = Bench::default();
+        let cache = bench.cache(encrypted().codec(Codec::Json));
+        cache.set("answer", "to be".to_owned()).await;
+        let bytes = bench.stored();
+
+        let key = b"key one, 32 bytes, for tests!=!!";
+        let id = Sha256::digest([b"larder: id of an encryption key".as_slice(), key].concat());
+        assert_eq!(bytes[48..56], id[..8]);
+        let cipher = XChaCha20Poly1305::new(key.into());
+        let nonce: [u8; 24] = bytes[56..80].try_into().expect("24 bytes");
+        let body = [&bytes[96..], &bytes[80..96]].concat();
+        let payload = Payload {
+            msg: &body,
+            aad: &[&bytes[..56], STORED.as_bytes()].concat(),
+        };
+        let body = cipher.decrypt(&nonce.into(), payload).expect("our key");
+        assert_eq!(body[24..], *br#""to be""#);
     }
 
     #[tokio::test]
@@ -592,6 +632,12 @@ fn a_secret_of_another_length_is_an_error_that_does_not_show_it() {
                 "{shown}"
             );
         }
+    }
+    let lost = bare().require_encryption(true).build();
+    let lost = lost.expect_err("no key").to_string();
+    assert!(lost.contains("encryption_key is missing"), "{lost}");
+    for form in [KEY, KEY.trim_end_matches('='), &format!(" {KEY}\n")] {
+        assert!(bare().key_secret(form).build().is_ok(), "{form}");
     }
     let valid = bare().key_secret(KEY).build().expect("valid");
     assert!(!format!("{valid:?}").contains(KEY));

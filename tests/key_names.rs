@@ -350,10 +350,15 @@ fn golden_keys() -> String {
     })
 }
 
-/// A key that changes here changes for everybody: all that is stored is computed again.
+/// A key that changes here changes for everybody: all that is stored is computed again. Run with
+/// `LARDER_WRITE_GOLDEN=1` to write the file.
 #[test]
 fn keys_are_the_same_in_every_build_and_process() {
-    assert_eq!(golden_keys(), include_str!("golden/keys.txt"));
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/keys.txt");
+    if std::env::var_os("LARDER_WRITE_GOLDEN").is_some() {
+        std::fs::write(file, golden_keys()).expect("a file");
+    }
+    assert_eq!(golden_keys(), std::fs::read_to_string(file).expect(file));
     if std::env::var_os("LARDER_SECOND_PROCESS").is_none() {
         let program = std::env::current_exe().expect("a program");
         let second = std::process::Command::new(program)

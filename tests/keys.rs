@@ -231,3 +231,26 @@ fn what_makes_no_key_is_answered_with_an_error() {
     let error = KeyBuilder::new(&config, "", "op").expect_err("no kind");
     assert!(matches!(error, CacheError::Configuration { .. }), "{error}");
 }
+
+#[test]
+fn a_value_that_goes_on_after_a_part_refused_has_no_key() {
+    struct Refuses;
+    impl Serialize for Refuses {
+        fn serialize<S: Serializer>(&self, _serializer: S) -> Result<S::Ok, S::Error> {
+            Err(serde::ser::Error::custom("not me"))
+        }
+    }
+    struct GoesOn;
+    impl Serialize for GoesOn {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            use serde::ser::SerializeSeq;
+            let mut list = serializer.serialize_seq(None)?;
+            let _ = list.serialize_element(&(1, Refuses));
+            list.serialize_element(&2)?;
+            list.end()
+        }
+    }
+    let config = CacheConfig::builder().build().expect("valid");
+    let key = KeyBuilder::new(&config, "web", "list").expect("valid");
+    assert!(key.arg("list", &GoesOn).build().is_err());
+}

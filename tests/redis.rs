@@ -297,6 +297,39 @@ async fn maps_sets_and_free_json_read_back_as_hits() {
     assert_eq!(reader.stats().store_hits, 6);
 }
 
+#[cfg(feature = "encryption")]
+#[tokio::test]
+async fn an_encrypted_kind_shows_nothing_in_redis() {
+    static RUNS: Runs = Runs::new();
+    #[cached(kind = "private", op = "diagnosis")]
+    async fn diagnosis(text: &str, patient: &str) -> String {
+        RUNS.count();
+        format!("canary for {patient}: {text}")
+    }
+    let secret = "a2V5IG9uZSwgMzIgYnl0ZXMsIGZvciB0ZXN0cyE9ISE=";
+    let server = RedisServer::start();
+    let config = over(&server)
+        .encryption_key(secret)
+        .key_secret(secret)
+        .key_privacy(larder::KeyPrivacy::Hashed);
+    for _process in 0..2 {
+        let cache = register("private", config.clone());
+        assert!(cache.connect().await);
+        let answer = diagnosis("canary sings", "canary Ada").await;
+        assert_eq!(answer, "canary for canary Ada: canary sings");
+        cache.set("canary:1", "canary".to_owned()).await;
+        assert_eq!(cache.get("canary:1").await, Some("canary".to_owned()));
+        assert!(cache.flush(PATIENCE).await);
+    }
+    assert_eq!(RUNS.total(), 1);
+    let keys = keys(&server);
+    assert_eq!(keys.len(), 2);
+    for key in keys {
+        let shown = String::from_utf8_lossy(&stored(&server, &key)).into_owned() + &key;
+        assert!(!shown.contains("canary"), "{shown}");
+    }
+}
+
 #[tokio::test]
 async fn values_beyond_the_threshold_are_compressed() {
     let server = RedisServer::start();

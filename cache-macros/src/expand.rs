@@ -92,7 +92,7 @@ fn site(checked: &Checked, function: &Function) -> TokenStream {
                 }
             }
         }
-        Key::Expression(key) => others.push(key.to_token_stream().to_string()),
+        Key::Expression(key) => others.push(spelled(key.to_token_stream())),
         Key::Template(template, _) => others.push(template.clone()),
     }
     let (text, question) = (optional(text), optional(question));
@@ -117,6 +117,26 @@ fn site(checked: &Checked, function: &Function) -> TokenStream {
             ::larder::__expansion::Collected(&__LARDER_SITE)
         }
     }
+}
+
+/// The tokens with a space between each two, whatever compiler prints them: this is a part of keys.
+fn spelled(tokens: TokenStream) -> String {
+    let spelled: Vec<String> = tokens
+        .into_iter()
+        .map(|token| match token {
+            TokenTree::Group(group) => {
+                let (open, close) = match group.delimiter() {
+                    Delimiter::Parenthesis => ("(", ")"),
+                    Delimiter::Brace => ("{", "}"),
+                    Delimiter::Bracket => ("[", "]"),
+                    Delimiter::None => ("", ""),
+                };
+                format!("{open}{}{close}", spelled(group.stream()))
+            }
+            token => token.to_string(),
+        })
+        .collect();
+    spelled.join(" ")
 }
 
 fn optional<T: ToTokens>(value: Option<T>) -> TokenStream {

@@ -67,7 +67,11 @@ use quote::quote;
 ///
 /// The type decides, not its name: aliases of `Result` and `Option` are seen through. `T` needs
 /// `Clone`, `Send`, `Sync`, `serde::Serialize` and `serde::Deserialize`, and may borrow nothing;
-/// `E` needs nothing. Parameters in the key need `serde::Serialize`. What a type hides from serde
+/// `E` needs nothing. An `Arc<T>` may stand in the place of the `T`: a hit clones the `Arc`, the
+/// store has the `T`, which needs no `Clone`, and serde's feature `rc` is not needed. What is read
+/// from a store is served only if serde shows it as what was written, whatever the order of the
+/// elements in its lists and maps; else the body runs again. A field that serde skips is not kept
+/// there either. Parameters in the key need `serde::Serialize`. What a type hides from serde
 /// is not in the key: name it with `key = …`.
 ///
 /// # Keys

@@ -4,10 +4,10 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::call::{self, Operation, Pending, Shape, Value};
+use crate::call::{self, Operation, Own, Pending, Shape, Value};
 use crate::clock::{Clock, ManualClock};
 use crate::config::{self, CacheConfig};
-use crate::envelope::ValueType;
+use crate::envelope::{Unstorable, ValueType};
 use crate::error::CacheError;
 use crate::flight::Flights;
 use crate::key::{CHOSEN, LONGEST_WHOLE_KEY, chosen_by_application, chosen_key, glob_match};
@@ -100,8 +100,9 @@ impl CacheBuilder {
                 memory: config
                     .memory_capacity()
                     .map(|capacity| MemoryTier::new(capacity, clock.clone())),
-                store: store
-                    .map(|store| StoreTier::new(store, config.store_settings(), clock.clone())),
+                store: store.map(|store| {
+                    StoreTier::new(store, config.store_settings(&kind), clock.clone())
+                }),
                 flights: Flights::default(),
                 ai: config.ai.clone(),
                 chosen: Arc::new(Operation {
@@ -179,7 +180,7 @@ impl Cache {
         }
         let store = kind.store.as_ref()?;
         let store_key = kind.keys.of_chosen(key);
-        let entry = store.look_up(&store_key, ValueType::of::<T>()).await?;
+        let entry = store.look_up(&store_key, ValueType::of::<Own<T>>()).await?;
         if let Some(memory) = &kind.memory {
             memory.insert(memory_key, entry.clone());
         }
@@ -209,7 +210,7 @@ impl Cache {
         let entry: Arc<Entry> = Arc::new(Entry::new(value, kind.clock.now(), ttl));
         if let Some(store) = &kind.store {
             let store_key = kind.keys.of_chosen(key);
-            let write = store.write(store_key, entry.clone(), ValueType::of::<T>(), ttl);
+            let write = store.write(store_key, entry.clone(), ValueType::of::<Own<T>>(), ttl);
             store.settle().await;
             store.write_through(&write).await;
         }
@@ -420,6 +421,8 @@ impl Cache {
             stats.store_failures = store.failures();
             stats.store_timeouts = store.timeouts();
             stats.refused = RefusedEntries::of(store);
+            stats.unserializable_values = store.unstorable(Unstorable::Unserializable);
+            stats.oversized_values = store.unstorable(Unstorable::TooLarge);
             stats.dropped_writes = store.dropped_writes();
         }
         if let Some(memory) = &kind.memory {

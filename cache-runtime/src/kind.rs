@@ -48,6 +48,15 @@ impl Kind {
         let (number, store_keys) = match first {
             Some((_, first)) if function.is_shared() => (first.number, first.store_keys.clone()),
             _ => {
+                if alike.is_some() && function.is_shared() {
+                    tracing::warn!(
+                        kind = self.name,
+                        operation = name,
+                        function = function.site.function(),
+                        "shares an operation with functions that keep another type: its results \
+                         stay in memory"
+                    );
+                }
                 // A program has as many operations as it has functions: far fewer than 2^32.
                 let number = u32::try_from(by_function.len()).unwrap_or(u32::MAX - 1) + CHOSEN + 1;
                 // Two functions that look the same to other processes: the second one keeps out of

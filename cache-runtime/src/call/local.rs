@@ -22,7 +22,7 @@ thread_local! {
 }
 
 /// A key buffer that has grown beyond this is not kept.
-const KEPT_BUFFER: usize = 64 * 1024;
+const KEPT_BUFFER: usize = 256 * 1024;
 
 struct Local {
     buffer: Cell<Vec<u8>>,

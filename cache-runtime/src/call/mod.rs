@@ -19,9 +19,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use control::{Origin, Outcome, outcome, ttl};
-pub use shape::{Keep, Own, Probe, Probed, Shape, Shared, SharedValue, checked_shape, returned};
+pub use shape::{Probe, Probed, Shape, checked_shape, returned};
 pub use site::{CallSite, Collected, Description};
-pub use value::Value;
+pub use value::{Own, Shared, SharedValue, Value};
 
 pub(crate) use control::Control;
 pub(crate) use operation::Operation;

@@ -18,11 +18,8 @@ use std::any::type_name;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
-use super::value::Value;
-use crate::envelope::ValueType;
+use super::value::{Own, Shared};
+use crate::envelope::{Keep, ValueType};
 
 /// How to take a result apart and put it together again.
 pub trait Shape: Copy + Send + Sync {
@@ -66,50 +63,6 @@ impl<R> Probe<R> {
         Self(PhantomData)
     }
 }
-
-/// How one type of value is kept.
-pub trait Keep {
-    /// What is in memory.
-    type Kept: Clone + Send + Sync + 'static;
-
-    /// How it is written into a store.
-    const VALUE_TYPE: ValueType;
-}
-
-/// A value is kept as it is.
-#[derive(Debug)]
-pub struct Own<T>(PhantomData<fn() -> T>);
-
-/// A value is kept behind the `Arc` that it comes in.
-#[derive(Debug)]
-pub struct Shared<T>(PhantomData<fn() -> T>);
-
-impl<T: Value> Keep for Own<T> {
-    type Kept = T;
-
-    const VALUE_TYPE: ValueType = ValueType::of::<T>();
-}
-
-impl<T: SharedValue> Keep for Shared<T> {
-    type Kept = Arc<T>;
-
-    const VALUE_TYPE: ValueType = ValueType::of_shared::<T>();
-}
-
-/// A value that can be kept behind an `Arc`: written and read with serde.
-///
-/// Implemented for every type that has what it takes; nothing is to be written by hand.
-#[diagnostic::on_unimplemented(
-    message = "a cache cannot keep `Arc<{Self}>`",
-    label = "this would have to be kept",
-    note = "a value that is kept behind an `Arc` needs `Send`, `Sync`, `serde::Serialize` and \
-            `serde::Deserialize`, and no borrowed parts: add \
-            `#[derive(serde::Serialize, serde::Deserialize)]` to the type"
-)]
-pub trait SharedValue: Send + Sync + Serialize + DeserializeOwned + 'static {}
-
-#[diagnostic::do_not_recommend]
-impl<T: Send + Sync + Serialize + DeserializeOwned + 'static> SharedValue for T {}
 
 /// Leads from a probe to the shape of the probed type.
 pub trait Probed {
@@ -175,7 +128,7 @@ impl<K: Keep, E> Shape for FallibleOption<K, E> {
     type Kept = K::Kept;
 
     fn value_type() -> ValueType {
-        K::VALUE_TYPE
+        ValueType::of::<K>()
     }
 
     fn kept(returned: &Self::Returned) -> Option<&K::Kept> {
@@ -200,7 +153,7 @@ impl<K: Keep, E> Shape for Fallible<K, E> {
     type Kept = K::Kept;
 
     fn value_type() -> ValueType {
-        K::VALUE_TYPE
+        ValueType::of::<K>()
     }
 
     fn kept(returned: &Self::Returned) -> Option<&K::Kept> {
@@ -217,7 +170,7 @@ impl<K: Keep> Shape for Optional<K> {
     type Kept = K::Kept;
 
     fn value_type() -> ValueType {
-        K::VALUE_TYPE
+        ValueType::of::<K>()
     }
 
     fn kept(returned: &Option<K::Kept>) -> Option<&K::Kept> {
@@ -242,7 +195,7 @@ impl<K: Keep> Shape for Plain<K> {
     type Kept = K::Kept;
 
     fn value_type() -> ValueType {
-        K::VALUE_TYPE
+        ValueType::of::<K>()
     }
 
     /// Where a generic argument stands for a `Result` or an `Option`, method resolution could not

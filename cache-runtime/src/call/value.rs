@@ -1,7 +1,12 @@
 //! What a cache can keep.
 
+use std::marker::PhantomData;
+use std::sync::Arc;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+use crate::envelope::Keep;
 
 /// A value that can be kept in memory and in a store: cloned for every hit, and written and read
 /// with serde.
@@ -18,3 +23,52 @@ pub trait Value: Clone + Send + Sync + Serialize + DeserializeOwned + 'static {}
 
 #[diagnostic::do_not_recommend]
 impl<T: Clone + Send + Sync + Serialize + DeserializeOwned + 'static> Value for T {}
+
+/// A value that can be kept behind an `Arc`: written and read with serde.
+///
+/// Implemented for every type that has what it takes; nothing is to be written by hand.
+#[diagnostic::on_unimplemented(
+    message = "a cache cannot keep `Arc<{Self}>`",
+    label = "this would have to be kept",
+    note = "a value that is kept behind an `Arc` needs `Send`, `Sync`, `serde::Serialize` and \
+            `serde::Deserialize`, and no borrowed parts: add \
+            `#[derive(serde::Serialize, serde::Deserialize)]` to the type"
+)]
+pub trait SharedValue: Send + Sync + Serialize + DeserializeOwned + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Send + Sync + Serialize + DeserializeOwned + 'static> SharedValue for T {}
+
+/// A value is kept as it is.
+#[derive(Debug)]
+pub struct Own<T>(PhantomData<fn() -> T>);
+
+/// A value is kept behind the `Arc` that it comes in.
+#[derive(Debug)]
+pub struct Shared<T>(PhantomData<fn() -> T>);
+
+impl<T: Value> Keep for Own<T> {
+    type Kept = T;
+    type Written = T;
+
+    fn written(kept: &T) -> &T {
+        kept
+    }
+
+    fn kept(read: T) -> T {
+        read
+    }
+}
+
+impl<T: SharedValue> Keep for Shared<T> {
+    type Kept = Arc<T>;
+    type Written = T;
+
+    fn written(kept: &Arc<T>) -> &T {
+        kept
+    }
+
+    fn kept(read: T) -> Arc<T> {
+        Arc::new(read)
+    }
+}

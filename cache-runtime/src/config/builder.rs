@@ -108,22 +108,27 @@ impl CacheConfigBuilder {
         self
     }
 
-    /// Goes on reading what was encrypted with this key. To change keys, make the old one a
-    /// retired one in every process, then write with the new one, and drop the old one when the
-    /// longest lifetime has passed.
+    /// Also reads what was encrypted with this key. To change the key without losing what is
+    /// stored, in three steps, each in all processes before the next one:
+    ///
+    /// 1. `encryption_key(old)` and `retired_encryption_key(new)`: everybody can read both
+    /// 2. `encryption_key(new)` and `retired_encryption_key(old)`: everybody writes with the new one
+    /// 3. when the longest lifetime has passed: `encryption_key(new)` alone
     pub fn retired_encryption_key(mut self, key: impl Into<SecretString>) -> Self {
         self.config.retired_encryption_keys.push(key.into());
         self
     }
 
-    /// Whether values in the store that are not encrypted count as absent, once there is an
-    /// encryption key. `false` goes on reading those that were written before. Default: `true`.
+    /// Whether values in the store that are not encrypted count as absent: by default they do, if
+    /// there is an encryption key. `false` goes on reading those that were written before; `true`
+    /// without a key is an error, so that a lost setting is noticed.
     pub fn require_encryption(mut self, require: bool) -> Self {
-        self.config.require_encryption = require;
+        self.config.require_encryption = Some(require);
         self
     }
 
-    /// What digests in the names of keys are made with. Default: SHA-256.
+    /// What digests in the names of keys are made with. Default: SHA-256. After a change, what was
+    /// stored before is not found again.
     pub fn hash_algorithm(mut self, algorithm: HashAlgorithm) -> Self {
         self.config.hash_algorithm = algorithm;
         self
@@ -131,7 +136,8 @@ impl CacheConfigBuilder {
 
     /// Makes the digests in the names of keys with this secret (32 bytes in base64), so that
     /// nobody without it can find out whether a text that he guesses has a key. All processes
-    /// that share a store need the same one.
+    /// that share a store need the same one. After a change, what was stored before is not found
+    /// again, and stays until its lifetime is over.
     pub fn key_secret(mut self, secret: impl Into<SecretString>) -> Self {
         self.config.key_secret = Some(secret.into());
         self
@@ -184,7 +190,8 @@ impl CacheConfigBuilder {
         self
     }
 
-    /// A call whose text has more characters than this is not cached; 1 to 100 000 000. Makes this
+    /// A call whose text (the parameter that the attribute takes for the text of the operation, and
+    /// no other) has more characters than this is not cached; 1 to 100 000 000. Makes this
     /// a cache for responses of language models. Default: 100 000.
     pub fn max_text_length(mut self, characters: usize) -> Self {
         self = self.ai();
@@ -198,8 +205,8 @@ impl CacheConfigBuilder {
     /// # Errors
     /// [`CacheError::Configuration`] with one sentence for each setting that cannot.
     pub fn build(self) -> Result<CacheConfig, CacheError> {
-        let has_store = self.config.redis_url.is_some();
-        check(&self.config, has_store)?;
+        // The cache may get a store of the application's own.
+        check(&self.config, true)?;
         Ok(self.config)
     }
 }
@@ -220,6 +227,9 @@ fn problems(config: &CacheConfig, has_store: bool) -> Vec<String> {
     let mut operations: Vec<_> = config.operation_ttls.iter().collect();
     operations.sort_unstable();
     for (operation, ttl) in operations {
+        if operation.trim().is_empty() {
+            problems.push("operation_ttls has an operation without a name; name it".to_owned());
+        }
         lifetime(&mut problems, &format!("operation_ttls.{operation}"), *ttl);
     }
     range(
@@ -287,6 +297,13 @@ fn secrets(problems: &mut Vec<String>, config: &CacheConfig) {
     let retired = retired.map(|key| ("retired_encryption_keys", key));
     for (setting, secret) in secrets.chain(retired) {
         problems.extend(Secret::parse(setting, secret).err());
+    }
+    if config.encryption_key.is_none() && config.require_encryption == Some(true) {
+        problems.push(
+            "require_encryption is true and encryption_key is missing; set the key, or leave \
+             require_encryption out"
+                .to_owned(),
+        );
     }
     if config.encryption_key.is_none() && !config.retired_encryption_keys.is_empty() {
         problems.push(

@@ -51,12 +51,12 @@ pub struct CacheConfig {
     /// Encrypts values in the store with this key: 32 bytes in base64. Needs the feature
     /// `encryption`.
     pub encryption_key: Option<SecretString>,
-    /// Keys that values in the store may still be encrypted with, in the same form. Values are
-    /// read with them, and written with `encryption_key`.
+    /// Other keys that values in the store may be encrypted with, in the same form. Values are read
+    /// with them, and written with `encryption_key`.
     pub retired_encryption_keys: Vec<SecretString>,
-    /// Whether values in the store that are not encrypted count as absent, once there is an
-    /// `encryption_key`. Default: yes.
-    pub require_encryption: bool,
+    /// Whether values in the store that are not encrypted count as absent. `None`: they do if there
+    /// is an `encryption_key`.
+    pub require_encryption: Option<bool>,
     /// What digests in the names of keys are made with. Default: SHA-256.
     pub hash_algorithm: HashAlgorithm,
     /// Makes the digests in the names of keys with this secret (32 bytes in base64), so that
@@ -113,7 +113,7 @@ impl Default for CacheConfig {
             codec: Codec::default(),
             encryption_key: None,
             retired_encryption_keys: Vec::new(),
-            require_encryption: true,
+            require_encryption: None,
             hash_algorithm: HashAlgorithm::default(),
             key_secret: None,
             key_privacy: KeyPrivacy::default(),
@@ -221,8 +221,9 @@ impl CacheConfig {
         })
     }
 
-    pub(crate) fn store_settings(&self) -> StoreSettings {
+    pub(crate) fn store_settings(&self, kind: &str) -> StoreSettings {
         StoreSettings {
+            kind: kind.to_owned(),
             budget: self.store_budget,
             format: Format {
                 codec: self.codec,

@@ -1,6 +1,6 @@
 //! Secrets of 32 bytes, as operators write them.
 
-use base64ct::{Base64, Base64Url, Encoding};
+use base64ct::{Base64Unpadded, Base64UrlUnpadded, Encoding};
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
@@ -11,13 +11,15 @@ const BYTES: usize = 32;
 pub(crate) struct Secret(Zeroizing<[u8; BYTES]>);
 
 impl Secret {
-    /// The secret behind 32 bytes in base64, with the usual alphabet or the one for URLs.
+    /// The secret behind 32 bytes in base64, with the usual alphabet or the one for URLs, padded or
+    /// not.
     ///
     /// # Errors
     /// One sentence about `setting`, without the text.
     pub(crate) fn parse(setting: &str, text: &SecretString) -> Result<Self, String> {
-        let text = text.expose_secret().trim();
-        let bytes = Base64::decode_vec(text).or_else(|_| Base64Url::decode_vec(text));
+        let text = text.expose_secret().trim().trim_end_matches('=');
+        let bytes = Base64Unpadded::decode_vec(text);
+        let bytes = bytes.or_else(|_| Base64UrlUnpadded::decode_vec(text));
         let bytes = bytes.map(Zeroizing::new);
         let found = match &bytes {
             Err(_) => "is not base64".to_owned(),

@@ -16,7 +16,8 @@ use crate::key::Refused;
 /// How values are written into a store.
 ///
 /// Every entry says which one it is written with, so a cache reads what was written before the
-/// setting was changed.
+/// setting was changed. A value that does not come back as it was written is a miss each time; the
+/// first of them is logged.
 ///
 /// ```
 /// # use cache_runtime as larder;
@@ -29,7 +30,8 @@ use crate::key::Refused;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Codec {
-    /// `MessagePack` with the names of fields: takes every type that serde takes.
+    /// `MessagePack` with the names of fields: takes every type that serde takes. `Some(None)` is the
+    /// same as `None` in it, and does not come back.
     #[default]
     MessagePack,
     /// JSON: to be read by people. Maps need keys that JSON can write; floats that are no numbers
@@ -75,7 +77,7 @@ impl FromStr for Codec {
         Self::ALL
             .iter()
             .copied()
-            .find(|codec| codec.name() == name)
+            .find(|codec| codec.name().eq_ignore_ascii_case(name.trim()))
             .ok_or_else(|| {
                 let names: Vec<_> = Self::ALL.iter().map(|codec| codec.name()).collect();
                 CacheError::configuration(format!(
@@ -140,6 +142,8 @@ pub(super) fn read<T: DeserializeOwned>(codec: Codec, bytes: &[u8]) -> Option<T>
         }
         Codec::Json => {
             let mut json = serde_json::Deserializer::from_slice(bytes);
+            // Ours counts as the writer does; its own counts a variant with fields twice.
+            json.disable_recursion_limit();
             read_erased(Bounded::new(&mut json, &elements))
         }
         #[cfg(feature = "bincode")]

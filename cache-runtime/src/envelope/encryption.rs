@@ -4,10 +4,17 @@
 //!
 //! Every entry has a random nonce of 24 bytes: no number of messages wears a key out, and
 //! processes need not agree on anything.
+//!
+//! The X of the cipher is its nonce: `HChaCha20` makes a key out of ours and the first 16 bytes of
+//! the nonce, and ChaCha20-Poly1305 goes on with that key and the other 8, as in
+//! draft-irtf-cfrg-xchacha-03. The first step is that of the crate `chacha20`, the second one that
+//! of `ring`, which takes a third of the time of the pure Rust one.
 
-use chacha20poly1305::aead::{AeadInOut, Nonce, Tag};
-use chacha20poly1305::{KeyInit, XChaCha20Poly1305};
+use chacha20::{R20, hchacha};
+use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, Tag, UnboundKey};
+use ring::rand::{SecureRandom, SystemRandom};
 use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
 use super::Fault;
 use super::header::HEADER;
@@ -30,32 +37,37 @@ pub(crate) struct Keyring {
 
 struct Key {
     id: KeyId,
-    cipher: XChaCha20Poly1305,
+    secret: Secret,
 }
 
 impl Key {
-    fn new(secret: &Secret) -> Self {
+    fn new(secret: Secret) -> Self {
         let mut id = KeyId::default();
         let digest = Sha256::new()
             .chain_update(b"larder: id of an encryption key")
             .chain_update(secret.bytes())
             .finalize();
         id.copy_from_slice(&digest[..8]);
-        Self {
-            id,
-            cipher: XChaCha20Poly1305::new(secret.bytes().into()),
-        }
+        Self { id, secret }
+    }
+
+    /// The cipher for one entry, and the nonce that is left for it.
+    fn cipher(&self, nonce: &[u8; NONCE]) -> Option<(LessSafeKey, Nonce)> {
+        let (for_key, rest) = nonce.split_first_chunk::<16>()?;
+        let subkey = hchacha::<R20>(self.secret.bytes().into(), for_key.into());
+        let subkey = Zeroizing::new(<[u8; 32]>::from(subkey));
+        let cipher = UnboundKey::new(&CHACHA20_POLY1305, &*subkey).ok()?;
+        let mut last = [0; 12];
+        last[4..].copy_from_slice(rest);
+        let nonce = Nonce::assume_unique_for_key(last);
+        Some((LessSafeKey::new(cipher), nonce))
     }
 }
 
 impl Keyring {
     /// The keys of a checked configuration, if it has some.
     pub(crate) fn of(config: &CacheConfig) -> Option<Self> {
-        let key = |secret| {
-            Secret::parse("", secret)
-                .ok()
-                .map(|secret| Key::new(&secret))
-        };
+        let key = |secret| Secret::parse("", secret).ok().map(Key::new);
         Some(Self {
             active: key(config.encryption_key.as_ref()?)?,
             retired: config
@@ -63,7 +75,7 @@ impl Keyring {
                 .iter()
                 .filter_map(key)
                 .collect(),
-            required: config.require_encryption,
+            required: config.require_encryption.unwrap_or(true),
         })
     }
 
@@ -84,15 +96,15 @@ impl Keyring {
         key: &str,
         body: &mut [u8],
     ) -> Option<[u8; SEAL]> {
-        let mut nonce = Nonce::<XChaCha20Poly1305>::default();
-        getrandom::fill(&mut nonce).ok()?;
-        let cipher = &self.active.cipher;
-        let tag = cipher
-            .encrypt_inout_detached(&nonce, &associated(header, key), body.into())
-            .ok()?;
+        let mut nonce = [0; NONCE];
+        SystemRandom::new().fill(&mut nonce).ok()?;
+        let (cipher, last) = self.active.cipher(&nonce)?;
+        let associated = Aad::from(associated(header, key));
+        let tag = cipher.seal_in_place_separate_tag(last, associated, body);
+        let tag = tag.ok()?;
         let mut seal = [0; SEAL];
         seal[..NONCE].copy_from_slice(&nonce);
-        seal[NONCE..].copy_from_slice(&tag);
+        seal[NONCE..].copy_from_slice(tag.as_ref());
         Some(seal)
     }
 
@@ -106,16 +118,13 @@ impl Keyring {
         body: &mut [u8],
     ) -> Result<(), Fault> {
         let mut keys = std::iter::once(&self.active).chain(&self.retired);
-        let cipher = &keys
-            .find(|key| key.id == id)
-            .ok_or(Fault::UnknownKey)?
-            .cipher;
-        let (nonce, tag) = seal.split_at_checked(NONCE).ok_or(Fault::Damaged)?;
-        let nonce = <&Nonce<XChaCha20Poly1305>>::try_from(nonce).map_err(|_| Fault::Damaged)?;
-        let tag = <&Tag<XChaCha20Poly1305>>::try_from(tag).map_err(|_| Fault::Damaged)?;
-        cipher
-            .decrypt_inout_detached(nonce, &associated(header, key), body.into(), tag)
-            .map_err(|_| Fault::Damaged)
+        let used = keys.find(|key| key.id == id).ok_or(Fault::UnknownKey)?;
+        let (nonce, tag) = seal.split_first_chunk().ok_or(Fault::Damaged)?;
+        let tag = Tag::try_from(tag).map_err(|_| Fault::Damaged)?;
+        let (cipher, last) = used.cipher(nonce).ok_or(Fault::Damaged)?;
+        let associated = Aad::from(associated(header, key));
+        let opened = cipher.open_in_place_separate_tag(last, associated, tag, body, 0..);
+        opened.map(drop).map_err(|_| Fault::Damaged)
     }
 }
 

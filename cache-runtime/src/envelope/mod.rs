@@ -23,9 +23,10 @@ pub use codec::Codec;
 pub(crate) use compression::Compression;
 pub(crate) use encryption::Keyring;
 pub(crate) use header::Times;
-pub(crate) use value_type::ValueType;
+pub(crate) use value_type::{Keep, ValueType};
 
 use crate::clock::Clock;
+use crate::key::Refused;
 use crate::memory::SharedEntry;
 use crate::policy::Ttl;
 use compression::{deflate, inflate};
@@ -76,17 +77,64 @@ pub(crate) enum Fault {
 
 impl Fault {
     pub(crate) const COUNT: usize = Self::Unverified as usize + 1;
+
+    /// What an operator may have to do about it. `None`: nothing, it belongs to every day.
+    pub(crate) fn advice(self) -> Option<&'static str> {
+        match self {
+            Self::Foreign => Some("not an entry, or one of a version that this build cannot read"),
+            Self::TooLarge => Some("longer than 8 MiB"),
+            Self::Damaged => Some("damaged, or written under another key"),
+            Self::UnknownKey => Some(
+                "encrypted with a key that is not configured here: does another process still \
+                 write with it?",
+            ),
+            Self::NotEncrypted => {
+                Some("not encrypted: allow that for a while with `require_encryption(false)`")
+            }
+            Self::Invalidated => Some("written by a later version of larder"),
+            Self::Expired => None,
+            Self::Undecodable | Self::Unverified => Some(
+                "of a type that has changed, or that does not come back as it was written: raise \
+                 `version` in the attribute when a type changes",
+            ),
+        }
+    }
 }
 
-/// The bytes to store for a value. `None` where the value refuses to be serialized, is too large
-/// or cannot be encrypted: it stays in memory alone.
+/// Why a value is not written into a store. It stays in memory alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unstorable {
+    /// Its `Serialize` or the codec refused it, or it is nested too deep.
+    Unserializable,
+    /// Longer than a value may be.
+    TooLarge,
+    /// The system has no random numbers to encrypt it with.
+    NoRandomNumbers,
+}
+
+impl Unstorable {
+    pub(crate) const COUNT: usize = Self::NoRandomNumbers as usize + 1;
+
+    pub(crate) fn advice(self) -> &'static str {
+        match self {
+            Self::Unserializable => {
+                "the codec cannot write it (JSON needs keys that are text or numbers), its \
+                 `Serialize` refuses, or it is nested more than 128 levels deep"
+            }
+            Self::TooLarge => "longer than 8 MiB",
+            Self::NoRandomNumbers => "the system has no random numbers to encrypt it with",
+        }
+    }
+}
+
+/// The bytes to store for a value.
 pub(crate) fn seal(
     key: &str,
     value: &Erased,
     value_type: ValueType,
     times: Times,
     format: &Format,
-) -> Option<Vec<u8>> {
+) -> Result<Vec<u8>, Unstorable> {
     let sealing = match &format.keyring {
         None => Sealing::Checksum,
         Some(keyring) => Sealing::Encrypted(keyring.active()),
@@ -95,10 +143,12 @@ pub(crate) fn seal(
     let payload_at = body_at + LENGTH + DIGEST;
 
     let mut sealed = vec![0; payload_at];
-    let digest = value_type.encode(value, format.codec, &mut sealed).ok()?;
+    let digest = value_type
+        .encode(value, format.codec, &mut sealed)
+        .map_err(|Refused| Unstorable::Unserializable)?;
     let length = sealed.len() - payload_at;
     if length > VALUE_LIMIT {
-        return None;
+        return Err(Unstorable::TooLarge);
     }
     let compressed = deflate(&sealed[payload_at..], format.compression);
     if let Some(compressed) = &compressed {
@@ -124,9 +174,15 @@ pub(crate) fn seal(
     let place = &mut front[HEADER..];
     match &format.keyring {
         None => place.copy_from_slice(&checksum(&header, key, body)),
-        Some(keyring) => place.copy_from_slice(&keyring.encrypt(&header, key, body)?),
+        Some(keyring) => {
+            let seal = keyring.encrypt(&header, key, body);
+            place.copy_from_slice(&seal.ok_or(Unstorable::NoRandomNumbers)?);
+        }
     }
-    (sealed.len() <= VALUE_LIMIT).then_some(sealed)
+    if sealed.len() > VALUE_LIMIT {
+        return Err(Unstorable::TooLarge);
+    }
+    Ok(sealed)
 }
 
 /// The entry in these bytes, if they are those of a fresh entry of `key` whose value has this type.

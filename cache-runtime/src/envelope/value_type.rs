@@ -14,6 +14,20 @@ use crate::key::Refused;
 use crate::memory::{Entry, SharedEntry};
 use crate::policy::Ttl;
 
+/// How one type of value is kept in memory, and what of it is written into a store.
+pub trait Keep {
+    /// What is in memory.
+    type Kept: Clone + Send + Sync + 'static;
+    /// What is in a store.
+    type Written: Serialize + DeserializeOwned;
+
+    /// What is to be written.
+    fn written(kept: &Self::Kept) -> &Self::Written;
+
+    /// What was read, as it is kept.
+    fn kept(read: Self::Written) -> Self::Kept;
+}
+
 /// A value whose type only its `ValueType` knows.
 pub(crate) type Erased = dyn Any + Send + Sync;
 
@@ -33,21 +47,10 @@ pub(super) struct Decoded {
 }
 
 impl ValueType {
-    pub(crate) const fn of<T: Serialize + DeserializeOwned + Send + Sync + 'static>() -> Self {
+    pub(crate) fn of<K: Keep>() -> Self {
         Self {
-            encode: encode_as::<T>,
-            decode: decode_as::<T>,
-        }
-    }
-
-    /// Of values that are kept behind an `Arc`, which leaves no trace in their bytes.
-    pub(crate) const fn of_shared<T>() -> Self
-    where
-        T: Serialize + DeserializeOwned + Send + Sync + 'static,
-    {
-        Self {
-            encode: encode_shared::<T>,
-            decode: decode_shared::<T>,
+            encode: encode::<K>,
+            decode: decode::<K>,
         }
     }
 
@@ -76,54 +79,18 @@ impl ValueType {
     }
 }
 
-fn encode_as<T: Serialize + 'static>(
-    value: &Erased,
-    codec: Codec,
-    out: &mut Vec<u8>,
-) -> Result<Digest, Refused> {
-    encode::<T>(value.downcast_ref().ok_or(Refused)?, codec, out)
-}
-
-fn encode_shared<T: Serialize + 'static + Send + Sync>(
-    value: &Erased,
-    codec: Codec,
-    out: &mut Vec<u8>,
-) -> Result<Digest, Refused> {
-    let value: &Arc<T> = value.downcast_ref().ok_or(Refused)?;
-    encode::<T>(value, codec, out)
-}
-
-fn encode<T: Serialize>(value: &T, codec: Codec, out: &mut Vec<u8>) -> Result<Digest, Refused> {
+fn encode<K: Keep>(value: &Erased, codec: Codec, out: &mut Vec<u8>) -> Result<Digest, Refused> {
+    let value: &K::Kept = value.downcast_ref().ok_or(Refused)?;
+    let value = K::written(value);
     // First: it refuses what is nested too deep for the codecs.
     let digest = digest(value, 256)?;
     codec::write(codec, value, out)?;
     Ok(digest)
 }
 
-fn decode_as<T: Serialize + DeserializeOwned + Send + Sync + 'static>(
-    bytes: &[u8],
-    codec: Codec,
-    created: Tick,
-    ttl: Ttl,
-) -> Option<Decoded> {
-    let (value, digest) = decode::<T>(bytes, codec)?;
-    let entry = Arc::new(Entry::new(value, created, ttl));
-    Some(Decoded { entry, digest })
-}
-
-fn decode_shared<T: Serialize + DeserializeOwned + Send + Sync + 'static>(
-    bytes: &[u8],
-    codec: Codec,
-    created: Tick,
-    ttl: Ttl,
-) -> Option<Decoded> {
-    let (value, digest) = decode::<T>(bytes, codec)?;
-    let entry = Arc::new(Entry::new(Arc::new(value), created, ttl));
-    Some(Decoded { entry, digest })
-}
-
-fn decode<T: Serialize + DeserializeOwned>(bytes: &[u8], codec: Codec) -> Option<(T, Digest)> {
-    let value = codec::read(codec, bytes)?;
+fn decode<K: Keep>(bytes: &[u8], codec: Codec, created: Tick, ttl: Ttl) -> Option<Decoded> {
+    let value: K::Written = codec::read(codec, bytes)?;
     let digest = digest(&value, bytes.len()).ok()?;
-    Some((value, digest))
+    let entry = Arc::new(Entry::new(K::kept(value), created, ttl));
+    Some(Decoded { entry, digest })
 }

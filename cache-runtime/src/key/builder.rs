@@ -14,8 +14,12 @@ use crate::error::CacheError;
 /// cache with these settings.
 ///
 /// The order of the arguments does not count. What tells a function from others beside its
-/// operation and its parameters is not known here: generic arguments, and the function's own path
-/// where several functions claim one operation and are not `shared`.
+/// operation and its parameters is not known here: generic arguments, the type whose trait a method
+/// implements, the function's own path where several functions claim one operation and are not
+/// `shared`, and what `key = …` says.
+///
+/// With the name, another program can look for the entry, or delete it. That does not reach the
+/// memory of running processes.
 ///
 /// ```
 /// # use cache_runtime as larder;

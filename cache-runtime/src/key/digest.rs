@@ -12,6 +12,9 @@ use crate::error::CacheError;
 
 /// What digests in the names of keys are made with.
 ///
+/// Keys under different algorithms are different keys: after a change, what was stored before is
+/// not found again, and stays until its lifetime is over.
+///
 /// ```
 /// # use cache_runtime as larder;
 /// use larder::HashAlgorithm;
@@ -65,7 +68,7 @@ impl FromStr for HashAlgorithm {
     fn from_str(name: &str) -> Result<Self, CacheError> {
         Self::ALL
             .into_iter()
-            .find(|algorithm| algorithm.name() == name)
+            .find(|algorithm| algorithm.name().eq_ignore_ascii_case(name.trim()))
             .ok_or_else(|| {
                 CacheError::configuration(format!(
                     "the hash algorithm is {name:?}; expected one of {}",
@@ -89,7 +92,7 @@ pub enum KeyPrivacy {
     /// A digest stands in their place. No pattern can see through it, so
     /// [`Cache::keys`](crate::Cache::keys) and
     /// [`Cache::remove_matching`](crate::Cache::remove_matching) know only the keys that are in
-    /// memory.
+    /// memory; [`Cache::clear`](crate::Cache::clear) forgets them all.
     ///
     /// Somebody who may list the keys of the store can still find out whether a text that he
     /// guesses has a key, unless there is a

@@ -220,6 +220,11 @@ pub struct CacheStats {
     pub store_timeouts: u64,
     /// Entries that the store had and that were not served.
     pub refused: RefusedEntries,
+    /// Values that were not written into the store because they cannot be serialized, or are nested
+    /// too deep.
+    pub unserializable_values: u64,
+    /// Values that were not written into the store because they are longer than 8 MiB.
+    pub oversized_values: u64,
     /// Writes that were given up because the queue to the store was full.
     pub dropped_writes: u64,
     /// Entries in memory, expired ones included.

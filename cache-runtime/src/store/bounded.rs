@@ -6,11 +6,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::{Store, StoreError, Write, runtime};
-use crate::envelope::{Fault, Format};
+use crate::envelope::{Fault, Format, Unstorable};
 
 /// How a kind uses its store.
 #[derive(Clone, Debug)]
 pub(crate) struct StoreSettings {
+    /// The kind, for logs.
+    pub(crate) kind: String,
     /// What a look-up may cost a call.
     pub(crate) budget: Duration,
     pub(crate) format: Format,
@@ -23,6 +25,7 @@ pub(super) struct BoundedStore {
     failures: AtomicU64,
     timeouts: AtomicU64,
     refused: [AtomicU64; Fault::COUNT],
+    unstorable: [AtomicU64; Unstorable::COUNT],
 }
 
 impl BoundedStore {
@@ -33,6 +36,7 @@ impl BoundedStore {
             failures: AtomicU64::new(0),
             timeouts: AtomicU64::new(0),
             refused: Default::default(),
+            unstorable: Default::default(),
         }
     }
 
@@ -51,20 +55,39 @@ impl BoundedStore {
         self.refused[fault as usize].load(Ordering::Relaxed)
     }
 
+    /// Counts an entry that is not served, and logs the first one of each reason.
     pub(super) fn refuse(&self, fault: Fault) {
-        self.refused[fault as usize].fetch_add(1, Ordering::Relaxed);
+        let before = self.refused[fault as usize].fetch_add(1, Ordering::Relaxed);
+        if let Some(advice) = fault.advice().filter(|_| before == 0) {
+            let kind = &self.settings.kind;
+            tracing::warn!(kind, advice, "an entry in the store is not served");
+        }
+    }
+
+    /// Values that were not written, for this reason.
+    pub(super) fn unstorable(&self, reason: Unstorable) -> u64 {
+        self.unstorable[reason as usize].load(Ordering::Relaxed)
+    }
+
+    fn keep_out(&self, reason: Unstorable) {
+        let before = self.unstorable[reason as usize].fetch_add(1, Ordering::Relaxed);
+        if before == 0 {
+            let (kind, advice) = (&self.settings.kind, reason.advice());
+            tracing::warn!(kind, advice, "a value is not written into the store");
+        }
     }
 
     /// Writes one entry, within twice the budget of a look-up.
     pub(super) async fn write(&self, write: &Write) {
         let time = self.settings.budget.saturating_mul(2);
         match write.seal(&self.settings.format) {
-            Some(sealed) => {
+            Ok(sealed) => {
                 let set = self.store.set(&write.key, &sealed, write.ttl);
                 self.within(time, set).await;
             }
             // What the key held before is not its value any more.
-            None => {
+            Err(reason) => {
+                self.keep_out(reason);
                 self.within(time, self.store.remove(&write.key)).await;
             }
         }

@@ -7,7 +7,7 @@ use super::bounded::{BoundedStore, StoreSettings};
 use super::write_behind::{Write, WriteBehind};
 use super::{Store, StoreError, StoreFuture, runtime};
 use crate::clock::Clock;
-use crate::envelope::{self, Fault, VALUE_LIMIT, ValueType};
+use crate::envelope::{self, Fault, Unstorable, VALUE_LIMIT, ValueType};
 use crate::memory::SharedEntry;
 use crate::policy::Ttl;
 
@@ -39,10 +39,7 @@ impl StoreTier {
         let sealed = self.ask(self.bounded.store.get(key, VALUE_LIMIT)).await??;
         let format = &self.bounded.settings.format;
         envelope::open(key, sealed, value_type, &self.clock, format)
-            .inspect_err(|fault| {
-                self.bounded.refuse(*fault);
-                tracing::debug!(?fault, "an entry in the store is not served");
-            })
+            .inspect_err(|fault| self.bounded.refuse(*fault))
             .ok()
     }
 
@@ -131,6 +128,11 @@ impl StoreTier {
     /// Entries that were there and were not served, for this reason.
     pub(crate) fn refused(&self, fault: Fault) -> u64 {
         self.bounded.refused(fault)
+    }
+
+    /// Values that were not written, for this reason.
+    pub(crate) fn unstorable(&self, reason: Unstorable) -> u64 {
+        self.bounded.unstorable(reason)
     }
 
     pub(crate) fn dropped_writes(&self) -> u64 {

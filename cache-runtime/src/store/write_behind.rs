@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::bounded::BoundedStore;
 use super::runtime;
 use crate::clock::{UnixMillis, millis};
-use crate::envelope::{self, Format, Times, ValueType};
+use crate::envelope::{self, Format, Times, Unstorable, ValueType};
 use crate::memory::SharedEntry;
 
 /// Writes that may wait. They share their values with the memory tier.
@@ -46,19 +46,14 @@ impl Write {
         }
     }
 
-    /// The bytes to store. `None` where the value refuses to be serialized or takes too many of
-    /// them: it stays in memory alone.
-    pub(super) fn seal(&self, format: &Format) -> Option<Vec<u8>> {
+    /// The bytes to store.
+    pub(super) fn seal(&self, format: &Format) -> Result<Vec<u8>, Unstorable> {
         let times = Times {
             created: self.created,
             fresh_until: self.created.saturating_add(millis(self.ttl)),
         };
         let value = &self.entry.value;
-        let sealed = envelope::seal(&self.key, value, self.value_type, times, format);
-        if sealed.is_none() {
-            tracing::debug!("a value is kept in memory only: not serializable, or too large");
-        }
-        sealed
+        envelope::seal(&self.key, value, self.value_type, times, format)
     }
 }
 
