@@ -26,6 +26,7 @@ const KEY: [u8; 32] = *b"key one, 32 bytes, for tests!=!!";
 const KEY_BASE64: &str = "a2V5IG9uZSwgMzIgYnl0ZXMsIGZvciB0ZXN0cyE9ISE=";
 
 /// A name in the store, and the key that makes it.
+const KIND: &str = "bytes";
 const STORED: &str = "bytes:key:answer";
 const CHOSEN: &str = "answer";
 
@@ -191,7 +192,8 @@ impl Entry {
 }
 
 fn checksum(header: &[u8; HEADER], body: &[u8]) -> [u8; CHECKSUM] {
-    let seed = XxHash3_64::oneshot_with_seed(XxHash3_64::oneshot(header), STORED.as_bytes());
+    let seed = XxHash3_64::oneshot_with_seed(XxHash3_64::oneshot(header), KIND.as_bytes());
+    let seed = XxHash3_64::oneshot_with_seed(seed, STORED.as_bytes());
     XxHash3_128::oneshot_with_seed(seed, body).to_le_bytes()
 }
 
@@ -210,7 +212,14 @@ fn key_id() -> [u8; 8] {
 }
 
 fn associated(header: &[u8; HEADER]) -> Vec<u8> {
-    [header, STORED.as_bytes()].concat()
+    let length = (KIND.len() as u64).to_le_bytes();
+    [
+        header,
+        length.as_slice(),
+        KIND.as_bytes(),
+        STORED.as_bytes(),
+    ]
+    .concat()
 }
 
 /// A cache that keeps nothing in memory, and its store.
