@@ -98,10 +98,15 @@ async fn what_does_not_fit_is_reported_with_its_place_and_the_way_out() {
             ),
         ]
     );
-    let warnings = log.lines();
-    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    // Another test of this process has warnings of its own.
+    let warnings = || {
+        let mut lines = log.lines();
+        lines.retain(|line| !line.contains("shares an operation"));
+        lines
+    };
+    assert_eq!(warnings().len(), 2, "{:?}", warnings());
     assert!(
-        warnings
+        warnings()
             .iter()
             .zip(&problems)
             .all(|(line, it)| line.contains(it))
@@ -110,7 +115,7 @@ async fn what_does_not_fit_is_reported_with_its_place_and_the_way_out() {
     // They work all the same, and nothing is logged again.
     assert_eq!(claims(3).await, 3);
     assert_eq!(inner::claims_too(1, 2).await, 3);
-    assert_eq!(log.lines().len(), 2);
+    assert_eq!(warnings().len(), 2);
 
     let geo = register("geo", roomy());
     assert_eq!(unregistered("a".to_owned(), None).await, "a None");
