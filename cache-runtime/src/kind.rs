@@ -33,30 +33,39 @@ pub(crate) struct Kind {
 impl Kind {
     /// The operation of a function in this kind, made when it is first asked for.
     pub(crate) fn operation(&self, function: Function) -> Arc<Operation> {
+        let (operation, keeps_apart) = self.find_operation(function);
+        // A log may be anything, a cached function too: it is not called with the lock held.
+        if keeps_apart {
+            tracing::warn!(
+                kind = self.name,
+                operation = operation.name,
+                function = function.site.function(),
+                "shares an operation with functions that keep another type: its results stay in \
+                 memory"
+            );
+        }
+        operation
+    }
+
+    /// The operation, and whether it was made just now and keeps apart from those that it is to
+    /// be shared with.
+    fn find_operation(&self, function: Function) -> (Arc<Operation>, bool) {
         let Operations {
             by_function,
             by_identity,
         } = &mut *self.lock_operations();
         if let Some(known) = by_function.get(&function.instance) {
-            return known.clone();
+            return (known.clone(), false);
         }
         let name = function.site.operation();
         let identity = function.identity();
         let alike = identity.and_then(|identity| by_identity.get(&identity));
         // Values of another type are kept apart: none of them is taken for the other.
         let first = alike.and_then(|alike| alike.iter().find(|(kept, _)| *kept == function.kept));
+        let keeps_apart = function.is_shared() && alike.is_some() && first.is_none();
         let (number, store_keys) = match first {
             Some((_, first)) if function.is_shared() => (first.number, first.store_keys.clone()),
             _ => {
-                if alike.is_some() && function.is_shared() {
-                    tracing::warn!(
-                        kind = self.name,
-                        operation = name,
-                        function = function.site.function(),
-                        "shares an operation with functions that keep another type: its results \
-                         stay in memory"
-                    );
-                }
                 // A program has as many operations as it has functions: far fewer than 2^32.
                 let number = u32::try_from(by_function.len()).unwrap_or(u32::MAX - 1) + CHOSEN + 1;
                 // Two functions that look the same to other processes: the second one keeps out of
@@ -78,7 +87,7 @@ impl Kind {
             let alike = by_identity.entry(identity).or_default();
             alike.push((function.kept, operation.clone()));
         }
-        operation
+        (operation, keeps_apart)
     }
 
     /// The operations that have been called, in no order.

@@ -1,6 +1,6 @@
-//! Encryption of values with XChaCha20-Poly1305: authenticated, with the header and the name of
-//! the key in the store as associated data, so that nothing can be changed or moved to another
-//! key.
+//! Encryption of values with XChaCha20-Poly1305: authenticated, with the header, the kind and the
+//! name of the key in the store as associated data, so that nothing can be changed or moved to
+//! another key.
 //!
 //! Every entry has a random nonce of 24 bytes: no number of messages wears a key out, and
 //! processes need not agree on anything.

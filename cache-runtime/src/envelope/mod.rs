@@ -1,9 +1,9 @@
 //! The bytes of one entry in a store: a header, a seal that shows whether anything was changed,
 //! and the value. `docs/wire-format.md` has every byte.
 //!
-//! An entry is served only if two things hold. Its *seal* fits its header, its body and its key: a
-//! checksum, or with an encryption key the tag of an authenticated cipher; nothing that was cut,
-//! changed or moved to another key is so much as inflated. And the *digest* of the value, as
+//! An entry is served only if two things hold. Its *seal* fits its header, its body, its key and its
+//! kind: a checksum, or with an encryption key the tag of an authenticated cipher; nothing that was
+//! cut, changed or moved to another key is so much as inflated. And the *digest* of the value, as
 //! serde shows it, is the same for what was decoded as for what was written: a value that a build
 //! with another type wrote either decodes to the equal value or is a miss.
 
