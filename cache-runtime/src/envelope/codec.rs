@@ -2,14 +2,15 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::marker::PhantomData;
 use std::str::FromStr;
 
-use serde::Serialize;
-use serde::de::{DeserializeOwned, Deserializer};
+use serde::de::DeserializeOwned;
 
 #[cfg(feature = "bincode")]
 use super::VALUE_LIMIT;
-use super::depth::{Allowance, Bounded, MEMORY};
+use super::decoding::{Format, Place, Seed};
+use super::depth::{Allowance, Bounds, MEMORY, Undecodable};
 use crate::error::CacheError;
 use crate::key::Refused;
 
@@ -110,22 +111,17 @@ impl Codec {
 /// Every element of a list takes a byte at least, but for those that `bincode` writes nothing for.
 const ELEMENTS_WITHOUT_BYTES: usize = 1024;
 
-/// Appends the value's bytes.
-///
-/// `MessagePack` is compiled for each type of value, because nearly every entry is written with it
-/// and type erasure makes reading three times as slow. The other codecs are compiled once, for
-/// erased types.
-pub(super) fn write<T: Serialize>(
+/// Appends the value's bytes. Each codec is compiled once, for erased values.
+pub(super) fn write(
     codec: Codec,
-    value: &T,
+    value: &dyn erased_serde::Serialize,
     out: &mut Vec<u8>,
 ) -> Result<(), Refused> {
-    let erased: &dyn erased_serde::Serialize = value;
     match codec {
         Codec::MessagePack => rmp_serde::encode::write_named(out, value).map_err(|_| Refused),
-        Codec::Json => serde_json::to_writer(out, erased).map_err(|_| Refused),
+        Codec::Json => serde_json::to_writer(out, value).map_err(|_| Refused),
         #[cfg(feature = "bincode")]
-        Codec::Bincode => match bincode::serde::encode_into_std_write(erased, out, BINCODE) {
+        Codec::Bincode => match bincode::serde::encode_into_std_write(value, out, BINCODE) {
             Ok(_length) => Ok(()),
             Err(_) => Err(Refused),
         },
@@ -138,29 +134,30 @@ pub(super) fn read<T: DeserializeOwned>(codec: Codec, bytes: &[u8]) -> Option<T>
         elements: Cell::new(bytes.len() + ELEMENTS_WITHOUT_BYTES),
         memory: Cell::new(MEMORY),
     };
+    let mut place = Place::new(PhantomData, Bounds::new(&allowance));
+    fill(codec, bytes, &mut place).ok()?;
+    place.value()
+}
+
+fn fill<'de>(codec: Codec, bytes: &'de [u8], value: &mut dyn Seed<'de>) -> Result<(), Undecodable> {
     match codec {
         Codec::MessagePack => {
             let mut message_pack = rmp_serde::Deserializer::from_read_ref(bytes);
-            T::deserialize(Bounded::new(&mut message_pack, &allowance)).ok()
+            value.fill(&mut Format::new(&mut message_pack))
         }
         Codec::Json => {
             let mut json = serde_json::Deserializer::from_slice(bytes);
             // Ours counts as the writer does; its own counts a variant with fields twice.
             json.disable_recursion_limit();
-            read_erased(Bounded::new(&mut json, &allowance))
+            value.fill(&mut Format::new(&mut json))
         }
         #[cfg(feature = "bincode")]
         Codec::Bincode => {
             let reader = bincode::de::read::SliceReader::new(bytes);
             let mut decoder = bincode::serde::OwnedSerdeDecoder::from_reader(reader, BINCODE);
-            read_erased(Bounded::new(decoder.as_deserializer(), &allowance))
+            value.fill(&mut Format::new(decoder.as_deserializer()))
         }
     }
-}
-
-fn read_erased<'de, T: DeserializeOwned>(deserializer: impl Deserializer<'de>) -> Option<T> {
-    let mut erased = <dyn erased_serde::Deserializer>::erase(deserializer);
-    erased_serde::deserialize(&mut erased).ok()
 }
 
 /// With a limit, because it allocates what a length field claims.

@@ -9,6 +9,7 @@
 
 mod codec;
 mod compression;
+mod decoding;
 mod depth;
 mod digest;
 #[cfg_attr(not(feature = "encryption"), path = "no_encryption.rs")]

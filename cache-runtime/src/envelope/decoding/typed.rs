@@ -1,0 +1,375 @@
+//! The side of the type: a serde deserializer over a [`Source`], within bounds.
+//!
+//! What is generic here is compiled for every type of value and each of its parts: it is short, and
+//! leaves the rest to functions that are not generic.
+
+use serde::de::{
+    DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor,
+};
+
+use super::{Elements, Entries, Event, Hint, Seed, Source, Target, Variants};
+use crate::envelope::depth::{Bounds, Undecodable};
+
+/// Where a part of a value is to be.
+pub(in crate::envelope) struct Place<'b, 'de, S: DeserializeSeed<'de>> {
+    seed: Option<S>,
+    bounds: Bounds<'b>,
+    value: Option<S::Value>,
+}
+
+impl<'b, 'de, S: DeserializeSeed<'de>> Place<'b, 'de, S> {
+    pub(in crate::envelope) fn new(seed: S, bounds: Bounds<'b>) -> Self {
+        Self {
+            seed: Some(seed),
+            bounds,
+            value: None,
+        }
+    }
+
+    /// What it was filled with.
+    pub(in crate::envelope) fn value(self) -> Option<S::Value> {
+        self.value
+    }
+}
+
+impl<'de, S: DeserializeSeed<'de>> Seed<'de> for Place<'_, 'de, S> {
+    fn fill(&mut self, source: &mut dyn Source<'de>) -> Result<(), Undecodable> {
+        let bounds = self.bounds;
+        let seed = self.seed.take().ok_or(Undecodable)?;
+        self.value = Some(seed.deserialize(Decoder { source, bounds })?);
+        Ok(())
+    }
+}
+
+/// How a visitor is told of what the hint allows.
+type Accept<'b, 'de, V> =
+    for<'e> fn(V, Event<'e, 'de>, Bounds<'b>) -> Result<<V as Visitor<'de>>::Value, Undecodable>;
+
+/// A visitor, until it has made its value.
+struct Visited<'b, 'de, V: Visitor<'de>> {
+    visitor: Option<V>,
+    accept: Accept<'b, 'de, V>,
+    bounds: Bounds<'b>,
+    value: Option<V::Value>,
+}
+
+impl<'b, 'de, V: Visitor<'de>> Visited<'b, 'de, V> {
+    fn new(visitor: V, accept: Accept<'b, 'de, V>, bounds: Bounds<'b>) -> Self {
+        Self {
+            visitor: Some(visitor),
+            accept,
+            bounds,
+            value: None,
+        }
+    }
+}
+
+impl<'de, V: Visitor<'de>> Target<'de> for Visited<'_, 'de, V> {
+    fn take(&mut self, event: Event<'_, 'de>) -> Result<(), Undecodable> {
+        let visitor = self.visitor.take().ok_or(Undecodable)?;
+        self.value = Some((self.accept)(visitor, event, self.bounds)?);
+        Ok(())
+    }
+}
+
+/// A part of a value that is to be decoded.
+struct Decoder<'e, 'b, 'de> {
+    source: &'e mut dyn Source<'de>,
+    bounds: Bounds<'b>,
+}
+
+impl<'b, 'de> Decoder<'_, 'b, 'de> {
+    fn visit<V: Visitor<'de>>(
+        self,
+        hint: Hint,
+        visitor: V,
+        accept: Accept<'b, 'de, V>,
+    ) -> Result<V::Value, Undecodable> {
+        let is_counted = matches!(hint, Hint::Seq | Hint::Map);
+        let bounds = self.bounds.counted(is_counted);
+        let mut visited = Visited::new(visitor, accept, bounds);
+        self.source.read(hint, &mut visited)?;
+        visited.value.ok_or(Undecodable)
+    }
+}
+
+macro_rules! deserialize {
+    ($($method:ident($($argument:ident: $type:ty),*) => $hint:expr, $accept:ident;)*) => {
+        $(fn $method<V: Visitor<'de>>(
+            self,
+            $($argument: $type,)*
+            visitor: V,
+        ) -> Result<V::Value, Undecodable> {
+            self.visit($hint, visitor, $accept)
+        })*
+    };
+}
+
+impl<'de> Deserializer<'de> for Decoder<'_, '_, 'de> {
+    type Error = Undecodable;
+
+    deserialize! {
+        deserialize_any() => Hint::Any, anything;
+        deserialize_bool() => Hint::Bool, anything;
+        deserialize_i8() => Hint::I8, anything;
+        deserialize_i16() => Hint::I16, anything;
+        deserialize_i32() => Hint::I32, anything;
+        deserialize_i64() => Hint::I64, anything;
+        deserialize_i128() => Hint::I128, anything;
+        deserialize_u8() => Hint::U8, anything;
+        deserialize_u16() => Hint::U16, anything;
+        deserialize_u32() => Hint::U32, anything;
+        deserialize_u64() => Hint::U64, anything;
+        deserialize_u128() => Hint::U128, anything;
+        deserialize_f32() => Hint::F32, anything;
+        deserialize_f64() => Hint::F64, anything;
+        deserialize_char() => Hint::Char, anything;
+        deserialize_str() => Hint::Str, anything;
+        deserialize_string() => Hint::String, anything;
+        deserialize_bytes() => Hint::Bytes, anything;
+        deserialize_byte_buf() => Hint::ByteBuf, anything;
+        deserialize_option() => Hint::Option, an_option;
+        deserialize_unit() => Hint::Unit, anything;
+        deserialize_unit_struct(name: &'static str) => Hint::UnitStruct(name), anything;
+        deserialize_newtype_struct(name: &'static str) => Hint::NewtypeStruct(name), a_newtype;
+        deserialize_seq() => Hint::Seq, parts;
+        deserialize_tuple(length: usize) => Hint::Tuple(length), parts;
+        deserialize_tuple_struct(name: &'static str, length: usize)
+            => Hint::TupleStruct(name, length), parts;
+        deserialize_map() => Hint::Map, parts;
+        deserialize_struct(name: &'static str, fields: &'static [&'static str])
+            => Hint::Struct(name, fields), parts;
+        deserialize_enum(name: &'static str, variants: &'static [&'static str])
+            => Hint::Enum(name, variants), a_variant;
+        deserialize_identifier() => Hint::Identifier, a_name;
+        deserialize_ignored_any() => Hint::IgnoredAny, anything;
+    }
+
+    fn is_human_readable(&self) -> bool {
+        self.source.is_human_readable()
+    }
+}
+
+/// For the hints of few types, most of them not the user's.
+fn anything<'de, V: Visitor<'de>>(
+    visitor: V,
+    event: Event<'_, 'de>,
+    bounds: Bounds<'_>,
+) -> Result<V::Value, Undecodable> {
+    match event {
+        Event::Bool(value) => visitor.visit_bool(value),
+        Event::I8(value) => visitor.visit_i8(value),
+        Event::I16(value) => visitor.visit_i16(value),
+        Event::I32(value) => visitor.visit_i32(value),
+        Event::I64(value) => visitor.visit_i64(value),
+        Event::I128(value) => visitor.visit_i128(value),
+        Event::U8(value) => visitor.visit_u8(value),
+        Event::U16(value) => visitor.visit_u16(value),
+        Event::U32(value) => visitor.visit_u32(value),
+        Event::U64(value) => visitor.visit_u64(value),
+        Event::U128(value) => visitor.visit_u128(value),
+        Event::F32(value) => visitor.visit_f32(value),
+        Event::F64(value) => visitor.visit_f64(value),
+        Event::Char(value) => visitor.visit_char(value),
+        Event::Str(value) => visitor.visit_str(value),
+        Event::BorrowedStr(value) => visitor.visit_borrowed_str(value),
+        Event::String(value) => visitor.visit_string(value),
+        Event::Bytes(value) => visitor.visit_bytes(value),
+        Event::BorrowedBytes(value) => visitor.visit_borrowed_bytes(value),
+        Event::ByteBuf(value) => visitor.visit_byte_buf(value),
+        Event::Unit => visitor.visit_unit(),
+        Event::None | Event::Some(_) => an_option(visitor, event, bounds),
+        Event::Newtype(_) | Event::Seq(_) | Event::Map(_) => a_newtype(visitor, event, bounds),
+        Event::Enum(_) => a_variant(visitor, event, bounds),
+    }
+}
+
+fn an_option<'de, V: Visitor<'de>>(
+    visitor: V,
+    event: Event<'_, 'de>,
+    bounds: Bounds<'_>,
+) -> Result<V::Value, Undecodable> {
+    match event {
+        Event::None => visitor.visit_none(),
+        Event::Unit => visitor.visit_unit(),
+        Event::Some(source) => visitor.visit_some(Decoder {
+            source,
+            bounds: bounds.below(None)?,
+        }),
+        _ => Err(Undecodable),
+    }
+}
+
+fn a_newtype<'de, V: Visitor<'de>>(
+    visitor: V,
+    event: Event<'_, 'de>,
+    bounds: Bounds<'_>,
+) -> Result<V::Value, Undecodable> {
+    match event {
+        Event::Newtype(source) => visitor.visit_newtype_struct(Decoder {
+            source,
+            bounds: bounds.below(None)?,
+        }),
+        event => parts(visitor, event, bounds),
+    }
+}
+
+fn parts<'de, V: Visitor<'de>>(
+    visitor: V,
+    event: Event<'_, 'de>,
+    bounds: Bounds<'_>,
+) -> Result<V::Value, Undecodable> {
+    match event {
+        Event::Seq(parts) => {
+            let bounds = bounds.below(parts.size_hint())?;
+            visitor.visit_seq(Parts { parts, bounds })
+        }
+        Event::Map(parts) => {
+            let bounds = bounds.below(parts.size_hint())?;
+            visitor.visit_map(Parts { parts, bounds })
+        }
+        _ => Err(Undecodable),
+    }
+}
+
+fn a_variant<'de, V: Visitor<'de>>(
+    visitor: V,
+    event: Event<'_, 'de>,
+    bounds: Bounds<'_>,
+) -> Result<V::Value, Undecodable> {
+    match event {
+        // The level is that of what is inside the variant.
+        Event::Enum(variant) => visitor.visit_enum(Variant { variant, bounds }),
+        _ => Err(Undecodable),
+    }
+}
+
+/// The name of a field or a variant, or its number.
+fn a_name<'de, V: Visitor<'de>>(
+    visitor: V,
+    event: Event<'_, 'de>,
+    _bounds: Bounds<'_>,
+) -> Result<V::Value, Undecodable> {
+    match event {
+        Event::Str(name) => visitor.visit_str(name),
+        Event::BorrowedStr(name) => visitor.visit_borrowed_str(name),
+        Event::String(name) => visitor.visit_string(name),
+        Event::Bytes(name) => visitor.visit_bytes(name),
+        Event::BorrowedBytes(name) => visitor.visit_borrowed_bytes(name),
+        Event::ByteBuf(name) => visitor.visit_byte_buf(name),
+        Event::U8(number) => visitor.visit_u64(number.into()),
+        Event::U16(number) => visitor.visit_u64(number.into()),
+        Event::U32(number) => visitor.visit_u64(number.into()),
+        Event::U64(number) => visitor.visit_u64(number),
+        _ => Err(Undecodable),
+    }
+}
+
+/// The parts of a list, a map, a tuple or a struct.
+struct Parts<'e, 'b, P: ?Sized> {
+    parts: &'e mut P,
+    bounds: Bounds<'b>,
+}
+
+impl<'de> SeqAccess<'de> for Parts<'_, '_, dyn Elements<'de> + '_> {
+    type Error = Undecodable;
+
+    fn next_element_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, Undecodable> {
+        self.bounds.part(size_of::<S::Value>())?;
+        let mut place = Place::new(seed, self.bounds);
+        self.parts.next(&mut place)?;
+        Ok(place.value)
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        self.parts.size_hint()
+    }
+}
+
+impl<'de> MapAccess<'de> for Parts<'_, '_, dyn Entries<'de> + '_> {
+    type Error = Undecodable;
+
+    fn next_key_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, Undecodable> {
+        self.bounds.part(size_of::<S::Value>())?;
+        let mut place = Place::new(seed, self.bounds);
+        self.parts.next_key(&mut place)?;
+        Ok(place.value)
+    }
+
+    fn next_value_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<S::Value, Undecodable> {
+        self.bounds.part(size_of::<S::Value>())?;
+        let mut place = Place::new(seed, self.bounds);
+        self.parts.next_value(&mut place)?;
+        place.value.ok_or(Undecodable)
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        self.parts.size_hint()
+    }
+}
+
+/// A variant of an enum.
+struct Variant<'e, 'b, 'de> {
+    variant: &'e mut dyn Variants<'de>,
+    bounds: Bounds<'b>,
+}
+
+impl<'de> EnumAccess<'de> for Variant<'_, '_, 'de> {
+    type Error = Undecodable;
+    type Variant = Self;
+
+    fn variant_seed<S: DeserializeSeed<'de>>(
+        self,
+        seed: S,
+    ) -> Result<(S::Value, Self), Undecodable> {
+        let mut place = Place::new(seed, self.bounds);
+        self.variant.name(&mut place)?;
+        Ok((place.value.ok_or(Undecodable)?, self))
+    }
+}
+
+impl<'de> VariantAccess<'de> for Variant<'_, '_, 'de> {
+    type Error = Undecodable;
+
+    fn unit_variant(self) -> Result<(), Undecodable> {
+        self.variant.unit()
+    }
+
+    fn newtype_variant_seed<S: DeserializeSeed<'de>>(
+        self,
+        seed: S,
+    ) -> Result<S::Value, Undecodable> {
+        let mut place = Place::new(seed, self.bounds.below(None)?);
+        self.variant.newtype(&mut place)?;
+        place.value.ok_or(Undecodable)
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(
+        self,
+        length: usize,
+        visitor: V,
+    ) -> Result<V::Value, Undecodable> {
+        let mut visited = Visited::new(visitor, parts, self.bounds);
+        self.variant.tuple(length, &mut visited)?;
+        visited.value.ok_or(Undecodable)
+    }
+
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Undecodable> {
+        let mut visited = Visited::new(visitor, parts, self.bounds);
+        self.variant.fields(fields, &mut visited)?;
+        visited.value.ok_or(Undecodable)
+    }
+}
