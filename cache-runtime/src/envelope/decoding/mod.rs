@@ -97,6 +97,19 @@ pub(super) enum Event<'e, 'de> {
     Enum(&'e mut dyn Variants<'de>),
 }
 
+impl Event<'_, '_> {
+    /// A number that may stand for a name.
+    fn number(&self) -> Option<u64> {
+        match *self {
+            Self::U8(number) => Some(number.into()),
+            Self::U16(number) => Some(number.into()),
+            Self::U32(number) => Some(number.into()),
+            Self::U64(number) => Some(number),
+            _ => None,
+        }
+    }
+}
+
 /// A place for a part of a value that is inside of another.
 pub(super) trait Seed<'de> {
     fn fill(&mut self, source: &mut dyn Source<'de>) -> Result<(), Undecodable>;

@@ -1,7 +1,8 @@
 //! The side of the type: a serde deserializer over a [`Source`], within bounds.
 //!
 //! What is generic here is compiled for every type of value and each of its parts: it is short, and
-//! leaves the rest to functions that are not generic.
+//! leaves the rest to functions that are not generic. Hence `match` where `?` would do: without
+//! optimization, each `?` is two more functions for each type.
 
 use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor,
@@ -35,8 +36,13 @@ impl<'b, 'de, S: DeserializeSeed<'de>> Place<'b, 'de, S> {
 impl<'de, S: DeserializeSeed<'de>> Seed<'de> for Place<'_, 'de, S> {
     fn fill(&mut self, source: &mut dyn Source<'de>) -> Result<(), Undecodable> {
         let bounds = self.bounds;
-        let seed = self.seed.take().ok_or(Undecodable)?;
-        self.value = Some(seed.deserialize(Decoder { source, bounds })?);
+        let Some(seed) = self.seed.take() else {
+            return Err(Undecodable);
+        };
+        match seed.deserialize(Decoder { source, bounds }) {
+            Ok(value) => self.value = Some(value),
+            Err(error) => return Err(error),
+        }
         Ok(())
     }
 }
@@ -66,8 +72,13 @@ impl<'b, 'de, V: Visitor<'de>> Visited<'b, 'de, V> {
 
 impl<'de, V: Visitor<'de>> Target<'de> for Visited<'_, 'de, V> {
     fn take(&mut self, event: Event<'_, 'de>) -> Result<(), Undecodable> {
-        let visitor = self.visitor.take().ok_or(Undecodable)?;
-        self.value = Some((self.accept)(visitor, event, self.bounds)?);
+        let Some(visitor) = self.visitor.take() else {
+            return Err(Undecodable);
+        };
+        match (self.accept)(visitor, event, self.bounds) {
+            Ok(value) => self.value = Some(value),
+            Err(error) => return Err(error),
+        }
         Ok(())
     }
 }
@@ -89,7 +100,10 @@ impl<'b, 'de> Decoder<'_, 'b, 'de> {
         let bounds = self.bounds.counted(is_counted);
         let mut visited = Visited::new(visitor, accept, bounds);
         self.source.read(hint, &mut visited)?;
-        visited.value.ok_or(Undecodable)
+        match visited.value {
+            Some(value) => Ok(value),
+            None => Err(Undecodable),
+        }
     }
 }
 
@@ -251,17 +265,14 @@ fn a_name<'de, V: Visitor<'de>>(
     _bounds: Bounds<'_>,
 ) -> Result<V::Value, Undecodable> {
     match event {
-        Event::Str(name) => visitor.visit_str(name),
-        Event::BorrowedStr(name) => visitor.visit_borrowed_str(name),
-        Event::String(name) => visitor.visit_string(name),
-        Event::Bytes(name) => visitor.visit_bytes(name),
-        Event::BorrowedBytes(name) => visitor.visit_borrowed_bytes(name),
-        Event::ByteBuf(name) => visitor.visit_byte_buf(name),
-        Event::U8(number) => visitor.visit_u64(number.into()),
-        Event::U16(number) => visitor.visit_u64(number.into()),
-        Event::U32(number) => visitor.visit_u64(number.into()),
-        Event::U64(number) => visitor.visit_u64(number),
-        _ => Err(Undecodable),
+        Event::Str(name) | Event::BorrowedStr(name) => visitor.visit_str(name),
+        Event::String(name) => visitor.visit_str(&name),
+        Event::Bytes(name) | Event::BorrowedBytes(name) => visitor.visit_bytes(name),
+        Event::ByteBuf(name) => visitor.visit_bytes(&name),
+        event => match event.number() {
+            Some(number) => visitor.visit_u64(number),
+            None => Err(Undecodable),
+        },
     }
 }
 
@@ -309,7 +320,10 @@ impl<'de> MapAccess<'de> for Parts<'_, '_, dyn Entries<'de> + '_> {
         self.bounds.part(size_of::<S::Value>())?;
         let mut place = Place::new(seed, self.bounds);
         self.parts.next_value(&mut place)?;
-        place.value.ok_or(Undecodable)
+        match place.value {
+            Some(value) => Ok(value),
+            None => Err(Undecodable),
+        }
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -333,7 +347,10 @@ impl<'de> EnumAccess<'de> for Variant<'_, '_, 'de> {
     ) -> Result<(S::Value, Self), Undecodable> {
         let mut place = Place::new(seed, self.bounds);
         self.variant.name(&mut place)?;
-        Ok((place.value.ok_or(Undecodable)?, self))
+        match place.value {
+            Some(name) => Ok((name, self)),
+            None => Err(Undecodable),
+        }
     }
 }
 
@@ -350,7 +367,10 @@ impl<'de> VariantAccess<'de> for Variant<'_, '_, 'de> {
     ) -> Result<S::Value, Undecodable> {
         let mut place = Place::new(seed, self.bounds.below(None)?);
         self.variant.newtype(&mut place)?;
-        place.value.ok_or(Undecodable)
+        match place.value {
+            Some(value) => Ok(value),
+            None => Err(Undecodable),
+        }
     }
 
     fn tuple_variant<V: Visitor<'de>>(
@@ -360,7 +380,10 @@ impl<'de> VariantAccess<'de> for Variant<'_, '_, 'de> {
     ) -> Result<V::Value, Undecodable> {
         let mut visited = Visited::new(visitor, parts, self.bounds);
         self.variant.tuple(length, &mut visited)?;
-        visited.value.ok_or(Undecodable)
+        match visited.value {
+            Some(value) => Ok(value),
+            None => Err(Undecodable),
+        }
     }
 
     fn struct_variant<V: Visitor<'de>>(
@@ -370,6 +393,9 @@ impl<'de> VariantAccess<'de> for Variant<'_, '_, 'de> {
     ) -> Result<V::Value, Undecodable> {
         let mut visited = Visited::new(visitor, parts, self.bounds);
         self.variant.fields(fields, &mut visited)?;
-        visited.value.ok_or(Undecodable)
+        match visited.value {
+            Some(value) => Ok(value),
+            None => Err(Undecodable),
+        }
     }
 }
