@@ -6,7 +6,7 @@ use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, VariantAccess, Visitor,
 };
 
-use super::{Elements, Entries, Event, Hint, Seed, Source, Target, Variants};
+use super::{Elements, Entries, Event, Hint, Number, NumberHint, Seed, Source, Target, Variants};
 use crate::envelope::depth::Undecodable;
 
 /// A deserializer, until it is read.
@@ -24,19 +24,6 @@ impl<'de, D: Deserializer<'de>> Source<'de> for Format<D> {
         let to = Told(target);
         let read = match hint {
             Hint::Any => from.deserialize_any(to),
-            Hint::Bool => from.deserialize_bool(to),
-            Hint::I8 => from.deserialize_i8(to),
-            Hint::I16 => from.deserialize_i16(to),
-            Hint::I32 => from.deserialize_i32(to),
-            Hint::I64 => from.deserialize_i64(to),
-            Hint::I128 => from.deserialize_i128(to),
-            Hint::U8 => from.deserialize_u8(to),
-            Hint::U16 => from.deserialize_u16(to),
-            Hint::U32 => from.deserialize_u32(to),
-            Hint::U64 => from.deserialize_u64(to),
-            Hint::U128 => from.deserialize_u128(to),
-            Hint::F32 => from.deserialize_f32(to),
-            Hint::F64 => from.deserialize_f64(to),
             Hint::Char => from.deserialize_char(to),
             Hint::Str => from.deserialize_str(to),
             Hint::String => from.deserialize_string(to),
@@ -58,8 +45,63 @@ impl<'de, D: Deserializer<'de>> Source<'de> for Format<D> {
         read.map_err(|_| Undecodable)
     }
 
+    fn number(&mut self, hint: NumberHint) -> Result<Number, Undecodable> {
+        let from = self.0.take().ok_or(Undecodable)?;
+        let read = match hint {
+            NumberHint::Bool => from.deserialize_bool(Read),
+            NumberHint::I8 => from.deserialize_i8(Read),
+            NumberHint::I16 => from.deserialize_i16(Read),
+            NumberHint::I32 => from.deserialize_i32(Read),
+            NumberHint::I64 => from.deserialize_i64(Read),
+            NumberHint::I128 => from.deserialize_i128(Read),
+            NumberHint::U8 => from.deserialize_u8(Read),
+            NumberHint::U16 => from.deserialize_u16(Read),
+            NumberHint::U32 => from.deserialize_u32(Read),
+            NumberHint::U64 => from.deserialize_u64(Read),
+            NumberHint::U128 => from.deserialize_u128(Read),
+            NumberHint::F32 => from.deserialize_f32(Read),
+            NumberHint::F64 => from.deserialize_f64(Read),
+        };
+        read.map_err(|_| Undecodable)
+    }
+
     fn is_human_readable(&self) -> bool {
         self.0.as_ref().is_some_and(D::is_human_readable)
+    }
+}
+
+/// A visitor that takes a number, and nothing else.
+struct Read;
+
+macro_rules! read_numbers {
+    ($($method:ident($type:ty) => $number:ident;)*) => {
+        $(fn $method<E: Error>(self, value: $type) -> Result<Number, E> {
+            Ok(Number::$number(value))
+        })*
+    };
+}
+
+impl Visitor<'_> for Read {
+    type Value = Number;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number")
+    }
+
+    read_numbers! {
+        visit_bool(bool) => Bool;
+        visit_i8(i8) => I8;
+        visit_i16(i16) => I16;
+        visit_i32(i32) => I32;
+        visit_i64(i64) => I64;
+        visit_i128(i128) => I128;
+        visit_u8(u8) => U8;
+        visit_u16(u16) => U16;
+        visit_u32(u32) => U32;
+        visit_u64(u64) => U64;
+        visit_u128(u128) => U128;
+        visit_f32(f32) => F32;
+        visit_f64(f64) => F64;
     }
 }
 
@@ -80,6 +122,14 @@ macro_rules! visit {
     };
 }
 
+macro_rules! visit_numbers {
+    ($($method:ident($type:ty) => $number:ident;)*) => {
+        $(fn $method<E: Error>(self, value: $type) -> Result<(), E> {
+            self.tell(Event::Number(Number::$number(value)))
+        })*
+    };
+}
+
 impl<'de> Visitor<'de> for Told<'_, 'de> {
     type Value = ();
 
@@ -87,7 +137,7 @@ impl<'de> Visitor<'de> for Told<'_, 'de> {
         f.write_str("a value")
     }
 
-    visit! {
+    visit_numbers! {
         visit_bool(bool) => Bool;
         visit_i8(i8) => I8;
         visit_i16(i16) => I16;
@@ -101,6 +151,9 @@ impl<'de> Visitor<'de> for Told<'_, 'de> {
         visit_u128(u128) => U128;
         visit_f32(f32) => F32;
         visit_f64(f64) => F64;
+    }
+
+    visit! {
         visit_char(char) => Char;
         visit_str(&str) => Str;
         visit_borrowed_str(&'de str) => BorrowedStr;

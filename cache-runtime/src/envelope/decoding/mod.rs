@@ -22,6 +22,9 @@ pub(super) use typed::Place;
 pub(super) trait Source<'de> {
     fn read(&mut self, hint: Hint, target: &mut dyn Target<'de>) -> Result<(), Undecodable>;
 
+    /// Reads a number, without a target: lists of numbers are long.
+    fn number(&mut self, hint: NumberHint) -> Result<Number, Undecodable>;
+
     fn is_human_readable(&self) -> bool;
 }
 
@@ -29,19 +32,6 @@ pub(super) trait Source<'de> {
 #[derive(Clone, Copy)]
 pub(super) enum Hint {
     Any,
-    Bool,
-    I8,
-    I16,
-    I32,
-    I64,
-    I128,
-    U8,
-    U16,
-    U32,
-    U64,
-    U128,
-    F32,
-    F64,
     Char,
     Str,
     String,
@@ -61,6 +51,24 @@ pub(super) enum Hint {
     IgnoredAny,
 }
 
+/// The number that a type expects.
+#[derive(Clone, Copy)]
+pub(super) enum NumberHint {
+    Bool,
+    I8,
+    I16,
+    I32,
+    I64,
+    I128,
+    U8,
+    U16,
+    U32,
+    U64,
+    U128,
+    F32,
+    F64,
+}
+
 /// Takes what a source found.
 pub(super) trait Target<'de> {
     fn take(&mut self, event: Event<'_, 'de>) -> Result<(), Undecodable>;
@@ -68,19 +76,7 @@ pub(super) trait Target<'de> {
 
 /// What a source found, as the methods of a serde visitor have it.
 pub(super) enum Event<'e, 'de> {
-    Bool(bool),
-    I8(i8),
-    I16(i16),
-    I32(i32),
-    I64(i64),
-    I128(i128),
-    U8(u8),
-    U16(u16),
-    U32(u32),
-    U64(u64),
-    U128(u128),
-    F32(f32),
-    F64(f64),
+    Number(Number),
     Char(char),
     Str(&'e str),
     BorrowedStr(&'de str),
@@ -97,14 +93,32 @@ pub(super) enum Event<'e, 'de> {
     Enum(&'e mut dyn Variants<'de>),
 }
 
-impl Event<'_, '_> {
-    /// A number that may stand for a name.
-    fn number(&self) -> Option<u64> {
-        match *self {
-            Self::U8(number) => Some(number.into()),
-            Self::U16(number) => Some(number.into()),
-            Self::U32(number) => Some(number.into()),
-            Self::U64(number) => Some(number),
+/// A number or a truth value.
+#[derive(Clone, Copy)]
+pub(super) enum Number {
+    Bool(bool),
+    I8(i8),
+    I16(i16),
+    I32(i32),
+    I64(i64),
+    I128(i128),
+    U8(u8),
+    U16(u16),
+    U32(u32),
+    U64(u64),
+    U128(u128),
+    F32(f32),
+    F64(f64),
+}
+
+impl Number {
+    /// Where it may stand for a name.
+    fn index(self) -> Option<u64> {
+        match self {
+            Self::U8(index) => Some(index.into()),
+            Self::U16(index) => Some(index.into()),
+            Self::U32(index) => Some(index.into()),
+            Self::U64(index) => Some(index),
             _ => None,
         }
     }

@@ -8,7 +8,7 @@ use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor,
 };
 
-use super::{Elements, Entries, Event, Hint, Seed, Source, Target, Variants};
+use super::{Elements, Entries, Event, Hint, Number, NumberHint, Seed, Source, Target, Variants};
 use crate::envelope::depth::{Bounds, Undecodable};
 
 /// Where a part of a value is to be.
@@ -119,24 +119,38 @@ macro_rules! deserialize {
     };
 }
 
+macro_rules! deserialize_numbers {
+    ($($method:ident => $hint:ident;)*) => {
+        $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Undecodable> {
+            match self.source.number(NumberHint::$hint) {
+                Ok(value) => a_number(visitor, value),
+                Err(error) => Err(error),
+            }
+        })*
+    };
+}
+
 impl<'de> Deserializer<'de> for Decoder<'_, '_, 'de> {
     type Error = Undecodable;
 
+    deserialize_numbers! {
+        deserialize_bool => Bool;
+        deserialize_i8 => I8;
+        deserialize_i16 => I16;
+        deserialize_i32 => I32;
+        deserialize_i64 => I64;
+        deserialize_i128 => I128;
+        deserialize_u8 => U8;
+        deserialize_u16 => U16;
+        deserialize_u32 => U32;
+        deserialize_u64 => U64;
+        deserialize_u128 => U128;
+        deserialize_f32 => F32;
+        deserialize_f64 => F64;
+    }
+
     deserialize! {
         deserialize_any() => Hint::Any, anything;
-        deserialize_bool() => Hint::Bool, anything;
-        deserialize_i8() => Hint::I8, anything;
-        deserialize_i16() => Hint::I16, anything;
-        deserialize_i32() => Hint::I32, anything;
-        deserialize_i64() => Hint::I64, anything;
-        deserialize_i128() => Hint::I128, anything;
-        deserialize_u8() => Hint::U8, anything;
-        deserialize_u16() => Hint::U16, anything;
-        deserialize_u32() => Hint::U32, anything;
-        deserialize_u64() => Hint::U64, anything;
-        deserialize_u128() => Hint::U128, anything;
-        deserialize_f32() => Hint::F32, anything;
-        deserialize_f64() => Hint::F64, anything;
         deserialize_char() => Hint::Char, anything;
         deserialize_str() => Hint::Str, anything;
         deserialize_string() => Hint::String, anything;
@@ -171,19 +185,7 @@ fn anything<'de, V: Visitor<'de>>(
     bounds: Bounds<'_>,
 ) -> Result<V::Value, Undecodable> {
     match event {
-        Event::Bool(value) => visitor.visit_bool(value),
-        Event::I8(value) => visitor.visit_i8(value),
-        Event::I16(value) => visitor.visit_i16(value),
-        Event::I32(value) => visitor.visit_i32(value),
-        Event::I64(value) => visitor.visit_i64(value),
-        Event::I128(value) => visitor.visit_i128(value),
-        Event::U8(value) => visitor.visit_u8(value),
-        Event::U16(value) => visitor.visit_u16(value),
-        Event::U32(value) => visitor.visit_u32(value),
-        Event::U64(value) => visitor.visit_u64(value),
-        Event::U128(value) => visitor.visit_u128(value),
-        Event::F32(value) => visitor.visit_f32(value),
-        Event::F64(value) => visitor.visit_f64(value),
+        Event::Number(value) => a_number(visitor, value),
         Event::Char(value) => visitor.visit_char(value),
         Event::Str(value) => visitor.visit_str(value),
         Event::BorrowedStr(value) => visitor.visit_borrowed_str(value),
@@ -195,6 +197,24 @@ fn anything<'de, V: Visitor<'de>>(
         Event::None | Event::Some(_) => an_option(visitor, event, bounds),
         Event::Newtype(_) | Event::Seq(_) | Event::Map(_) => a_newtype(visitor, event, bounds),
         Event::Enum(_) => a_variant(visitor, event, bounds),
+    }
+}
+
+fn a_number<'de, V: Visitor<'de>>(visitor: V, value: Number) -> Result<V::Value, Undecodable> {
+    match value {
+        Number::Bool(value) => visitor.visit_bool(value),
+        Number::I8(value) => visitor.visit_i8(value),
+        Number::I16(value) => visitor.visit_i16(value),
+        Number::I32(value) => visitor.visit_i32(value),
+        Number::I64(value) => visitor.visit_i64(value),
+        Number::I128(value) => visitor.visit_i128(value),
+        Number::U8(value) => visitor.visit_u8(value),
+        Number::U16(value) => visitor.visit_u16(value),
+        Number::U32(value) => visitor.visit_u32(value),
+        Number::U64(value) => visitor.visit_u64(value),
+        Number::U128(value) => visitor.visit_u128(value),
+        Number::F32(value) => visitor.visit_f32(value),
+        Number::F64(value) => visitor.visit_f64(value),
     }
 }
 
@@ -269,10 +289,11 @@ fn a_name<'de, V: Visitor<'de>>(
         Event::String(name) => visitor.visit_str(&name),
         Event::Bytes(name) | Event::BorrowedBytes(name) => visitor.visit_bytes(name),
         Event::ByteBuf(name) => visitor.visit_bytes(&name),
-        event => match event.number() {
-            Some(number) => visitor.visit_u64(number),
+        Event::Number(number) => match number.index() {
+            Some(index) => visitor.visit_u64(index),
             None => Err(Undecodable),
         },
+        _ => Err(Undecodable),
     }
 }
 
