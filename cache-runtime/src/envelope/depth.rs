@@ -47,6 +47,7 @@ pub(super) struct Allowance {
 }
 
 /// Takes some of what is left.
+#[inline]
 fn take(left: &Cell<usize>, amount: usize) -> Result<(), Undecodable> {
     left.set(left.get().checked_sub(amount).ok_or(Undecodable)?);
     Ok(())
@@ -82,12 +83,14 @@ impl<'a> Bounds<'a> {
     }
 
     /// Those of a part that is, or is not, a list or a map.
+    #[inline]
     pub(super) fn counted(mut self, is_counted: bool) -> Self {
         self.is_counted = is_counted;
         self
     }
 
     /// One level further down, to a part that says that it has so many elements.
+    #[inline]
     pub(super) fn below(mut self, claimed: Option<usize>) -> Result<Self, Undecodable> {
         if self.is_counted {
             take(&self.allowance.elements, claimed.unwrap_or(0))?;
@@ -100,6 +103,7 @@ impl<'a> Bounds<'a> {
     }
 
     /// A part of a list or a map, which takes so much memory.
+    #[inline]
     pub(super) fn part(&self, size: usize) -> Result<(), Undecodable> {
         if self.is_counted {
             take(&self.allowance.memory, size)?;

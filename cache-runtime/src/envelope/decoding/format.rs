@@ -24,6 +24,8 @@ impl<'de, D: Deserializer<'de>> Source<'de> for Format<D> {
         let to = Told(target);
         let read = match hint {
             Hint::Any => from.deserialize_any(to),
+            Hint::I128 => from.deserialize_i128(to),
+            Hint::U128 => from.deserialize_u128(to),
             Hint::Char => from.deserialize_char(to),
             Hint::Str => from.deserialize_str(to),
             Hint::String => from.deserialize_string(to),
@@ -53,12 +55,10 @@ impl<'de, D: Deserializer<'de>> Source<'de> for Format<D> {
             NumberHint::I16 => from.deserialize_i16(Read),
             NumberHint::I32 => from.deserialize_i32(Read),
             NumberHint::I64 => from.deserialize_i64(Read),
-            NumberHint::I128 => from.deserialize_i128(Read),
             NumberHint::U8 => from.deserialize_u8(Read),
             NumberHint::U16 => from.deserialize_u16(Read),
             NumberHint::U32 => from.deserialize_u32(Read),
             NumberHint::U64 => from.deserialize_u64(Read),
-            NumberHint::U128 => from.deserialize_u128(Read),
             NumberHint::F32 => from.deserialize_f32(Read),
             NumberHint::F64 => from.deserialize_f64(Read),
         };
@@ -94,12 +94,10 @@ impl Visitor<'_> for Read {
         visit_i16(i16) => I16;
         visit_i32(i32) => I32;
         visit_i64(i64) => I64;
-        visit_i128(i128) => I128;
         visit_u8(u8) => U8;
         visit_u16(u16) => U16;
         visit_u32(u32) => U32;
         visit_u64(u64) => U64;
-        visit_u128(u128) => U128;
         visit_f32(f32) => F32;
         visit_f64(f64) => F64;
     }
@@ -143,17 +141,17 @@ impl<'de> Visitor<'de> for Told<'_, 'de> {
         visit_i16(i16) => I16;
         visit_i32(i32) => I32;
         visit_i64(i64) => I64;
-        visit_i128(i128) => I128;
         visit_u8(u8) => U8;
         visit_u16(u16) => U16;
         visit_u32(u32) => U32;
         visit_u64(u64) => U64;
-        visit_u128(u128) => U128;
         visit_f32(f32) => F32;
         visit_f64(f64) => F64;
     }
 
     visit! {
+        visit_i128(i128) => I128;
+        visit_u128(u128) => U128;
         visit_char(char) => Char;
         visit_str(&str) => Str;
         visit_borrowed_str(&'de str) => BorrowedStr;
@@ -205,7 +203,7 @@ impl<'de> DeserializeSeed<'de> for Filled<'_, 'de> {
 }
 
 /// The parts of a sequence or a map.
-struct Parts<A>(A);
+pub(super) struct Parts<A>(pub(super) A);
 
 impl<'de, A: SeqAccess<'de>> Elements<'de> for Parts<A> {
     fn next(&mut self, seed: &mut dyn Seed<'de>) -> Result<bool, Undecodable> {

@@ -5,17 +5,19 @@
 //! [`Hint`] at what it expects; the source tells its [`Target`] what it found as an [`Event`]. On
 //! the side of the type, [`typed`] keeps to the events that the hint allows, so that little is
 //! compiled for each type; it also holds every type to the bounds. On the other side, [`format`]
-//! is any deserializer of serde.
+//! is any deserializer of serde, and [`message_pack`] reads that format by itself.
 //!
 //! As strict as JSON: a type that hints at a struct gets fields or elements, and nothing else,
 //! whatever else its visitor would take.
 
 mod format;
+mod message_pack;
 mod typed;
 
 use super::depth::Undecodable;
 
 pub(super) use format::Format;
+pub(super) use message_pack::MessagePack;
 pub(super) use typed::Place;
 
 /// Where the next part of a value comes from. To be read once.
@@ -32,6 +34,8 @@ pub(super) trait Source<'de> {
 #[derive(Clone, Copy)]
 pub(super) enum Hint {
     Any,
+    I128,
+    U128,
     Char,
     Str,
     String,
@@ -59,12 +63,10 @@ pub(super) enum NumberHint {
     I16,
     I32,
     I64,
-    I128,
     U8,
     U16,
     U32,
     U64,
-    U128,
     F32,
     F64,
 }
@@ -77,6 +79,8 @@ pub(super) trait Target<'de> {
 /// What a source found, as the methods of a serde visitor have it.
 pub(super) enum Event<'e, 'de> {
     Number(Number),
+    I128(i128),
+    U128(u128),
     Char(char),
     Str(&'e str),
     BorrowedStr(&'de str),
@@ -93,7 +97,7 @@ pub(super) enum Event<'e, 'de> {
     Enum(&'e mut dyn Variants<'de>),
 }
 
-/// A number or a truth value.
+/// A number of up to 64 bits, or a truth value.
 #[derive(Clone, Copy)]
 pub(super) enum Number {
     Bool(bool),
@@ -101,18 +105,17 @@ pub(super) enum Number {
     I16(i16),
     I32(i32),
     I64(i64),
-    I128(i128),
     U8(u8),
     U16(u16),
     U32(u32),
     U64(u64),
-    U128(u128),
     F32(f32),
     F64(f64),
 }
 
 impl Number {
     /// Where it may stand for a name.
+    #[inline]
     fn index(self) -> Option<u64> {
         match self {
             Self::U8(index) => Some(index.into()),

@@ -139,18 +139,18 @@ impl<'de> Deserializer<'de> for Decoder<'_, '_, 'de> {
         deserialize_i16 => I16;
         deserialize_i32 => I32;
         deserialize_i64 => I64;
-        deserialize_i128 => I128;
         deserialize_u8 => U8;
         deserialize_u16 => U16;
         deserialize_u32 => U32;
         deserialize_u64 => U64;
-        deserialize_u128 => U128;
         deserialize_f32 => F32;
         deserialize_f64 => F64;
     }
 
     deserialize! {
         deserialize_any() => Hint::Any, anything;
+        deserialize_i128() => Hint::I128, anything;
+        deserialize_u128() => Hint::U128, anything;
         deserialize_char() => Hint::Char, anything;
         deserialize_str() => Hint::Str, anything;
         deserialize_string() => Hint::String, anything;
@@ -186,6 +186,8 @@ fn anything<'de, V: Visitor<'de>>(
 ) -> Result<V::Value, Undecodable> {
     match event {
         Event::Number(value) => a_number(visitor, value),
+        Event::I128(value) => visitor.visit_i128(value),
+        Event::U128(value) => visitor.visit_u128(value),
         Event::Char(value) => visitor.visit_char(value),
         Event::Str(value) => visitor.visit_str(value),
         Event::BorrowedStr(value) => visitor.visit_borrowed_str(value),
@@ -207,12 +209,10 @@ fn a_number<'de, V: Visitor<'de>>(visitor: V, value: Number) -> Result<V::Value,
         Number::I16(value) => visitor.visit_i16(value),
         Number::I32(value) => visitor.visit_i32(value),
         Number::I64(value) => visitor.visit_i64(value),
-        Number::I128(value) => visitor.visit_i128(value),
         Number::U8(value) => visitor.visit_u8(value),
         Number::U16(value) => visitor.visit_u16(value),
         Number::U32(value) => visitor.visit_u32(value),
         Number::U64(value) => visitor.visit_u64(value),
-        Number::U128(value) => visitor.visit_u128(value),
         Number::F32(value) => visitor.visit_f32(value),
         Number::F64(value) => visitor.visit_f64(value),
     }
