@@ -279,10 +279,10 @@ impl<'de> Variants<'de> for Variant<'_, 'de> {
     }
 
     fn unit(&mut self) -> Result<(), Undecodable> {
-        match self.has_content {
-            true if self.source.bytes(1)? != [NIL] => Err(Undecodable),
-            _ => Ok(()),
+        if self.has_content && self.source.bytes(1)? != [NIL] {
+            return Err(Undecodable);
         }
+        Ok(())
     }
 
     fn newtype(&mut self, seed: &mut dyn Seed<'de>) -> Result<(), Undecodable> {
