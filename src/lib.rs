@@ -44,7 +44,10 @@ pub use cache_runtime::{
 /// Control of one call, by wrapping the call expression: what a cached function is asked for, and
 /// what it says about its answer.
 pub mod call {
-    pub use cache_runtime::call::{Origin, Outcome, outcome, ttl};
+    pub use cache_runtime::call::{
+        Control, Origin, Outcome, bypass, carry, expire, key, max_age, outcome, peek, refresh,
+        remove, sync, tenant, ttl,
+    };
 }
 
 #[doc(hidden)]

@@ -1,30 +1,13 @@
 //! What was written between the parentheses of `#[cached(…)]`.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::punctuated::Punctuated;
-use syn::{Error, Expr, Ident, Lit, LitStr, Token, parenthesized};
+use syn::spanned::Spanned;
+use syn::{Error, Expr, ExprClosure, Ident, Lit, LitStr, Path, Token, parenthesized};
 
-const OPTIONS: [&str; 8] = [
-    "kind", "op", "ttl", "skip", "key", "text", "version", "shared",
-];
-
-/// What people write who come from other libraries, and what it is called here.
-const ELSEWHERE: [(&str, &str); 12] = [
-    ("time", "ttl"),
-    ("expire", "ttl"),
-    ("ttl_secs", "ttl"),
-    ("lifetime", "ttl"),
-    ("duration", "ttl"),
-    ("name", "op"),
-    ("operation", "op"),
-    ("cache", "kind"),
-    ("convert", "key"),
-    ("ignore", "skip"),
-    ("exclude", "skip"),
-    ("skip_args", "skip"),
-];
+use crate::vocabulary::{OPTIONS, list, unknown_option};
 
 /// The options as they were written, each with its place. Mistakes are collected, so that all of
 /// them show at once.
@@ -32,15 +15,32 @@ const ELSEWHERE: [(&str, &str); 12] = [
 pub(crate) struct Options {
     pub(crate) kind: Option<LitStr>,
     pub(crate) op: Option<LitStr>,
-    pub(crate) ttl: Option<LitStr>,
+    pub(crate) ttl: Option<Ttl>,
+    /// A closure over the value, or the path of a function.
+    pub(crate) cache_if: Option<Expr>,
+    pub(crate) unless: Option<Expr>,
     /// Without `r#`, as `text`.
     pub(crate) skip: Vec<Ident>,
     pub(crate) key: Option<(Span, Expr)>,
     pub(crate) text: Option<Ident>,
     /// A number counts as its digits.
     pub(crate) version: Option<LitStr>,
-    pub(crate) shared: bool,
+    /// `value = plain`.
+    pub(crate) is_plain: bool,
+    pub(crate) shared: Option<Span>,
+    pub(crate) local: Option<Span>,
+    /// Where `larder` is to be found.
+    pub(crate) larder: Option<Path>,
     pub(crate) mistakes: Vec<Error>,
+}
+
+/// A lifetime as it was written.
+pub(crate) enum Ttl {
+    Fixed(LitStr),
+    /// An expression over the parameters.
+    OfCall(Expr),
+    /// A closure over the value.
+    OfValue(ExprClosure),
 }
 
 impl Options {
@@ -98,21 +98,12 @@ impl Options {
         }
         seen.push(option.clone());
         match name.as_str() {
-            "skip" => {
-                if !input.peek(syn::token::Paren) {
-                    return Err(Error::new(
-                        option.span(),
-                        "`skip` takes parameters in parentheses: `skip(db, self)`",
-                    ));
-                }
-                let names;
-                parenthesized!(names in input);
-                let names = Punctuated::<Ident, Token![,]>::parse_terminated_with(
-                    &names,
-                    Ident::parse_any,
-                )?;
-                self.skip.extend(names.iter().map(IdentExt::unraw));
-            }
+            "kind" => self.kind = Some(text_after(input, &option, "`kind = \"web\"`")?),
+            "op" => self.op = Some(text_after(input, &option, "`op = \"summarize\"`")?),
+            "ttl" => self.ttl = Some(ttl(input, &option)?),
+            "cache_if" => self.cache_if = Some(condition(input, &option)?),
+            "unless" => self.unless = Some(condition(input, &option)?),
+            "skip" => self.skip.extend(skip(input, &option)?),
             "key" => {
                 equals(
                     input,
@@ -129,18 +120,37 @@ impl Options {
                 self.text = Some(name.unraw());
             }
             "version" => self.version = Some(version(input, &option)?),
-            "shared" => {
-                if input.peek(Token![=]) || input.peek(syn::token::Paren) {
+            "value" => {
+                equals(input, &option, "`value = plain`")?;
+                let place = input.span();
+                self.is_plain = input
+                    .call(Ident::parse_any)
+                    .is_ok_and(|value| value == "plain");
+                if !self.is_plain {
                     return Err(Error::new(
-                        option.span(),
-                        "`shared` stands alone; leave it out where the function shares nothing",
+                        place,
+                        "`value` takes `plain`: the whole result is the value, whatever its type is",
                     ));
                 }
-                self.shared = true;
             }
-            "kind" => self.kind = Some(text_after(input, &option, "`kind = \"web\"`")?),
-            "op" => self.op = Some(text_after(input, &option, "`op = \"summarize\"`")?),
-            _ => self.ttl = Some(text_after(input, &option, "`ttl = \"15m\"`")?),
+            "shared" => {
+                alone(input, &option, "where the function shares nothing")?;
+                self.shared = Some(option.span());
+            }
+            "local" => {
+                alone(input, &option, "where a store may keep the answers")?;
+                self.local = Some(option.span());
+            }
+            _ => {
+                equals(input, &option, "`crate = my_dependency::larder`")?;
+                let path = input.call(Path::parse_mod_style).map_err(|error| {
+                    Error::new(
+                        error.span(),
+                        "`crate` takes the path of `larder`: `crate = my_dependency::larder`",
+                    )
+                })?;
+                self.larder = Some(path);
+            }
         }
         Ok(())
     }
@@ -158,6 +168,16 @@ fn equals(input: ParseStream<'_>, option: &Ident, example: &str) -> syn::Result<
     }
 }
 
+fn alone(input: ParseStream<'_>, option: &Ident, otherwise: &str) -> syn::Result<()> {
+    if input.peek(Token![=]) || input.peek(syn::token::Paren) {
+        return Err(Error::new(
+            option.span(),
+            format!("`{option}` stands alone; leave it out {otherwise}"),
+        ));
+    }
+    Ok(())
+}
+
 fn text_after(input: ParseStream<'_>, option: &Ident, example: &str) -> syn::Result<LitStr> {
     equals(input, option, example)?;
     input.parse::<LitStr>().map_err(|error| {
@@ -166,6 +186,70 @@ fn text_after(input: ParseStream<'_>, option: &Ident, example: &str) -> syn::Res
             format!("`{option}` takes text in quotes: {example}"),
         )
     })
+}
+
+fn ttl(input: ParseStream<'_>, option: &Ident) -> syn::Result<Ttl> {
+    let example = "`ttl = \"15m\"`";
+    equals(input, option, example)?;
+    match input.parse()? {
+        Expr::Lit(it) => match it.lit {
+            Lit::Str(text) => Ok(Ttl::Fixed(text)),
+            other => Err(without_unit(&other, example)),
+        },
+        Expr::Unary(it) if matches!(*it.expr, Expr::Lit(_)) => Err(without_unit(&it, example)),
+        Expr::Closure(of_value) => {
+            one_parameter(&of_value)?;
+            Ok(Ttl::OfValue(of_value))
+        }
+        of_call => Ok(Ttl::OfCall(of_call)),
+    }
+}
+
+fn without_unit(written: &impl quote::ToTokens, example: &str) -> Error {
+    Error::new_spanned(
+        written,
+        format!("a lifetime needs a unit: {example}, or an expression that is a `Duration`"),
+    )
+}
+
+fn condition(input: ParseStream<'_>, option: &Ident) -> syn::Result<Expr> {
+    let example = format!("`{option} = |answer| answer.is_empty()`");
+    equals(input, option, &example)?;
+    let condition: Expr = input.parse()?;
+    match &condition {
+        Expr::Closure(closure) => one_parameter(closure)?,
+        Expr::Path(_) => {}
+        other => {
+            return Err(Error::new_spanned(
+                other,
+                format!("`{option}` takes a closure over the value: {example}"),
+            ));
+        }
+    }
+    Ok(condition)
+}
+
+fn one_parameter(closure: &ExprClosure) -> syn::Result<()> {
+    if closure.inputs.len() == 1 {
+        return Ok(());
+    }
+    Err(Error::new(
+        closure.inputs.span(),
+        "this closure takes one parameter: a reference to the value that would be kept",
+    ))
+}
+
+fn skip(input: ParseStream<'_>, option: &Ident) -> syn::Result<Vec<Ident>> {
+    if !input.peek(syn::token::Paren) {
+        return Err(Error::new(
+            option.span(),
+            "`skip` takes parameters in parentheses: `skip(db, self)`",
+        ));
+    }
+    let names;
+    parenthesized!(names in input);
+    let names = Punctuated::<Ident, Token![,]>::parse_terminated_with(&names, Ident::parse_any)?;
+    Ok(names.iter().map(IdentExt::unraw).collect())
 }
 
 fn version(input: ParseStream<'_>, option: &Ident) -> syn::Result<LitStr> {
@@ -184,59 +268,6 @@ fn version(input: ParseStream<'_>, option: &Ident) -> syn::Result<LitStr> {
 fn skip_to_comma(input: ParseStream<'_>) {
     while !input.is_empty() && !input.peek(Token![,]) {
         // Any token tree can be taken from a stream that is not empty.
-        let _ = input.parse::<proc_macro2::TokenTree>();
+        let _ = input.parse::<TokenTree>();
     }
-}
-
-fn unknown_option(option: &Ident, name: &str) -> Error {
-    let elsewhere = ELSEWHERE
-        .iter()
-        .find(|(other, _)| *other == name)
-        .map(|(_, ours)| *ours);
-    let hint = match elsewhere.or_else(|| closest(name, OPTIONS)) {
-        Some(meant) => format!("did you mean `{meant}`? "),
-        None => String::new(),
-    };
-    Error::new(
-        option.span(),
-        format!(
-            "unknown option `{name}`; {hint}the options are {}",
-            list(OPTIONS)
-        ),
-    )
-}
-
-/// The candidate that takes the fewest changes of a character to reach, if they are few.
-pub(crate) fn closest<'a>(
-    name: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
-    candidates
-        .into_iter()
-        .map(|candidate| (distance(name, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= candidate.len().div_ceil(3))
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
-}
-
-/// Levenshtein's distance.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, a) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, b) in b.iter().enumerate() {
-            let changed = diagonal + usize::from(a != *b);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
-}
-
-/// `` `a`, `b` ``
-pub(crate) fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
-    let names: Vec<_> = names.into_iter().map(|name| format!("`{name}`")).collect();
-    names.join(", ")
 }

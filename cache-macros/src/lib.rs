@@ -11,7 +11,9 @@
 mod attribute;
 mod check;
 mod expand;
+mod krate;
 mod signature;
+mod vocabulary;
 
 use proc_macro::TokenStream;
 use quote::quote;
@@ -172,7 +174,8 @@ fn cached_function(
     arguments: proc_macro2::TokenStream,
     item: proc_macro2::TokenStream,
 ) -> syn::Result<proc_macro2::TokenStream> {
-    let function = signature::parse(item)?;
+    let function = signature::parse(item.clone())
+        .map_err(|error| check::no_function(item).unwrap_or(error))?;
     let options = attribute::Options::parse(arguments);
     let checked = check::check(options, &function)?;
     Ok(expand::expand(&checked, &function))

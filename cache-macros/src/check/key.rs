@@ -3,10 +3,10 @@
 use proc_macro2::Span;
 use syn::ext::IdentExt;
 use syn::visit::{self, Visit};
-use syn::{Error, Expr, ExprLit, Ident, Lit, LitStr};
+use syn::{Attribute, Error, Expr, ExprLit, Ident, Lit, LitStr};
 
-use crate::attribute::{closest, list};
-use crate::signature::{Ends, Function};
+use crate::signature::{Ends, Function, Parameter};
+use crate::vocabulary::{closest, list};
 
 /// What the key is made of.
 pub(crate) enum Key {
@@ -22,6 +22,8 @@ pub(crate) struct KeyParameter {
     pub(crate) name: Ident,
     pub(crate) ty: Ends,
     pub(crate) role: Role,
+    /// Under which the parameter exists.
+    pub(crate) conditions: Vec<Attribute>,
 }
 
 /// What a parameter is in the key, in the order in which they are written.
@@ -126,7 +128,7 @@ pub(super) fn parameters_as_key(
             let name = parameter.name.unraw();
             let role = if text.as_ref() == Some(&name) {
                 Role::Text
-            } else if kind == "ai" && name == QUESTION {
+            } else if kind == "ai" && name == QUESTION && parameter.conditions.is_empty() {
                 Role::Question
             } else {
                 Role::Other
@@ -135,6 +137,7 @@ pub(super) fn parameters_as_key(
                 name: parameter.name.clone(),
                 ty: parameter.ty,
                 role,
+                conditions: parameter.conditions.clone(),
             }
         })
         .collect();
@@ -166,16 +169,23 @@ fn check_text(named: &Ident, skip: &[Ident], function: &Function) -> syn::Result
             format!("`{named}` is no text; the text of an operation is a `&str` or a `String`"),
         ));
     }
+    if !parameter.conditions.is_empty() {
+        return Err(Error::new(
+            named.span(),
+            format!("`{named}` is not always there, so it cannot be the text of the operation"),
+        ));
+    }
     Ok(())
 }
 
 /// The parameter called `text`; for language models else the only one that is a text and not the
 /// question.
 fn usual_text(kind: &str, skip: &[Ident], function: &Function) -> Option<Ident> {
-    let texts = function
-        .parameters
-        .iter()
-        .filter(|parameter| parameter.is_text && !skip.contains(&parameter.name.unraw()));
+    let may_be_it = |parameter: &&Parameter| {
+        let is_skipped = skip.contains(&parameter.name.unraw());
+        parameter.is_text && parameter.conditions.is_empty() && !is_skipped
+    };
+    let texts = function.parameters.iter().filter(may_be_it);
     let called_text = texts.clone().find(|parameter| parameter.name == "text");
     let mut candidates =
         texts.filter(|parameter| kind == "ai" && parameter.name.unraw() != QUESTION);
