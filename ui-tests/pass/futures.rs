@@ -1,6 +1,7 @@
 //! The future of a call can go where the plain one can.
 
 use std::collections::HashMap;
+use std::future::Future;
 
 use larder::cached;
 
