@@ -2,8 +2,12 @@
 
 #[path = "../pass/arguments.rs"]
 mod arguments;
+#[path = "../pass/attributes.rs"]
+mod attributes;
 #[path = "../pass/bodies.rs"]
 mod bodies;
+#[path = "../pass/control_flow.rs"]
+mod control_flow;
 #[path = "../pass/forbidden.rs"]
 mod forbidden;
 #[path = "../pass/futures.rs"]
@@ -14,13 +18,25 @@ mod generics;
 mod keys;
 #[path = "../pass/lints.rs"]
 mod lints;
+#[path = "../pass/macros.rs"]
+mod macros;
 #[path = "../pass/methods.rs"]
 mod methods;
 #[path = "../pass/names.rs"]
 mod names;
 #[path = "../pass/patterns.rs"]
 mod patterns;
+#[path = "../pass/receivers.rs"]
+mod receivers;
 #[path = "../pass/results.rs"]
 mod results;
+#[path = "../pass/sizes.rs"]
+mod sizes;
 #[path = "../pass/support.rs"]
 mod support;
+#[path = "../pass/traits.rs"]
+mod traits;
+#[path = "../pass/values.rs"]
+mod values;
+#[path = "../pass/visibility.rs"]
+mod visibility;
