@@ -224,6 +224,9 @@ async fn two_functions_that_call_each_other() {
     assert!(!is_odd(8).await);
     assert!(is_even(8).await);
     assert_eq!(HOPS.total(), 20);
+    let elsewhere = tokio::spawn(is_even(11));
+    assert!(elsewhere.await.is_ok_and(|is_even| !is_even));
+    assert_eq!(HOPS.total(), 23);
 }
 
 #[tokio::test]

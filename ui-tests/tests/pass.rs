@@ -8,6 +8,8 @@ mod attributes;
 mod bodies;
 #[path = "../pass/control_flow.rs"]
 mod control_flow;
+#[path = "../pass/errors.rs"]
+mod errors;
 #[path = "../pass/forbidden.rs"]
 mod forbidden;
 #[path = "../pass/futures.rs"]
