@@ -221,3 +221,21 @@ async fn attributes_of_parameters_and_in_the_body() {
     assert_eq!(shown(1, "  ").await, "nobody");
     assert_eq!(RUNS.total(), 3);
 }
+
+#[tokio::test]
+async fn type_parameters_under_a_condition() {
+    static RUNS: Runs = Runs::new();
+    #[cached]
+    async fn size<#[cfg(any())] T: Missing, #[cfg(all())] T: Copy>(times: usize) -> usize {
+        RUNS.count();
+        size_of::<T>() * times
+    }
+    make_room();
+
+    for _ in 0..2 {
+        assert_eq!(size::<u8>(2).await, 2);
+        assert_eq!(size::<u16>(2).await, 4);
+        assert_eq!(size::<u16>(3).await, 6);
+    }
+    assert_eq!(RUNS.total(), 3);
+}

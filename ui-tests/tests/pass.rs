@@ -1,4 +1,6 @@
 //! Signatures that people write: each is called, and says how often its body ran.
+//!
+//! The package `ui-tests-2021` has this list in its own edition.
 
 #[path = "../pass/arguments.rs"]
 mod arguments;
