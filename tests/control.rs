@@ -189,7 +189,7 @@ async fn a_key_is_the_name_in_the_store() {
         .keys()
         .cloned()
         .collect();
-    assert_eq!(stored, [key.clone()]);
+    assert_eq!(stored, std::slice::from_ref(&key));
     let config = CacheConfig::builder().build().expect("valid settings");
     let built = KeyBuilder::new(&config, "named", "named.run").expect("valid settings");
     assert_eq!(built.arg("id", &1_u32).build().expect("a key"), key);

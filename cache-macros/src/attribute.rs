@@ -110,7 +110,7 @@ impl Options {
                     &option,
                     "`key = (user.id, page)` or `key = \"user:{id}\"`",
                 )?;
-                self.key = Some((option.span(), input.parse()?));
+                self.key = Some((option.span(), expression(input)?));
             }
             "text" => {
                 equals(input, &option, "`text = article`")?;
@@ -188,10 +188,19 @@ fn text_after(input: ParseStream<'_>, option: &Ident, example: &str) -> syn::Res
     })
 }
 
+/// An expression, out of the groups that a `$name:expr` of `macro_rules!` puts around it.
+fn expression(input: ParseStream<'_>) -> syn::Result<Expr> {
+    let mut expression = input.parse()?;
+    while let Expr::Group(group) = expression {
+        expression = *group.expr;
+    }
+    Ok(expression)
+}
+
 fn ttl(input: ParseStream<'_>, option: &Ident) -> syn::Result<Ttl> {
     let example = "`ttl = \"15m\"`";
     equals(input, option, example)?;
-    match input.parse()? {
+    match expression(input)? {
         Expr::Lit(it) => match it.lit {
             Lit::Str(text) => Ok(Ttl::Fixed(text)),
             other => Err(without_unit(&other, example)),
@@ -215,7 +224,7 @@ fn without_unit(written: &impl quote::ToTokens, example: &str) -> Error {
 fn condition(input: ParseStream<'_>, option: &Ident) -> syn::Result<Expr> {
     let example = format!("`{option} = |answer| answer.is_empty()`");
     equals(input, option, &example)?;
-    let condition: Expr = input.parse()?;
+    let condition = expression(input)?;
     match &condition {
         Expr::Closure(closure) => one_parameter(closure)?,
         Expr::Path(_) => {}

@@ -3,7 +3,7 @@
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, TokenStreamExt, quote, quote_spanned};
 use syn::ext::IdentExt;
-use syn::{Expr, Type};
+use syn::{Expr, ReturnType, Type};
 
 use crate::check::{Checked, Key, KeyParameter, Lifetime, Role, Rule, TemplatePart};
 use crate::krate;
@@ -68,27 +68,26 @@ impl<'a> Expansion<'a> {
             returns, larder, ..
         } = self;
         let before = self.before();
-        let arguments = self.write_arguments();
-        let miss = self.miss(
-            &quote_spanned!(self.place=> #larder::enter(__larder_site, __larder_shape, #arguments)),
-        );
+        let hit_or_miss = self.hit_or_miss(&self.enter());
+        let answer_or_turn = self.answer_or_turn(&quote_spanned!(self.place=> ask().await));
         let ttl = self.ttl();
-        let rule = self.rule();
+        let keep = self.keep();
         let body = self.braced(body.clone());
         quote_spanned! {self.place=>
             #before
-            #miss
+            #hit_or_miss
+            #answer_or_turn
             #ttl
-            __larder_miss
-                .run(__larder_shape, #rule, ::core::pin::pin!(async move {
-                    // Tells the block its type, as a signature does, so that `?` and coercions
-                    // work as they do without the attribute.
-                    if false {
-                        return #larder::returned::<#returns>();
-                    }
-                    #body
-                }))
-                .await
+            let __larder_returned = async move {
+                // Tells the block its type, as a signature does, so that `?` and coercions work as
+                // they do without the attribute.
+                if false {
+                    return #larder::returned::<#returns>();
+                }
+                #body
+            }
+            .await;
+            #keep
         }
     }
 
@@ -116,25 +115,25 @@ impl<'a> Expansion<'a> {
         let larder = &self.larder;
         let before = self.before();
         let arguments = self.write_arguments();
-        let miss = self.miss(&quote_spanned!(self.place=> __larder_call.enter()));
+        let hit_or_miss = self.hit_or_miss(&quote_spanned!(self.place=> __larder_call.enter()));
+        let answer_or_turn = self.answer_or_turn(&quote_spanned!(self.place=> ask().await));
         let ttl = self.ttl();
-        let rule = self.rule();
+        let keep = self.keep();
         let mut body = self.braced(self.function.body.clone()).to_token_stream();
-        let output = &self.function.signature.output;
+        let output = is_boxed.then_some(&self.function.signature.output);
         if returns_early(body.clone()) {
-            let output = is_boxed.then_some(output);
             body = quote!((move || #output #body)());
         }
-        let ty = is_boxed.then(|| match output {
-            syn::ReturnType::Type(_, ty) => quote!(: #ty),
-            syn::ReturnType::Default => TokenStream::new(),
-        });
+        let ty = match output {
+            Some(ReturnType::Type(_, ty)) => Some(quote!(: #ty)),
+            Some(ReturnType::Default) | None => None,
+        };
         let future = quote_spanned! {self.place=>
             async move {
-                #miss
-                __larder_miss
-                    .run(__larder_shape, #rule, ::core::pin::pin!(__larder_body))
-                    .await
+                #hit_or_miss
+                #answer_or_turn
+                let __larder_returned = __larder_body.await;
+                #keep
             }
         };
         let future = if is_boxed {
@@ -152,22 +151,20 @@ impl<'a> Expansion<'a> {
     }
 
     fn synchronous(&self) -> TokenStream {
-        let Self {
-            returns, larder, ..
-        } = self;
+        let returns = self.returns;
         let before = self.before();
-        let arguments = self.write_arguments();
-        let miss = self.miss(
-            &quote_spanned!(self.place=> #larder::enter(__larder_site, __larder_shape, #arguments)),
-        );
+        let hit_or_miss = self.hit_or_miss(&self.enter());
+        let answer_or_turn = self.answer_or_turn(&quote_spanned!(self.place=> ask_for_sync()));
         let ttl = self.ttl();
-        let rule = self.rule();
+        let keep = self.keep();
         let body = self.braced(self.function.body.clone());
         quote_spanned! {self.place=>
             #before
-            #miss
+            #hit_or_miss
+            #answer_or_turn
             #ttl
-            __larder_miss.run_sync(__larder_shape, #rule, move || -> #returns #body)
+            let __larder_returned = (move || -> #returns #body)();
+            #keep
         }
     }
 
@@ -243,14 +240,39 @@ impl<'a> Expansion<'a> {
         quote!(#larder::site!(#name #described))
     }
 
+    fn enter(&self) -> TokenStream {
+        let larder = &self.larder;
+        let arguments = self.write_arguments();
+        quote_spanned!(self.place=> #larder::enter(__larder_site, __larder_shape, #arguments))
+    }
+
     /// Ends the call where it is a hit.
-    fn miss(&self, entered: &TokenStream) -> TokenStream {
+    fn hit_or_miss(&self, entered: &TokenStream) -> TokenStream {
         let larder = &self.larder;
         quote_spanned! {self.place=>
             let __larder_miss = match #entered {
                 #larder::Entered::Hit(__larder_hit) => return __larder_hit,
                 #larder::Entered::Miss(__larder_miss) => __larder_miss,
             };
+        }
+    }
+
+    /// Ends the call where somebody else has the answer.
+    fn answer_or_turn(&self, ask: &TokenStream) -> TokenStream {
+        let larder = &self.larder;
+        quote_spanned! {self.place=>
+            let __larder_turn = match __larder_miss.#ask.answer(__larder_shape) {
+                #larder::Answered::Answer(__larder_answer) => return __larder_answer,
+                #larder::Answered::Turn(__larder_turn) => __larder_turn,
+            };
+        }
+    }
+
+    fn keep(&self) -> TokenStream {
+        let rule = self.rule();
+        quote_spanned! {self.place=>
+            __larder_turn.keep(__larder_shape, &__larder_returned, #rule);
+            __larder_returned
         }
     }
 

@@ -4,12 +4,11 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::call::{self, Miss, Operation, Own, Pending, Shape, Value};
+use crate::call::{self, Answered, Miss, Operation, Own, Pending, Shape, Value};
 use crate::clock::{Clock, ManualClock};
 use crate::config::{self, CacheConfig};
 use crate::envelope::{Unstorable, ValueType};
 use crate::error::CacheError;
-use crate::flight::Flights;
 use crate::key::{
     CHOSEN, LONGEST_WHOLE_KEY, MemoryKey, chosen_by_application, chosen_key, glob_match,
 };
@@ -108,7 +107,7 @@ impl CacheBuilder {
                 store: store.map(|store| {
                     StoreTier::new(store, config.store_settings(&kind), clock.clone())
                 }),
-                flights: Flights::default(),
+                flights: Arc::default(),
                 requires_tenant: config.require_tenant,
                 ai: config.ai.clone(),
                 chosen: Arc::new(Operation {
@@ -319,10 +318,14 @@ impl Cache {
             store_key: names.in_store,
             kind,
         });
-        let body = std::pin::pin!(async { compute().await });
-        Miss::of_chosen(pending)
-            .run(shape, call::always, body)
-            .await
+        let asked = Miss::<S>::of_chosen(pending).ask().await;
+        let turn = match asked.answer(shape) {
+            Answered::Answer(answer) => return answer,
+            Answered::Turn(turn) => turn,
+        };
+        let returned = compute().await;
+        turn.keep(shape, &returned, call::always);
+        returned
     }
 
     /// Up to 100 000 of the application's keys that match a glob (`*` any text, `?` one

@@ -20,7 +20,7 @@ pub(crate) struct Kind {
     pub(crate) clock: Clock,
     pub(crate) memory: Option<MemoryTier>,
     pub(crate) store: Option<StoreTier>,
-    pub(crate) flights: Flights,
+    pub(crate) flights: Arc<Flights>,
     pub(crate) keys: Arc<StoreKeys>,
     /// Whether nothing is kept without a tenant.
     pub(crate) requires_tenant: bool,

@@ -58,7 +58,7 @@ pub mod expansion {
     pub use crate::key::KeyWriter;
 
     pub use crate::call::{
-        Call, CallSite, Collected, Description, Entered, LocalProbe, Probe, Probed, Rule, always,
-        call, checked, enter, local_plain, plain, returned,
+        Answered, Call, CallSite, Collected, Description, Entered, LocalProbe, Probe, Probed, Rule,
+        always, call, checked, enter, local_plain, plain, returned,
     };
 }

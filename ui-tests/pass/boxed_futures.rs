@@ -74,7 +74,7 @@ mod spelled_out {
     ) -> std::pin::Pin<std::boxed::Box<dyn std::future::Future<Output = Option<u32>> + Send>> {
         std::boxed::Box::pin(async move {
             super::HALVES.count();
-            (n % 2 == 0).then_some(n / 2)
+            n.is_multiple_of(2).then_some(n / 2)
         })
     }
 }
@@ -104,6 +104,7 @@ struct Repository {
 }
 
 static QUERIES: Runs = Runs::new();
+static ROWS: Runs = Runs::new();
 
 impl Repository {
     #[cached(key = (self.database.prefix, id))]
@@ -127,7 +128,7 @@ impl Repository {
         }
         let prefix = &self.database.prefix;
         Box::pin(async move {
-            QUERIES.count();
+            ROWS.count();
             if id > 100 {
                 return Err(format!("{id} is too large"));
             }

@@ -21,7 +21,7 @@ static WITH_A_TYPE: Runs = Runs::new();
 
 #[allow(
     clippy::unsafe_derive_deserialize,
-    reason = "takes the pinning in an expansion for unsafe code of the type"
+    reason = "takes what puts a site into the list of all sites for unsafe code of the type"
 )]
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 struct Ship {

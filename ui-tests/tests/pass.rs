@@ -4,10 +4,16 @@
 
 #[path = "../pass/arguments.rs"]
 mod arguments;
+#[path = "../pass/async_trait.rs"]
+mod async_trait;
 #[path = "../pass/attributes.rs"]
 mod attributes;
 #[path = "../pass/bodies.rs"]
 mod bodies;
+#[path = "../pass/boxed_futures.rs"]
+mod boxed_futures;
+#[path = "../pass/conditional.rs"]
+mod conditional;
 #[path = "../pass/control_flow.rs"]
 mod control_flow;
 #[path = "../pass/errors.rs"]
@@ -34,12 +40,16 @@ mod patterns;
 mod receivers;
 #[path = "../pass/results.rs"]
 mod results;
+#[path = "../pass/returned_futures.rs"]
+mod returned_futures;
 #[path = "../pass/sizes.rs"]
 mod sizes;
 #[path = "../pass/support.rs"]
 mod support;
 #[path = "../pass/traits.rs"]
 mod traits;
+#[path = "../pass/traits_of_futures.rs"]
+mod traits_of_futures;
 #[path = "../pass/values.rs"]
 mod values;
 #[path = "../pass/visibility.rs"]

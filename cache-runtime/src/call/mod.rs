@@ -1,9 +1,10 @@
 //! The path of one cached call, from top to bottom.
 //!
 //! 1. [`enter`] writes the key and looks into memory. A hit ends here.
-//! 2. [`Miss::run`] goes the long way, which is in `pending`: it joins or leads the flight of the
-//!    key and asks the store; where that finds nothing, the body runs.
-//! 3. What is to be kept goes into memory at once, and to the store in the background.
+//! 2. [`Miss::ask`] goes the long way, which is in `pending`: it joins or leads the flight of the
+//!    key and asks the store. Where that finds nothing, it is the call's [`Turn`]: its body runs.
+//! 3. [`Turn::keep`] puts what is to be kept into memory at once, and to the store in the
+//!    background.
 //!
 //! Beside that path: `shape`, `value` and `rule` say what of a result is kept; `site` is what is
 //! known of a function before it is called; `control` and `tenant` are what a caller says about a
@@ -17,12 +18,11 @@ mod rule;
 mod shape;
 mod site;
 mod tenant;
+mod turn;
 mod value;
 
 use std::any::{TypeId, type_name};
 use std::marker::PhantomData;
-use std::pin::Pin;
-use std::time::Duration;
 
 pub use control::{
     Control, Origin, Outcome, bypass, expire, key, max_age, outcome, peek, refresh, remove, sync,
@@ -32,6 +32,7 @@ pub use rule::{Rule, always};
 pub use shape::{LocalProbe, Probe, Probed, Shape, checked, local_plain, plain, returned};
 pub use site::{CallSite, Collected, Description};
 pub use tenant::{carry, tenant};
+pub use turn::{Answered, Asked, Turn};
 pub use value::{Local, LocalValue, Own, Shared, SharedValue, Value};
 
 pub(crate) use local::tenant as current_tenant;
@@ -40,8 +41,8 @@ pub(crate) use pending::Pending;
 pub(crate) use shape::{fallible, opaque};
 pub(crate) use site::{Function, sites, unclear_claims};
 
-use control::{Finding, Report};
 use local::{Binding, Bound};
+use turn::Beginning;
 
 use crate::key::{KeyWriter, Written, is_longer, with_memory_key};
 use crate::memory::SharedEntry;
@@ -201,21 +202,14 @@ fn obstacle(bound: &Bound, written: &[u8], noticed: &Written) -> Option<Event> {
     is_too_long.then_some(Event::TextTooLong)
 }
 
-/// A call on its way to a result.
+/// A call that was no hit, on its way to a result of a known shape.
 #[derive(Debug)]
 pub struct Miss<S> {
     beginning: Box<Beginning>,
     shape: PhantomData<fn() -> S>,
 }
 
-#[derive(Debug)]
-struct Beginning {
-    /// `None`: the body runs without a cache.
-    pending: Option<Pending>,
-    control: Option<Box<Control>>,
-}
-
-impl<S> Miss<S> {
+impl<S: Shape> Miss<S> {
     /// A computation under a key that the application chose, if that is one.
     pub(crate) fn of_chosen(pending: Option<Pending>) -> Self {
         Self {
@@ -227,50 +221,15 @@ impl<S> Miss<S> {
         }
     }
 
-    /// The rest of the call. `body` is polled only if nothing else has the result; `rule` says
-    /// whether its value is kept.
-    ///
-    /// Dropping the future drops the body where it is; a call that waits for this one takes over.
-    pub async fn run<R, F>(self, shape: S, rule: R, body: Pin<&mut F>) -> S::Returned
-    where
-        // Not on the `impl`: a method that is there but lacks a bound makes the better message.
-        S: Shape,
-        R: FnOnce(&S::Kept) -> Rule,
-        F: Future<Output = S::Returned>,
-    {
-        let Beginning { pending, control } = *self.beginning;
-        if let Some(pending) = pending {
-            return pending.answer(shape, control, rule, body).await;
-        }
-        if let Some(control) = control {
-            if control.stops() {
-                match control.stop(Finding::Nothing).await {}
-            }
-            control.report(&UNCACHED);
-        }
-        body.await
+    /// Asks memory again, the other callers and the store.
+    pub fn ask(self) -> impl Future<Output = Asked> + Send {
+        // Everything that waits is compiled once, not for each function.
+        self.beginning.ask(S::value_type(), TypeId::of::<S::Kept>())
     }
 
-    /// The rest of the call of a function that is not async. Calls with the same arguments at the
-    /// same time run side by side.
-    pub fn run_sync<R, F>(self, shape: S, rule: R, body: F) -> S::Returned
-    where
-        S: Shape,
-        R: FnOnce(&S::Kept) -> Rule,
-        F: FnOnce() -> S::Returned,
-    {
-        let Beginning { pending, control } = *self.beginning;
-        if let Some(pending) = pending {
-            return pending.answer_sync(shape, control.as_deref(), rule, body);
-        }
-        if let Some(control) = control {
-            control.report(&UNCACHED);
-        }
-        body()
+    /// The same for a function that is not async.
+    #[must_use]
+    pub fn ask_for_sync(self) -> Asked {
+        self.beginning.ask_for_sync(TypeId::of::<S::Kept>())
     }
 }
-
-const UNCACHED: Report = Report::Returned {
-    origin: Origin::Uncached,
-    age: Duration::ZERO,
-};

@@ -1,20 +1,17 @@
-//! A call whose result is not in memory: who else may have it, and what is kept of it.
+//! A call whose key is known and whose result is not at hand: who else may have it.
 
 use std::any::TypeId;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::control::{Control, Finding, Origin, Report, Way};
+use super::control::{Control, Finding, Origin, Way};
 use super::local::Bound;
 use super::operation::Operation;
-use super::rule::Rule;
-use super::shape::Shape;
 use crate::envelope::ValueType;
 use crate::flight::{Landing, Leader, Role};
 use crate::key::{MemoryKey, Written, with_memory_key};
 use crate::kind::Kind;
-use crate::memory::{Entry, SharedEntry};
+use crate::memory::SharedEntry;
 use crate::observe::Event;
 
 /// One call whose key is known.
@@ -35,13 +32,13 @@ impl std::fmt::Debug for Pending {
     }
 }
 
-/// Where a call stands when memory, the other callers and the store have been asked.
-enum Stand<'a> {
+/// How a call stands when memory, the other callers and the store have been asked.
+pub(super) enum Stand {
     Found(SharedEntry, Origin),
     /// Another caller computed a `None`.
     Absent,
     /// To be computed, for everybody who waits.
-    Leads(Leader<'a>),
+    Leads(Leader),
     /// To be computed for this caller alone: because the one it waited for failed, or because it
     /// wants no answer that is there.
     Alone,
@@ -79,104 +76,18 @@ impl Pending {
         }
     }
 
-    /// The result of the call: from a tier, from another caller, or from `body`.
-    pub(crate) async fn answer<S, R, F>(
-        &self,
-        _shape: S,
-        control: Option<Box<Control>>,
-        rule: R,
-        body: Pin<&mut F>,
-    ) -> S::Returned
-    where
-        S: Shape,
-        R: FnOnce(&S::Kept) -> Rule,
-        F: Future<Output = S::Returned>,
-    {
-        let control = control.as_deref();
-        let value_type = S::value_type();
-        let stand = self.stand(control, value_type, TypeId::of::<S::Kept>());
-        let leader = match stand.await {
-            Stand::Found(entry, origin) => match entry.value.downcast_ref::<S::Kept>() {
-                Some(value) => {
-                    self.found(&entry, origin, control);
-                    return S::returned(value.clone());
-                }
-                None => None,
-            },
-            Stand::Absent => match S::none() {
-                Some(none) => {
-                    self.count(Origin::Joined);
-                    report(control, Origin::Joined, Duration::ZERO);
-                    return none;
-                }
-                None => None,
-            },
-            Stand::Leads(leader) => Some(leader),
-            Stand::Alone => None,
-            Stand::Bypasses => {
-                self.bypassed(control);
-                return body.await;
-            }
-            Stand::Stopped(finding) => match control {
-                Some(control) => match control.stop(finding).await {},
-                None => None,
-            },
-        };
-        let returned = body.await;
-        let landing = self.landing::<S, R>(&returned, value_type, control, rule);
-        if let Some(leader) = leader {
-            leader.land(landing);
-        }
-        returned
-    }
-
-    /// The same for a function that is not async: no other caller is waited for, and no store is
-    /// asked.
-    pub(super) fn answer_sync<S, R, F>(
-        &self,
-        _shape: S,
-        control: Option<&Control>,
-        rule: R,
-        body: F,
-    ) -> S::Returned
-    where
-        S: Shape,
-        R: FnOnce(&S::Kept) -> Rule,
-        F: FnOnce() -> S::Returned,
-    {
-        match control.and_then(|control| control.way) {
-            Some(Way::Bypass) => {
-                self.bypassed(control);
-                return body();
-            }
-            Some(_) => {}
-            None => {
-                let entry = self.in_memory(TypeId::of::<S::Kept>(), control);
-                if let Some(entry) = entry
-                    && let Some(value) = entry.value.downcast_ref::<S::Kept>()
-                {
-                    self.found(&entry, Origin::Memory, control);
-                    return S::returned(value.clone());
-                }
-            }
-        }
-        let returned = body();
-        self.landing::<S, R>(&returned, S::value_type(), control, rule);
-        returned
-    }
-
     /// Goes the way that the caller wants; the usual one asks memory, the other callers and the
     /// store.
     ///
     /// May be dropped at each await: while it waits for another caller it holds nothing, while it
     /// waits for the store it leads, which passes on, and what it would have forgotten may or may
     /// not be forgotten.
-    async fn stand(
+    pub(super) async fn stand(
         &self,
         control: Option<&Control>,
         value_type: Option<ValueType>,
         kept: TypeId,
-    ) -> Stand<'_> {
+    ) -> Stand {
         match control.and_then(|control| control.way) {
             None => self.look_up(control, value_type, kept).await,
             Some(Way::Bypass) => Stand::Bypasses,
@@ -200,12 +111,25 @@ impl Pending {
         }
     }
 
+    /// The same for a function that is not async: no other caller is waited for, no store is asked,
+    /// and nothing can stop it.
+    pub(super) fn stand_of_sync(&self, control: Option<&Control>, kept: TypeId) -> Stand {
+        match control.and_then(|control| control.way) {
+            Some(Way::Bypass) => Stand::Bypasses,
+            None => match self.in_memory(kept, control) {
+                Some(entry) => Stand::Found(entry, Origin::Memory),
+                None => Stand::Alone,
+            },
+            Some(_) => Stand::Alone,
+        }
+    }
+
     async fn look_up(
         &self,
         control: Option<&Control>,
         value_type: Option<ValueType>,
         kept: TypeId,
-    ) -> Stand<'_> {
+    ) -> Stand {
         if let Some(entry) = self.in_memory(kept, control) {
             return Stand::Found(entry, Origin::Memory);
         }
@@ -260,84 +184,11 @@ impl Pending {
         max_age.is_none_or(|max_age| self.age(entry) <= max_age)
     }
 
-    fn age(&self, entry: &SharedEntry) -> Duration {
+    pub(super) fn age(&self, entry: &SharedEntry) -> Duration {
         self.kind.clock.now().since(entry.created)
     }
 
-    /// What a computed result is to the other callers. Keeps its value, if it is one to keep.
-    fn landing<S, R>(
-        &self,
-        returned: &S::Returned,
-        value_type: Option<ValueType>,
-        control: Option<&Control>,
-        rule: R,
-    ) -> Landing
-    where
-        S: Shape,
-        R: FnOnce(&S::Kept) -> Rule,
-    {
-        report(control, Origin::Computed, Duration::ZERO);
-        let Some(value) = S::kept(returned) else {
-            self.operation.counters.count(Event::NotKept);
-            return if S::is_none(returned) {
-                Landing::Absent
-            } else {
-                Landing::Failed
-            };
-        };
-        let rule = rule(value);
-        let ttl = control
-            .and_then(|control| control.ttl)
-            .unwrap_or_else(|| self.operation.lifetime.or_computed(rule.ttl));
-        let entry: SharedEntry = Arc::new(Entry::new(value.clone(), self.kind.clock.now(), ttl));
-        if rule.is_refused || ttl.is_zero() {
-            self.operation.counters.count(Event::NotKept);
-            return Landing::Value(entry);
-        }
-        self.operation.counters.count(Event::Computed);
-        if let Some(memory) = &self.kind.memory {
-            memory.insert(self.key.clone(), entry.clone());
-        }
-        if let (Some(store), Some(key), Some(value_type)) =
-            (&self.kind.store, &self.store_key, value_type)
-        {
-            store.write_behind(store.write(key.clone(), entry.clone(), value_type, ttl));
-        }
-        Landing::Value(entry)
-    }
-
-    fn found(&self, entry: &SharedEntry, origin: Origin, control: Option<&Control>) {
-        self.count(origin);
-        // The clock is read for those who ask alone.
-        if let Some(control) = control {
-            let age = self.age(entry);
-            control.report(&Report::Returned { origin, age });
-        }
-    }
-
-    fn bypassed(&self, control: Option<&Control>) {
-        self.operation.counters.count(Event::Bypassed);
-        report(control, Origin::Bypassed, Duration::ZERO);
-    }
-
-    fn count(&self, origin: Origin) {
-        let counters = &self.operation.counters;
-        match origin {
-            Origin::Memory => counters.count_memory_hit(),
-            Origin::Store => counters.count(Event::StoreHit),
-            Origin::Joined => counters.count(Event::Joined),
-            // Counted where the body has run, or never.
-            Origin::Computed
-            | Origin::Bypassed
-            | Origin::Uncached
-            | Origin::Stopped
-            | Origin::Unreached => {}
-        }
-    }
-}
-
-fn report(control: Option<&Control>, origin: Origin, age: Duration) {
-    if let Some(control) = control {
-        control.report(&Report::Returned { origin, age });
+    pub(super) fn count(&self, event: Event) {
+        self.operation.counters.count(event);
     }
 }
