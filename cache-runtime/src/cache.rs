@@ -318,7 +318,7 @@ impl Cache {
             store_key: names.in_store,
             kind,
         });
-        let asked = Miss::<S>::of_chosen(pending).ask().await;
+        let asked = Miss::of_chosen(pending, shape).ask().await;
         let turn = match asked.answer(shape) {
             Answered::Answer(answer) => return answer,
             Answered::Turn(turn) => turn,

@@ -32,7 +32,7 @@ pub use rule::{Rule, always};
 pub use shape::{LocalProbe, Probe, Probed, Shape, checked, local_plain, plain, returned};
 pub use site::{CallSite, Collected, Description};
 pub use tenant::{carry, tenant};
-pub use turn::{Answered, Asked, Turn};
+pub use turn::{Answered, Asked, Miss, Turn};
 pub use value::{Local, LocalValue, Own, Shared, SharedValue, Value};
 
 pub(crate) use local::tenant as current_tenant;
@@ -42,8 +42,8 @@ pub(crate) use shape::{fallible, opaque};
 pub(crate) use site::{Function, sites, unclear_claims};
 
 use local::{Binding, Bound};
-use turn::Beginning;
 
+use crate::envelope::ValueType;
 use crate::key::{KeyWriter, Written, is_longer, with_memory_key};
 use crate::memory::SharedEntry;
 use crate::observe::Event;
@@ -55,7 +55,7 @@ pub enum Entered<S: Shape> {
     /// The result of the call, from memory.
     Hit(S::Returned),
     /// The rest of the way.
-    Miss(Miss<S>),
+    Miss(Miss),
 }
 
 /// The first steps of a call: writes the key and looks into memory.
@@ -97,10 +97,13 @@ pub fn call<S: Shape, W: FnOnce(&mut KeyWriter<'_>)>(
     }
 }
 
-impl<S: Shape> Call<S> {
+impl<S> Call<S> {
     /// Looks into memory.
     #[must_use]
-    pub fn enter(mut self) -> Entered<S> {
+    pub fn enter(mut self) -> Entered<S>
+    where
+        S: Shape,
+    {
         look(self.function, &mut self.written, self.noticed)
     }
 }
@@ -137,10 +140,7 @@ fn look<S: Shape>(function: Function, written: &mut Vec<u8>, mut noticed: Writte
     {
         return Entered::Hit(S::returned(value.clone()));
     }
-    Entered::Miss(Miss {
-        beginning: Box::new(begin(function, written, &noticed)),
-        shape: PhantomData,
-    })
+    Entered::Miss(begin(function, written, &noticed, S::value_type()))
 }
 
 /// The entry in memory. Its value has this function's type: only functions that keep values of one
@@ -159,7 +159,12 @@ fn find(function: Function, written: &mut [u8], noticed: &Written) -> Option<Sha
 }
 
 #[cold]
-fn begin(function: Function, written: &mut [u8], noticed: &Written) -> Beginning {
+fn begin(
+    function: Function,
+    written: &mut [u8],
+    noticed: &Written,
+    value_type: Option<ValueType>,
+) -> Miss {
     let control = if function.site.is_sync() {
         local::take_control_of_sync()
     } else {
@@ -183,7 +188,7 @@ fn begin(function: Function, written: &mut [u8], noticed: &Written) -> Beginning
             )),
         },
     };
-    Beginning { pending, control }
+    Miss::of(pending, control, value_type, function.kept)
 }
 
 /// Why the call cannot be cached, if it cannot.
@@ -200,36 +205,4 @@ fn obstacle(bound: &Bound, written: &[u8], noticed: &Written) -> Option<Event> {
         .zip(arguments.text)
         .is_some_and(|(ai, text)| is_longer(text, ai.max_text_length));
     is_too_long.then_some(Event::TextTooLong)
-}
-
-/// A call that was no hit, on its way to a result of a known shape.
-#[derive(Debug)]
-pub struct Miss<S> {
-    beginning: Box<Beginning>,
-    shape: PhantomData<fn() -> S>,
-}
-
-impl<S: Shape> Miss<S> {
-    /// A computation under a key that the application chose, if that is one.
-    pub(crate) fn of_chosen(pending: Option<Pending>) -> Self {
-        Self {
-            beginning: Box::new(Beginning {
-                pending,
-                control: local::take_control(),
-            }),
-            shape: PhantomData,
-        }
-    }
-
-    /// Asks memory again, the other callers and the store.
-    pub fn ask(self) -> impl Future<Output = Asked> + Send {
-        // Everything that waits is compiled once, not for each function.
-        self.beginning.ask(S::value_type(), TypeId::of::<S::Kept>())
-    }
-
-    /// The same for a function that is not async.
-    #[must_use]
-    pub fn ask_for_sync(self) -> Asked {
-        self.beginning.ask_for_sync(TypeId::of::<S::Kept>())
-    }
 }

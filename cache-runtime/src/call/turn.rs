@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::control::{Control, Finding, Origin, Report};
+use super::local;
 use super::pending::{Pending, Stand};
 use super::rule::Rule;
 use super::shape::Shape;
@@ -16,10 +17,16 @@ use crate::policy::Ttl;
 
 /// A call that was no hit.
 #[derive(Debug)]
-pub(crate) struct Beginning {
+pub struct Miss(Box<Beginning>);
+
+#[derive(Debug)]
+struct Beginning {
     /// `None`: the body runs without a cache.
-    pub(super) pending: Option<Pending>,
-    pub(super) control: Option<Box<Control>>,
+    pending: Option<Pending>,
+    control: Option<Box<Control>>,
+    value_type: Option<ValueType>,
+    /// The type of what is in memory.
+    kept: TypeId,
 }
 
 /// What a call got when memory, the other callers and the store were asked.
@@ -64,11 +71,37 @@ impl std::fmt::Debug for KeptFor {
     }
 }
 
-impl Beginning {
-    /// Asks everybody who may have the result. Where the caller wants no result computed, it never
-    /// returns: the wrapper drops it.
-    pub(super) async fn ask(self, value_type: Option<ValueType>, kept: TypeId) -> Asked {
-        let Self { pending, control } = self;
+impl Miss {
+    pub(super) fn of(
+        pending: Option<Pending>,
+        control: Option<Box<Control>>,
+        value_type: Option<ValueType>,
+        kept: TypeId,
+    ) -> Self {
+        Self(Box::new(Beginning {
+            pending,
+            control,
+            value_type,
+            kept,
+        }))
+    }
+
+    /// A computation under a key that the application chose, if that is one.
+    pub(crate) fn of_chosen<S: Shape>(pending: Option<Pending>, _shape: S) -> Self {
+        let kept = TypeId::of::<S::Kept>();
+        Self::of(pending, local::take_control(), S::value_type(), kept)
+    }
+
+    /// Asks memory again, the other callers and the store: everything that waits is in here, and
+    /// compiled once. Where the caller wants no result computed, it never returns: the wrapper
+    /// drops it.
+    pub async fn ask(self) -> Asked {
+        let Beginning {
+            pending,
+            control,
+            value_type,
+            kept,
+        } = *self.0;
         let wishes = control.as_deref();
         let Some(pending) = pending else {
             if let Some(control) = wishes.filter(|control| control.stops()) {
@@ -87,8 +120,14 @@ impl Beginning {
     }
 
     /// The same for a function that is not async.
-    pub(super) fn ask_for_sync(self, kept: TypeId) -> Asked {
-        let Self { pending, control } = self;
+    #[must_use]
+    pub fn ask_for_sync(self) -> Asked {
+        let Beginning {
+            pending,
+            control,
+            kept,
+            ..
+        } = *self.0;
         let Some(pending) = pending else {
             report(control.as_deref(), Origin::Uncached, Duration::ZERO);
             return Asked::to_run(None);
