@@ -15,6 +15,8 @@ mod check;
 mod expand;
 mod krate;
 mod signature;
+#[cfg(test)]
+mod tests;
 mod vocabulary;
 
 use proc_macro::TokenStream;
@@ -23,14 +25,18 @@ use quote::quote;
 #[doc = include_str!("cached.md")]
 #[proc_macro_attribute]
 pub fn cached(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    let item = proc_macro2::TokenStream::from(item);
-    cached_function(arguments.into(), item.clone())
-        .unwrap_or_else(|error| {
-            // The function stays, so that the mistake shows once and not at every call too.
-            let error = error.into_compile_error();
-            quote!(#error #item)
-        })
-        .into()
+    expanded(arguments.into(), item.into()).into()
+}
+
+fn expanded(
+    arguments: proc_macro2::TokenStream,
+    item: proc_macro2::TokenStream,
+) -> proc_macro2::TokenStream {
+    cached_function(arguments, item.clone()).unwrap_or_else(|error| {
+        // The function stays, so that the mistake shows once and not at every call too.
+        let error = error.into_compile_error();
+        quote!(#error #item)
+    })
 }
 
 fn cached_function(
