@@ -25,14 +25,14 @@ use quote::quote;
 #[doc = include_str!("cached.md")]
 #[proc_macro_attribute]
 pub fn cached(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    expanded(arguments.into(), item.into()).into()
+    expanded(arguments.into(), &item.into()).into()
 }
 
 fn expanded(
     arguments: proc_macro2::TokenStream,
-    item: proc_macro2::TokenStream,
+    item: &proc_macro2::TokenStream,
 ) -> proc_macro2::TokenStream {
-    cached_function(arguments, item.clone()).unwrap_or_else(|error| {
+    cached_function(arguments, item).unwrap_or_else(|error| {
         // The function stays, so that the mistake shows once and not at every call too.
         let error = error.into_compile_error();
         quote!(#error #item)
@@ -41,10 +41,10 @@ fn expanded(
 
 fn cached_function(
     arguments: proc_macro2::TokenStream,
-    item: proc_macro2::TokenStream,
+    item: &proc_macro2::TokenStream,
 ) -> syn::Result<proc_macro2::TokenStream> {
     let function = signature::parse(item.clone())
-        .map_err(|error| check::no_function(item).unwrap_or(error))?;
+        .map_err(|error| check::no_function(item.clone()).unwrap_or(error))?;
     let options = attribute::Options::parse(arguments);
     let checked = check::check(options, &function)?;
     Ok(expand::expand(&checked, &function))

@@ -90,7 +90,7 @@ fn examples() -> Vec<(TokenStream, TokenStream)> {
 #[test]
 fn nothing_of_ours_stands_outside_of_the_function() {
     for (options, function) in examples() {
-        let expansion = expanded(options, function.clone());
+        let expansion = expanded(options, &function);
         let expansion: syn::File = syn::parse2(expansion).expect("items");
         let [syn::Item::Fn(expanded)] = expansion.items.as_slice() else {
             panic!("{function}");
@@ -107,7 +107,7 @@ fn nothing_of_ours_stands_outside_of_the_function() {
 fn the_expansion_in_the_documentation_is_what_is_written_and_has_at_most_forty_lines() {
     let expansion = expanded(
         quote!(kind = "ai", op = "summarize", ttl = "2h"),
-        quote! {
+        &quote! {
             async fn summarize(text: &str, max_words: usize) -> Result<Summary, ModelError> {
                 ask_the_model(text, max_words).await
             }
@@ -127,7 +127,7 @@ fn a_body_that_is_still_being_written_stays_as_it_is() {
     let unfinished = quote!(self.db.; let user = find(id,).await.; match user);
     let expansion = expanded(
         quote!(skip(self)),
-        quote!(async fn name(&self, id: u64) -> Option<String> { #unfinished }),
+        &quote!(async fn name(&self, id: u64) -> Option<String> { #unfinished }),
     );
     let expansion = expansion.to_string();
     assert!(expansion.contains(&unfinished.to_string()), "{expansion}");
@@ -141,7 +141,7 @@ fn a_function_with_a_mistake_stays_as_it_is() {
             None
         }
     );
-    let expansion = expanded(quote!(tll = "1h"), function.clone()).to_string();
+    let expansion = expanded(quote!(tll = "1h"), &function).to_string();
     assert!(expansion.contains("compile_error"), "{expansion}");
     assert!(expansion.ends_with(&function.to_string()), "{expansion}");
 }
