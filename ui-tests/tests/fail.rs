@@ -6,5 +6,5 @@
 
 #[test]
 fn each_mistake_is_answered_where_it_was_made() {
-    trybuild::TestCases::new().compile_fail("fail/*.rs");
+    trybuild::TestCases::new().compile_fail("fail/*/*.rs");
 }

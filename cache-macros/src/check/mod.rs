@@ -1,5 +1,6 @@
 //! What may not be, and what is meant.
 
+mod explicit;
 mod item;
 mod key;
 mod returns;
@@ -7,14 +8,15 @@ mod returns;
 use std::time::Duration;
 
 use proc_macro2::Span;
-use syn::{Error, Expr, ExprClosure, LitStr, Path};
+use syn::{Error, Expr, ExprClosure, Ident, LitStr, Path};
 
 use crate::attribute::{Options, Ttl};
 use crate::signature::{Form, Function};
 
+use explicit::{explicit_key, names};
 pub(crate) use item::no_function;
 pub(crate) use key::{Key, KeyParameter, Role, TemplatePart};
-use key::{check_skip, explicit_key, parameters_as_key};
+use key::{check_parameters, check_skip, parameters_as_key};
 use returns::check_returns;
 
 const SHORTEST: Duration = Duration::from_secs(1);
@@ -52,19 +54,18 @@ pub(crate) enum Lifetime {
 pub(crate) fn check(options: Options, function: &Function) -> syn::Result<Checked> {
     let mut mistakes = options.mistakes;
     check_form(&mut mistakes, options.local, function);
+    check_flags(&mut mistakes, options.shared, options.local);
     check_returns(&mut mistakes, options.is_plain, function);
 
-    let kind = options.kind.as_ref().map_or("web".to_owned(), |kind| {
-        not_empty(&mut mistakes, "kind", kind)
-    });
-    let op = options
-        .op
+    let kind = options
+        .kind
         .as_ref()
-        .map(|op| not_empty(&mut mistakes, "op", op));
+        .map_or("web".to_owned(), |kind| name(&mut mistakes, "kind", kind));
+    let op = options.op.as_ref().map(|op| name(&mut mistakes, "op", op));
     let version = options
         .version
         .as_ref()
-        .map(|version| not_empty(&mut mistakes, "version", version));
+        .map(|version| name(&mut mistakes, "version", version));
     let ttl = options.ttl.and_then(|ttl| match ttl {
         Ttl::Fixed(text) => lifetime(&text)
             .map_err(|mistake| mistakes.push(mistake))
@@ -76,31 +77,25 @@ pub(crate) fn check(options: Options, function: &Function) -> syn::Result<Checke
     check_skip(&mut mistakes, &options.skip, function);
     let key = match options.key {
         Some((place, key)) => {
-            if let Some(skipped) = options.skip.first() {
-                mistakes.push(Error::new(
-                    skipped.span(),
-                    "`skip` has no meaning beside `key`, which already says what is in the key; \
-                     remove one of them",
-                ));
-            }
-            if let Some(text) = &options.text {
-                mistakes.push(Error::new(
-                    text.span(),
-                    "`text` has no meaning beside `key`; remove one of them",
-                ));
-            }
-            explicit_key(key, place).unwrap_or_else(|mistake| {
+            let key = explicit_key(key, place, function).unwrap_or_else(|mistake| {
                 mistakes.push(mistake);
                 Key::Parameters(Vec::new())
-            })
+            });
+            check_beside(&mut mistakes, &key, &options.skip, options.text.as_ref());
+            key
         }
-        None => parameters_as_key(
-            &mut mistakes,
-            &kind,
-            &options.skip,
-            options.text.as_ref(),
-            function,
-        ),
+        None => {
+            if !options.is_key_unclear {
+                check_parameters(&mut mistakes, &options.skip, function);
+            }
+            parameters_as_key(
+                &mut mistakes,
+                &kind,
+                &options.skip,
+                options.text.as_ref(),
+                function,
+            )
+        }
     };
 
     match mistakes.into_iter().reduce(|mut all, mistake| {
@@ -147,12 +142,51 @@ fn check_form(mistakes: &mut Vec<Error>, local: Option<Span>, function: &Functio
     }
 }
 
-fn not_empty(mistakes: &mut Vec<Error>, option: &str, text: &LitStr) -> String {
+fn check_flags(mistakes: &mut Vec<Error>, shared: Option<Span>, local: Option<Span>) {
+    if let (Some(shared), Some(_)) = (shared, local) {
+        mistakes.push(Error::new(
+            shared,
+            "`shared` and `local` do not go together: what functions share is in the store too; \
+             remove one of them",
+        ));
+    }
+}
+
+/// What is beside a key that is written out.
+fn check_beside(mistakes: &mut Vec<Error>, key: &Key, skip: &[Ident], text: Option<&Ident>) {
+    if let Some(both) = skip.iter().find(|skipped| names(key, skipped)) {
+        mistakes.push(Error::new(
+            both.span(),
+            format!("`{both}` is in the key and skipped; `key` says all there is to say, so remove `skip`"),
+        ));
+    } else if let Some(skipped) = skip.first() {
+        mistakes.push(Error::new(
+            skipped.span(),
+            "`skip` has no meaning beside `key`, which already says what is in the key; remove \
+             one of them",
+        ));
+    }
+    if let Some(text) = text {
+        mistakes.push(Error::new(
+            text.span(),
+            "`text` has no meaning beside `key`; remove one of them",
+        ));
+    }
+}
+
+/// A name that is a part of keys.
+fn name(mistakes: &mut Vec<Error>, option: &str, text: &LitStr) -> String {
     let value = text.value();
-    if value.trim().is_empty() {
+    let trimmed = value.trim();
+    if trimmed.is_empty() {
         mistakes.push(Error::new(
             text.span(),
             format!("`{option}` is empty; name one, or leave it out"),
+        ));
+    } else if trimmed != value {
+        mistakes.push(Error::new(
+            text.span(),
+            format!("{value:?} has blanks around it; write `{option} = {trimmed:?}`"),
         ));
     }
     value

@@ -3,18 +3,8 @@ async fn far(n: u32) -> u32 {
     n
 }
 
-#[larder::cached(ttl = "0s")]
-async fn short(n: u32) -> u32 {
-    n
-}
-
 #[larder::cached(ttl = "90")]
 async fn unitless(n: u32) -> u32 {
-    n
-}
-
-#[larder::cached(ttl = "2 years")]
-async fn long(n: u32) -> u32 {
     n
 }
 
@@ -24,5 +14,5 @@ async fn empty(n: u32) -> u32 {
 }
 
 fn main() {
-    let _ = (far(1), short(1), unitless(1), long(1), empty(1));
+    let _ = (far(1), unitless(1), empty(1));
 }

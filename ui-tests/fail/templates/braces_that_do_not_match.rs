@@ -8,11 +8,6 @@ async fn closed(id: u32) -> u32 {
     id
 }
 
-#[larder::cached(key = "user:{}")]
-async fn empty(id: u32) -> u32 {
-    id
-}
-
 fn main() {
-    let _ = (open(1), closed(1), empty(1));
+    let _ = (open(1), closed(1));
 }

@@ -1,0 +1,8 @@
+#[larder::cached(text = article)]
+async fn length(#[cfg(debug_assertions)] article: &str, id: usize) -> usize {
+    id
+}
+
+fn main() {
+    let _ = length;
+}
