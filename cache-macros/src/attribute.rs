@@ -3,7 +3,6 @@
 use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
-use syn::spanned::Spanned;
 use syn::{Error, Expr, ExprClosure, Ident, Lit, LitStr, Path, Token, parenthesized};
 
 use crate::vocabulary::{OPTIONS, did_you_mean, list, unknown_option};
@@ -220,7 +219,7 @@ fn nameless(input: ParseStream<'_>, place: Span) -> Error {
 }
 
 fn equals(input: ParseStream<'_>, option: &Ident, example: &str) -> syn::Result<()> {
-    if input.peek(Token![=]) {
+    if input.peek(Token![=]) && !input.peek(Token![==]) {
         input.parse::<Token![=]>()?;
         if !ends(input) {
             return Ok(());
@@ -307,7 +306,8 @@ fn without_unit(written: &impl quote::ToTokens, example: &str) -> Error {
 }
 
 fn condition(input: ParseStream<'_>, option: &Ident) -> syn::Result<Expr> {
-    let example = format!("`{option} = |answer| answer.is_empty()`");
+    let not = if option == "cache_if" { "!" } else { "" };
+    let example = format!("`{option} = |answer| {not}answer.is_empty()`");
     equals(input, option, &example)?;
     let condition: Expr = input.parse()?;
     match &condition {
@@ -327,10 +327,12 @@ fn one_parameter(closure: &ExprClosure) -> syn::Result<()> {
     if closure.inputs.len() == 1 {
         return Ok(());
     }
-    Err(Error::new(
-        closure.inputs.span(),
-        "this closure takes one parameter: a reference to the value that would be kept",
-    ))
+    let message = "this closure takes one parameter: a reference to the value that would be kept";
+    Err(if closure.inputs.is_empty() {
+        Error::new_spanned(closure.inputs_begin, message)
+    } else {
+        Error::new_spanned(&closure.inputs, message)
+    })
 }
 
 fn version(input: ParseStream<'_>, option: &Ident) -> syn::Result<LitStr> {

@@ -54,7 +54,8 @@ use quote::quote;
 /// | `skip(db, self)` | parameters that do not change the answer and are not in the key | all are in the key |
 /// | `key = (user.id, page)` | an expression over the parameters that is the key, in place of all of them | all parameters that are not skipped |
 /// | `key = "user:{id}"` | the same as a template; what stands in the braces is encoded, not pasted | |
-/// | `text = article` | the parameter that is the text of the operation: readable in the store's key while it is short, hashed when it is long | the one called `text`; for kind `"ai"` else the only `&str` or `String` that is not called `question` |
+/// | `key = ()` | all calls get one answer, whatever their arguments are | |
+/// | `text = article` | the parameter that is the text of the operation: readable in the store's key while it is short, hashed when it is long | the one called `text`; for kind `"ai"` else the only text (`&str`, `String`, `Arc<str>` and the like) that is not called `question` |
 /// | `version = 2` | a number or a text that is a part of the key: raise it when the type or the meaning of an answer changes, and old answers are not found again | none |
 /// | `shared` | the function is one operation with others, on purpose: see below | each function is an operation of its own |
 ///
@@ -163,8 +164,11 @@ pub fn cached(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let item = proc_macro2::TokenStream::from(item);
     cached_function(arguments.into(), item.clone())
         .unwrap_or_else(|error| {
-            // The function stays, so that the mistake shows once and not at every call too.
             let error = error.into_compile_error();
+            if check::is_closure(item.clone()) {
+                return error;
+            }
+            // The function stays, so that the mistake shows once and not at every call too.
             quote!(#error #item)
         })
         .into()

@@ -60,6 +60,26 @@ pub(crate) struct Ends {
 }
 
 impl Ends {
+    /// Of the type of an argument. The compiler does not join those of a reference, and shows the
+    /// last one alone, so that is the name of what is referred to.
+    fn of_argument(ty: &Type) -> Self {
+        let ends = Self::of(ty);
+        match ty {
+            Type::Reference(TypeReference { elem, .. }) => match &**elem {
+                Type::Path(path) => Self {
+                    last: path
+                        .path
+                        .segments
+                        .last()
+                        .map_or(ends.last, |name| name.ident.span()),
+                    ..ends
+                },
+                _ => ends,
+            },
+            _ => ends,
+        }
+    }
+
     pub(crate) fn of(something: &impl ToTokens) -> Self {
         let mut tokens = something.to_token_stream().into_iter();
         let first = tokens.next();
@@ -132,7 +152,7 @@ impl Function {
                 FnArg::Typed(typed) => {
                     let bound = self.parameters.len();
                     let is_text = is_text(&typed.ty) && matches!(*typed.pat, Pat::Ident(_));
-                    self.bind(&typed.pat, Ends::of(&typed.ty), is_text);
+                    self.bind(&typed.pat, Ends::of_argument(&typed.ty), is_text);
                     let conditions = typed.attrs.iter().filter(|it| it.path().is_ident("cfg"));
                     let conditions: Vec<Attribute> = conditions.cloned().collect();
                     for parameter in &mut self.parameters[bound..] {

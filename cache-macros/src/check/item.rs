@@ -18,6 +18,14 @@ const OTHER_ITEMS: [&str; 11] = [
     "macro_rules",
 ];
 
+/// Whether this is a closure: nothing can stand beside it.
+pub(crate) fn is_closure(item: TokenStream) -> bool {
+    let mut tokens = item.into_iter().skip_while(
+        |token| matches!(token, TokenTree::Ident(word) if word == "async" || word == "move"),
+    );
+    matches!(tokens.next(), Some(TokenTree::Punct(bar)) if bar.as_char() == '|')
+}
+
 /// What the item is, if it is no function or one without a body.
 pub(crate) fn no_function(item: TokenStream) -> Option<Error> {
     // `const` and `extern` may stand before `fn` too.

@@ -40,7 +40,9 @@ pub(crate) enum TemplatePart {
     Hole(Box<Expr>),
 }
 
-pub(super) fn check_skip(mistakes: &mut Vec<Error>, skip: &[Ident], function: &Function) {
+/// Whether there is nothing to say against it.
+pub(super) fn check_skip(mistakes: &mut Vec<Error>, skip: &[Ident], function: &Function) -> bool {
+    let before = mistakes.len();
     for (index, skipped) in skip.iter().enumerate() {
         if skip[..index].contains(skipped) {
             mistakes.push(Error::new(
@@ -51,6 +53,7 @@ pub(super) fn check_skip(mistakes: &mut Vec<Error>, skip: &[Ident], function: &F
             mistakes.push(no_such_parameter(skipped, function));
         }
     }
+    mistakes.len() == before
 }
 
 /// Whether there are parameters and `skip` leaves none of them.

@@ -14,7 +14,7 @@ use crate::attribute::{Options, Ttl};
 use crate::signature::{Form, Function};
 
 use explicit::{explicit_key, names};
-pub(crate) use item::no_function;
+pub(crate) use item::{is_closure, no_function};
 pub(crate) use key::{Key, KeyParameter, Role, TemplatePart};
 use key::{check_parameters, check_skip, parameters_as_key};
 use returns::check_returns;
@@ -74,7 +74,7 @@ pub(crate) fn check(options: Options, function: &Function) -> syn::Result<Checke
         Ttl::OfCall(expression) => Some(Lifetime::OfCall(expression)),
         Ttl::OfValue(closure) => Some(Lifetime::OfValue(closure)),
     });
-    check_skip(&mut mistakes, &options.skip, function);
+    let is_skip_clear = check_skip(&mut mistakes, &options.skip, function);
     let key = match options.key {
         Some((place, key)) => {
             let key = explicit_key(key, place, function).unwrap_or_else(|mistake| {
@@ -85,7 +85,7 @@ pub(crate) fn check(options: Options, function: &Function) -> syn::Result<Checke
             key
         }
         None => {
-            if !options.is_key_unclear {
+            if is_skip_clear && !options.is_key_unclear {
                 check_parameters(&mut mistakes, &options.skip, function);
             }
             parameters_as_key(
@@ -133,7 +133,8 @@ fn check_form(mistakes: &mut Vec<Error>, local: Option<Span>, function: &Functio
             abi.extern_token.span,
             "`#[cached]` does not go on an `extern fn`; put it on a function that this one calls",
         ));
-    } else if matches!(function.form, Form::Sync) && local.is_none() {
+    } else if matches!(function.form, Form::Sync) && local.is_none() && function.returns().is_some()
+    {
         mistakes.push(Error::new(
             signature.fn_token.span,
             "`#[cached]` needs an `async fn`; make it `async`, or write `local` to keep its \

@@ -253,11 +253,12 @@ impl<S> Miss<S> {
 
     /// The rest of the call of a function that is not async. Calls with the same arguments at the
     /// same time run side by side.
-    pub fn run_sync<R, F>(self, shape: S, rule: R, body: F) -> S::Returned
+    pub fn run_sync<R, F, T>(self, shape: S, rule: R, body: F) -> T
     where
-        S: Shape,
+        // Not `S::Returned`: a result that is no type makes one more message.
+        S: Shape<Returned = T>,
         R: FnOnce(&S::Kept) -> Rule,
-        F: FnOnce() -> S::Returned,
+        F: FnOnce() -> T,
     {
         let Beginning { pending, control } = *self.beginning;
         if let Some(pending) = pending {
