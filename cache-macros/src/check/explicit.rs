@@ -25,6 +25,13 @@ pub(super) fn explicit_key(key: Expr, place: Span, function: &Function) -> syn::
         )),
         _ => {
             can_be_written(&key)?;
+            let names = Names::of(&key);
+            // Of other names that are unknown, the compiler says where they stand by itself.
+            if let Some(name) = names.values.iter().find(|name| **name == "self")
+                && function.receiver.is_none()
+            {
+                return Err(no_such_parameter(name, function));
+            }
             if let Expr::Tuple(tuple) = &key {
                 tuple.elems.iter().try_for_each(no_template)?;
             }
@@ -246,4 +253,57 @@ fn may_be_a_value(name: &Ident, function: &Function) -> bool {
         || (name == "self" && function.receiver.is_some())
         || parameters.bound.contains(&name)
         || constants.any(|constant| constant.ident == *name)
+}
+
+#[cfg(test)]
+mod tests {
+    use proc_macro2::Span;
+    use quote::quote;
+
+    use super::parse_hole;
+    use crate::signature;
+
+    #[test]
+    fn holes_are_taken_for_mistakes_only_where_nothing_else_could_be_meant() -> syn::Result<()> {
+        let function = signature::parse(quote! {
+            async fn page<const LENGTH: usize, const width: usize>(
+                &self,
+                id: u32,
+                User { name, .. }: User,
+                both @ (left, right): (u32, u32),
+                r#type: &str,
+            ) -> u32 {
+                let local = id;
+                local
+            }
+        })?;
+        for (hole, is_known) in [
+            ("id", true),
+            ("self.id", true),
+            ("name.trim().len()", true),
+            ("both.0 + left * right", true),
+            ("r#type", true),
+            ("width + LENGTH", true),
+            ("PREFIX", true),
+            ("crate::prefix", true),
+            ("prefix(id)", true),
+            ("names.map(prefix)", false),
+            ("name.split(is_blank).map(prefix).count()", true),
+            ("name.chars().map(|each| each as u32).sum::<u32>()", true),
+            ("env!(\"HOME\")", true),
+            ("nme", false),
+            ("local", false),
+            ("usr.id", false),
+            ("&local", false),
+            ("ids[0]", false),
+            ("local == id", false),
+            ("(local.0)(id)", false),
+            ("id:?", false),
+            ("", false),
+        ] {
+            let parsed = parse_hole(hole, Span::call_site(), &function);
+            assert_eq!(parsed.is_ok(), is_known, "{hole}");
+        }
+        Ok(())
+    }
 }

@@ -75,27 +75,19 @@ pub(crate) fn check(options: Options, function: &Function) -> syn::Result<Checke
         Ttl::OfValue(closure) => Some(Lifetime::OfValue(closure)),
     });
     let is_skip_clear = check_skip(&mut mistakes, &options.skip, function);
-    let key = match options.key {
-        Some((place, key)) => {
-            let key = explicit_key(key, place, function).unwrap_or_else(|mistake| {
-                mistakes.push(mistake);
-                Key::Parameters(Vec::new())
-            });
-            check_beside(&mut mistakes, &key, &options.skip, options.text.as_ref());
-            key
+    let (skip, text) = (&options.skip, options.text.as_ref());
+    let key = if let Some((place, key)) = options.key {
+        let key = explicit_key(key, place, function).unwrap_or_else(|mistake| {
+            mistakes.push(mistake);
+            Key::Parameters(Vec::new())
+        });
+        check_beside(&mut mistakes, &key, skip, text);
+        key
+    } else {
+        if is_skip_clear && !options.is_key_unclear {
+            check_parameters(&mut mistakes, skip, function);
         }
-        None => {
-            if is_skip_clear && !options.is_key_unclear {
-                check_parameters(&mut mistakes, &options.skip, function);
-            }
-            parameters_as_key(
-                &mut mistakes,
-                &kind,
-                &options.skip,
-                options.text.as_ref(),
-                function,
-            )
-        }
+        parameters_as_key(&mut mistakes, &kind, skip, text, function)
     };
 
     match mistakes.into_iter().reduce(|mut all, mistake| {

@@ -9,16 +9,6 @@ async fn local(id: u32) -> u32 {
     total
 }
 
-#[larder::cached(key)]
-async fn missing(id: u32) -> u32 {
-    id
-}
-
-#[larder::cached(key =, ttl = "1h")]
-async fn empty(id: u32) -> u32 {
-    id
-}
-
 fn main() {
-    let _ = (expression(1, 2), local(1), missing(1), empty(1));
+    let _ = (expression(1, 2), local(1));
 }
