@@ -3,11 +3,9 @@
 use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
-use syn::punctuated::Punctuated;
-use syn::spanned::Spanned;
 use syn::{Error, Expr, ExprClosure, Ident, Lit, LitStr, Path, Token, parenthesized};
 
-use crate::vocabulary::{OPTIONS, list, unknown_option};
+use crate::vocabulary::{OPTIONS, did_you_mean, list, unknown_option};
 
 /// The options as they were written, each with its place. Mistakes are collected, so that all of
 /// them show at once.
@@ -32,6 +30,9 @@ pub(crate) struct Options {
     /// Where `larder` is to be found.
     pub(crate) larder: Option<Path>,
     pub(crate) mistakes: Vec<Error>,
+    /// There is a mistake in what may have said what the key is, so nothing that it seems to lack
+    /// is worth an error of its own.
+    pub(crate) is_key_unclear: bool,
 }
 
 /// A lifetime as it was written.
@@ -80,15 +81,14 @@ impl Options {
     }
 
     fn parse_one(&mut self, input: ParseStream<'_>, seen: &mut Vec<Ident>) -> syn::Result<()> {
-        let option = input.call(Ident::parse_any).map_err(|error| {
-            Error::new(
-                error.span(),
-                format!("expected an option; the options are {}", list(OPTIONS)),
-            )
-        })?;
+        let option = input
+            .call(Ident::parse_any)
+            .map_err(|error| nameless(input, error.span()))?;
         let name = option.to_string();
         if !OPTIONS.contains(&name.as_str()) {
-            return Err(unknown_option(&option, &name));
+            let (error, meant) = unknown_option(&option, &name);
+            self.is_key_unclear |= matches!(meant, Some("key" | "skip"));
+            return Err(error);
         }
         if seen.contains(&option) {
             return Err(Error::new(
@@ -103,21 +103,22 @@ impl Options {
             "ttl" => self.ttl = Some(ttl(input, &option)?),
             "cache_if" => self.cache_if = Some(condition(input, &option)?),
             "unless" => self.unless = Some(condition(input, &option)?),
-            "skip" => self.skip.extend(skip(input, &option)?),
+            "skip" => self
+                .parse_skip(input, &option)
+                .inspect_err(|_| self.is_key_unclear = true)?,
             "key" => {
-                equals(
-                    input,
-                    &option,
-                    "`key = (user.id, page)` or `key = \"user:{id}\"`",
-                )?;
-                self.key = Some((option.span(), expression(input)?));
+                let key = key(input, &option).inspect_err(|_| self.is_key_unclear = true)?;
+                self.key = Some((option.span(), key));
             }
             "text" => {
                 equals(input, &option, "`text = article`")?;
-                let name = input.call(Ident::parse_any).map_err(|error| {
-                    Error::new(error.span(), "`text` takes the name of a parameter")
+                let name = one_name(input).map_err(|place| {
+                    Error::new(
+                        place,
+                        "`text` takes the name of one parameter: `text = article`",
+                    )
                 })?;
-                self.text = Some(name.unraw());
+                self.text = Some(name);
             }
             "version" => self.version = Some(version(input, &option)?),
             "value" => {
@@ -154,17 +155,92 @@ impl Options {
         }
         Ok(())
     }
+
+    fn parse_skip(&mut self, input: ParseStream<'_>, option: &Ident) -> syn::Result<()> {
+        let example = "`skip(db, self)`";
+        if !input.peek(syn::token::Paren) {
+            return Err(Error::new(
+                option.span(),
+                format!("`skip` takes parameters in parentheses: {example}"),
+            ));
+        }
+        let listed;
+        parenthesized!(listed in input);
+        if listed.is_empty() {
+            return Err(Error::new(
+                option.span(),
+                format!("`skip` names no parameter; name one, as in {example}, or leave it out"),
+            ));
+        }
+        while !listed.is_empty() {
+            let mistake = match one_name(&listed) {
+                Ok(name) if name != "_" => {
+                    self.skip.push(name);
+                    None
+                }
+                Ok(name) => Some(Error::new(
+                    name.span(),
+                    "`_` is no name; give the parameter one, such as `_db`, and skip that",
+                )),
+                Err(place) => Some(Error::new(
+                    place,
+                    format!(
+                        "`skip` takes names of parameters, as in {example}; of a pattern, those \
+                         that it binds"
+                    ),
+                )),
+            };
+            self.is_key_unclear |= mistake.is_some();
+            self.mistakes.extend(mistake);
+            skip_to_comma(&listed);
+            // Absent after the last one.
+            let _ = listed.parse::<Token![,]>();
+        }
+        Ok(())
+    }
+}
+
+/// Where the name of an option should be.
+fn nameless(input: ParseStream<'_>, place: Span) -> Error {
+    let text = input.fork().parse::<LitStr>().map(|text| text.value());
+    let meant = match text {
+        Ok(text) if humantime::parse_duration(&text).is_ok() => Some(format!("ttl = {text:?}")),
+        Ok(text) if text.contains('{') => Some(format!("key = {text:?}")),
+        _ => None,
+    };
+    let hint = did_you_mean(meant.as_deref());
+    Error::new(
+        place,
+        format!(
+            "expected an option; {hint}the options are {}",
+            list(OPTIONS)
+        ),
+    )
 }
 
 fn equals(input: ParseStream<'_>, option: &Ident, example: &str) -> syn::Result<()> {
-    if input.peek(Token![=]) {
+    if input.peek(Token![=]) && !input.peek(Token![==]) {
         input.parse::<Token![=]>()?;
-        Ok(())
-    } else {
-        Err(Error::new(
-            option.span(),
-            format!("`{option}` takes a value: {example}"),
-        ))
+        if !ends(input) {
+            return Ok(());
+        }
+    }
+    Err(Error::new(
+        option.span(),
+        format!("`{option}` takes a value: {example}"),
+    ))
+}
+
+fn ends(input: ParseStream<'_>) -> bool {
+    input.is_empty() || input.peek(Token![,])
+}
+
+/// One name and nothing else; without it, where it should be.
+fn one_name(input: ParseStream<'_>) -> Result<Ident, Span> {
+    let place = input.span();
+    match input.call(Ident::parse_any) {
+        Ok(name) if ends(input) => Ok(name.unraw()),
+        _ => Err(place),
     }
 }
 
@@ -197,6 +273,12 @@ fn expression(input: ParseStream<'_>) -> syn::Result<Expr> {
     Ok(expression)
 }
 
+fn key(input: ParseStream<'_>, option: &Ident) -> syn::Result<Expr> {
+    let example = "`key = (user.id, page)` or `key = \"user:{id}\"`";
+    equals(input, option, example)?;
+    expression(input)
+}
+
 fn ttl(input: ParseStream<'_>, option: &Ident) -> syn::Result<Ttl> {
     let example = "`ttl = \"15m\"`";
     equals(input, option, example)?;
@@ -205,12 +287,23 @@ fn ttl(input: ParseStream<'_>, option: &Ident) -> syn::Result<Ttl> {
             Lit::Str(text) => Ok(Ttl::Fixed(text)),
             other => Err(without_unit(&other, example)),
         },
-        Expr::Unary(it) if matches!(*it.expr, Expr::Lit(_)) => Err(without_unit(&it, example)),
+        number if is_number(&number) => Err(without_unit(&number, example)),
         Expr::Closure(of_value) => {
             one_parameter(&of_value)?;
             Ok(Ttl::OfValue(of_value))
         }
         of_call => Ok(Ttl::OfCall(of_call)),
+    }
+}
+
+/// `-1`, `60 * 60`.
+fn is_number(written: &Expr) -> bool {
+    match written {
+        Expr::Lit(_) => true,
+        Expr::Unary(it) => is_number(&it.expr),
+        Expr::Paren(it) => is_number(&it.expr),
+        Expr::Binary(it) => is_number(&it.left) && is_number(&it.right),
+        _ => false,
     }
 }
 
@@ -222,7 +315,8 @@ fn without_unit(written: &impl quote::ToTokens, example: &str) -> Error {
 }
 
 fn condition(input: ParseStream<'_>, option: &Ident) -> syn::Result<Expr> {
-    let example = format!("`{option} = |answer| answer.is_empty()`");
+    let not = if option == "cache_if" { "!" } else { "" };
+    let example = format!("`{option} = |answer| {not}answer.is_empty()`");
     equals(input, option, &example)?;
     let condition = expression(input)?;
     match &condition {
@@ -242,23 +336,12 @@ fn one_parameter(closure: &ExprClosure) -> syn::Result<()> {
     if closure.inputs.len() == 1 {
         return Ok(());
     }
-    Err(Error::new(
-        closure.inputs.span(),
-        "this closure takes one parameter: a reference to the value that would be kept",
-    ))
-}
-
-fn skip(input: ParseStream<'_>, option: &Ident) -> syn::Result<Vec<Ident>> {
-    if !input.peek(syn::token::Paren) {
-        return Err(Error::new(
-            option.span(),
-            "`skip` takes parameters in parentheses: `skip(db, self)`",
-        ));
-    }
-    let names;
-    parenthesized!(names in input);
-    let names = Punctuated::<Ident, Token![,]>::parse_terminated_with(&names, Ident::parse_any)?;
-    Ok(names.iter().map(IdentExt::unraw).collect())
+    let message = "this closure takes one parameter: a reference to the value that would be kept";
+    Err(if closure.inputs.is_empty() {
+        Error::new_spanned(closure.inputs_begin, message)
+    } else {
+        Error::new_spanned(&closure.inputs, message)
+    })
 }
 
 fn version(input: ParseStream<'_>, option: &Ident) -> syn::Result<LitStr> {

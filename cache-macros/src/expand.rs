@@ -296,7 +296,10 @@ impl<'a> Expansion<'a> {
                 let place = Ends::of(written).first;
                 Some(quote_spanned!(place=> .ttl(__larder_ttl)))
             }
-            Some(Lifetime::OfValue(closure)) => Some(quote!(.ttl_of(__larder_value, #closure))),
+            Some(Lifetime::OfValue(closure)) => {
+                let place = Ends::of(&closure.body).first;
+                Some(quote_spanned!(place=> .ttl_of(__larder_value, #closure)))
+            }
             Some(Lifetime::Fixed(_)) | None => None,
         };
         let cache_if = cache_if

@@ -33,8 +33,11 @@ fn expanded(
     item: &proc_macro2::TokenStream,
 ) -> proc_macro2::TokenStream {
     cached_function(arguments, item).unwrap_or_else(|error| {
-        // The function stays, so that the mistake shows once and not at every call too.
         let error = error.into_compile_error();
+        if check::is_closure(item.clone()) {
+            return error;
+        }
+        // The function stays, so that the mistake shows once and not at every call too.
         quote!(#error #item)
     })
 }

@@ -60,6 +60,26 @@ pub(crate) struct Ends {
 }
 
 impl Ends {
+    /// Of the type of an argument. The compiler does not join those of a reference, and shows the
+    /// last one alone, so that is the name of what is referred to.
+    fn of_argument(ty: &Type) -> Self {
+        let ends = Self::of(ty);
+        match ty {
+            Type::Reference(TypeReference { elem, .. }) => match &**elem {
+                Type::Path(path) => Self {
+                    last: path
+                        .path
+                        .segments
+                        .last()
+                        .map_or(ends.last, |name| name.ident.span()),
+                    ..ends
+                },
+                _ => ends,
+            },
+            _ => ends,
+        }
+    }
+
     pub(crate) fn of(something: &impl ToTokens) -> Self {
         let mut tokens = something.to_token_stream().into_iter();
         let first = tokens.next();
@@ -77,7 +97,7 @@ pub(crate) struct Parameter {
     pub(crate) name: Ident,
     /// Place of the type, for errors about what it lacks.
     pub(crate) ty: Ends,
-    /// Written as `&str`, `String` or `&String`.
+    /// Written as a type that derefs to `str`, or a reference to one.
     pub(crate) is_text: bool,
     /// Under which the parameter exists.
     pub(crate) conditions: Vec<Attribute>,
@@ -132,7 +152,7 @@ impl Function {
                 FnArg::Typed(typed) => {
                     let bound = self.parameters.len();
                     let is_text = is_text(&typed.ty) && matches!(*typed.pat, Pat::Ident(_));
-                    self.bind(&typed.pat, Ends::of(&typed.ty), is_text);
+                    self.bind(&typed.pat, Ends::of_argument(&typed.ty), is_text);
                     let conditions = typed.attrs.iter().filter(|it| it.path().is_ident("cfg"));
                     let conditions: Vec<Attribute> = conditions.cloned().collect();
                     for parameter in &mut self.parameters[bound..] {
@@ -180,10 +200,27 @@ fn is_text(ty: &Type) -> bool {
         Type::Reference(TypeReference { elem, .. }) => elem,
         ty => ty,
     };
-    matches!(
-        ty.to_token_stream().to_string().as_str(),
-        "str" | "String" | "std :: string :: String"
-    )
+    let Type::Path(path) = ty else {
+        return false;
+    };
+    let segments = path.path.segments.iter();
+    let names: Vec<_> = segments.map(|it| it.ident.to_string()).collect();
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let names = match names.as_slice() {
+        ["std" | "alloc", of_std @ ..] => of_std,
+        imported => imported,
+    };
+    match names {
+        ["str" | "String"] | ["string", "String"] => true,
+        ["Arc" | "Rc" | "Box" | "Cow"]
+        | ["sync", "Arc"]
+        | ["rc", "Rc"]
+        | ["boxed", "Box"]
+        | ["borrow", "Cow"] => {
+            matches!(only_type(path), Some(Type::Path(inner)) if inner.path.is_ident("str"))
+        }
+        _ => false,
+    }
 }
 
 impl Form {
@@ -314,4 +351,37 @@ impl AsyncBlock {
 
 fn is_word(token: &TokenTree, expected: &str) -> bool {
     matches!(token, TokenTree::Ident(word) if word == expected)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_known_by_their_names() -> syn::Result<()> {
+        for (ty, expected) in [
+            ("&str", true),
+            ("&'a mut str", true),
+            ("String", true),
+            ("&std::string::String", true),
+            ("::alloc::string::String", true),
+            ("Arc<str>", true),
+            ("&std::sync::Arc<str>", true),
+            ("Rc<str>", true),
+            ("Box<str>", true),
+            ("Cow<'_, str>", true),
+            ("std::borrow::Cow<'static, str>", true),
+            ("Arc<String>", false),
+            ("Box<[u8]>", false),
+            ("Option<&str>", false),
+            ("&&str", false),
+            ("std::Arc", false),
+            ("mine::String", false),
+            ("mine::Arc<str>", false),
+            ("[String]", false),
+        ] {
+            assert_eq!(is_text(&syn::parse_str(ty)?), expected, "{ty}");
+        }
+        Ok(())
+    }
 }

@@ -1,10 +1,10 @@
 //! Items that are no function.
 
-use proc_macro2::{Delimiter, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 use syn::Error;
 
 /// The words that tell an item from a function.
-const OTHER_ITEMS: [&str; 12] = [
+const OTHER_ITEMS: [&str; 11] = [
     "struct",
     "enum",
     "union",
@@ -16,12 +16,21 @@ const OTHER_ITEMS: [&str; 12] = [
     "use",
     "let",
     "macro_rules",
-    "const",
 ];
+
+/// Whether this is a closure: nothing can stand beside it.
+pub(crate) fn is_closure(item: TokenStream) -> bool {
+    let mut tokens = item.into_iter().skip_while(
+        |token| matches!(token, TokenTree::Ident(word) if word == "async" || word == "move"),
+    );
+    matches!(tokens.next(), Some(TokenTree::Punct(bar)) if bar.as_char() == '|')
+}
 
 /// What the item is, if it is no function or one without a body.
 pub(crate) fn no_function(item: TokenStream) -> Option<Error> {
-    let mut other = None;
+    // `const` and `extern` may stand before `fn` too.
+    let mut maybe = None;
+    let place = item.clone().into_iter().next()?.span();
     let mut tokens = item.into_iter().peekable();
     while let Some(token) = tokens.next() {
         match token {
@@ -39,27 +48,34 @@ pub(crate) fn no_function(item: TokenStream) -> Option<Error> {
                 });
             }
             TokenTree::Ident(word) if OTHER_ITEMS.iter().any(|other| word == other) => {
-                other.get_or_insert(word);
+                return Some(other_item(&word));
             }
+            TokenTree::Ident(word) if word == "const" || word == "extern" => {
+                maybe.get_or_insert(word);
+            }
+            // The value of a constant, or a block.
+            TokenTree::Punct(punct) if matches!(punct.as_char(), ':' | '|' | '!') => break,
             TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => break,
             _ => {}
         }
     }
-    Some(match other {
-        Some(word) => {
-            let article = if word == "impl" || word == "enum" {
-                "an"
-            } else {
-                "a"
-            };
-            Error::new(
-                word.span(),
-                format!("`#[cached]` goes on an `async fn`, not on {article} `{word}`"),
-            )
-        }
+    Some(match maybe {
+        Some(word) => other_item(&word),
         None => Error::new(
-            Span::call_site(),
+            place,
             "`#[cached]` goes on an `async fn`; this is no function",
         ),
     })
+}
+
+fn other_item(word: &Ident) -> Error {
+    let article = if ["impl", "enum", "extern"].iter().any(|it| word == it) {
+        "an"
+    } else {
+        "a"
+    };
+    Error::new(
+        word.span(),
+        format!("`#[cached]` goes on an `async fn`, not on {article} `{word}`"),
+    )
 }

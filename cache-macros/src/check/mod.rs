@@ -1,5 +1,6 @@
 //! What may not be, and what is meant.
 
+mod explicit;
 mod item;
 mod key;
 mod returns;
@@ -7,14 +8,15 @@ mod returns;
 use std::time::Duration;
 
 use proc_macro2::Span;
-use syn::{Error, Expr, ExprClosure, LitStr, Path};
+use syn::{Error, Expr, ExprClosure, Ident, LitStr, Path};
 
 use crate::attribute::{Options, Ttl};
 use crate::signature::{Form, Function};
 
-pub(crate) use item::no_function;
+use explicit::{explicit_key, names};
+pub(crate) use item::{is_closure, no_function};
 pub(crate) use key::{Key, KeyParameter, Role, TemplatePart};
-use key::{check_skip, explicit_key, parameters_as_key};
+use key::{check_parameters, check_skip, parameters_as_key};
 use returns::check_returns;
 
 const SHORTEST: Duration = Duration::from_secs(1);
@@ -52,19 +54,18 @@ pub(crate) enum Lifetime {
 pub(crate) fn check(options: Options, function: &Function) -> syn::Result<Checked> {
     let mut mistakes = options.mistakes;
     check_form(&mut mistakes, options.local, function);
+    check_flags(&mut mistakes, options.shared, options.local);
     check_returns(&mut mistakes, options.is_plain, function);
 
-    let kind = options.kind.as_ref().map_or("web".to_owned(), |kind| {
-        not_empty(&mut mistakes, "kind", kind)
-    });
-    let op = options
-        .op
+    let kind = options
+        .kind
         .as_ref()
-        .map(|op| not_empty(&mut mistakes, "op", op));
+        .map_or("web".to_owned(), |kind| name(&mut mistakes, "kind", kind));
+    let op = options.op.as_ref().map(|op| name(&mut mistakes, "op", op));
     let version = options
         .version
         .as_ref()
-        .map(|version| not_empty(&mut mistakes, "version", version));
+        .map(|version| name(&mut mistakes, "version", version));
     let ttl = options.ttl.and_then(|ttl| match ttl {
         Ttl::Fixed(text) => lifetime(&text)
             .map_err(|mistake| mistakes.push(mistake))
@@ -73,34 +74,20 @@ pub(crate) fn check(options: Options, function: &Function) -> syn::Result<Checke
         Ttl::OfCall(expression) => Some(Lifetime::OfCall(expression)),
         Ttl::OfValue(closure) => Some(Lifetime::OfValue(closure)),
     });
-    check_skip(&mut mistakes, &options.skip, function);
-    let key = match options.key {
-        Some((place, key)) => {
-            if let Some(skipped) = options.skip.first() {
-                mistakes.push(Error::new(
-                    skipped.span(),
-                    "`skip` has no meaning beside `key`, which already says what is in the key; \
-                     remove one of them",
-                ));
-            }
-            if let Some(text) = &options.text {
-                mistakes.push(Error::new(
-                    text.span(),
-                    "`text` has no meaning beside `key`; remove one of them",
-                ));
-            }
-            explicit_key(key, place).unwrap_or_else(|mistake| {
-                mistakes.push(mistake);
-                Key::Parameters(Vec::new())
-            })
+    let is_skip_clear = check_skip(&mut mistakes, &options.skip, function);
+    let (skip, text) = (&options.skip, options.text.as_ref());
+    let key = if let Some((place, key)) = options.key {
+        let key = explicit_key(key, place, function).unwrap_or_else(|mistake| {
+            mistakes.push(mistake);
+            Key::Parameters(Vec::new())
+        });
+        check_beside(&mut mistakes, &key, skip, text);
+        key
+    } else {
+        if is_skip_clear && !options.is_key_unclear {
+            check_parameters(&mut mistakes, skip, function);
         }
-        None => parameters_as_key(
-            &mut mistakes,
-            &kind,
-            &options.skip,
-            options.text.as_ref(),
-            function,
-        ),
+        parameters_as_key(&mut mistakes, &kind, skip, text, function)
     };
 
     match mistakes.into_iter().reduce(|mut all, mistake| {
@@ -138,7 +125,8 @@ fn check_form(mistakes: &mut Vec<Error>, local: Option<Span>, function: &Functio
             abi.extern_token.span,
             "`#[cached]` does not go on an `extern fn`; put it on a function that this one calls",
         ));
-    } else if matches!(function.form, Form::Sync) && local.is_none() {
+    } else if matches!(function.form, Form::Sync) && local.is_none() && function.returns().is_some()
+    {
         mistakes.push(Error::new(
             signature.fn_token.span,
             "`#[cached]` needs an `async fn`; make it `async`, or write `local` to keep its \
@@ -147,12 +135,51 @@ fn check_form(mistakes: &mut Vec<Error>, local: Option<Span>, function: &Functio
     }
 }
 
-fn not_empty(mistakes: &mut Vec<Error>, option: &str, text: &LitStr) -> String {
+fn check_flags(mistakes: &mut Vec<Error>, shared: Option<Span>, local: Option<Span>) {
+    if let (Some(shared), Some(_)) = (shared, local) {
+        mistakes.push(Error::new(
+            shared,
+            "`shared` and `local` do not go together: what functions share is in the store too; \
+             remove one of them",
+        ));
+    }
+}
+
+/// What is beside a key that is written out.
+fn check_beside(mistakes: &mut Vec<Error>, key: &Key, skip: &[Ident], text: Option<&Ident>) {
+    if let Some(both) = skip.iter().find(|skipped| names(key, skipped)) {
+        mistakes.push(Error::new(
+            both.span(),
+            format!("`{both}` is in the key and skipped; `key` says all there is to say, so remove `skip`"),
+        ));
+    } else if let Some(skipped) = skip.first() {
+        mistakes.push(Error::new(
+            skipped.span(),
+            "`skip` has no meaning beside `key`, which already says what is in the key; remove \
+             one of them",
+        ));
+    }
+    if let Some(text) = text {
+        mistakes.push(Error::new(
+            text.span(),
+            "`text` has no meaning beside `key`; remove one of them",
+        ));
+    }
+}
+
+/// A name that is a part of keys.
+fn name(mistakes: &mut Vec<Error>, option: &str, text: &LitStr) -> String {
     let value = text.value();
-    if value.trim().is_empty() {
+    let trimmed = value.trim();
+    if trimmed.is_empty() {
         mistakes.push(Error::new(
             text.span(),
             format!("`{option}` is empty; name one, or leave it out"),
+        ));
+    } else if trimmed != value {
+        mistakes.push(Error::new(
+            text.span(),
+            format!("{value:?} has blanks around it; write `{option} = {trimmed:?}`"),
         ));
     }
     value

@@ -2,7 +2,7 @@
 
 use quote::ToTokens;
 use syn::visit::Visit;
-use syn::{Error, GenericArgument, PathArguments, Signature, Type};
+use syn::{Error, GenericArgument, Lifetime, PathArguments, Signature, Type};
 
 use crate::signature::Function;
 
@@ -62,36 +62,46 @@ impl<'ast> Visit<'ast> for FindNameless {
     }
 }
 
-/// The part of a type that would be kept and is a reference, as far as that can be seen without
-/// knowing what the names stand for: the error of a `Result` may well be borrowed.
+/// The part of a type that would be kept and borrows something, as far as that can be seen without
+/// knowing what the names stand for: the error of a `Result`, whatever it is called, may well be
+/// borrowed.
 fn borrowed(ty: &Type) -> Option<&Type> {
     match ty {
-        Type::Reference(reference) => (!is_static(reference)).then_some(ty),
+        Type::Reference(reference) => {
+            let is_static = reference.lifetime.as_ref().is_some_and(is_static);
+            (!is_static).then_some(ty)
+        }
         Type::Tuple(tuple) => tuple.elems.iter().find_map(borrowed),
+        Type::Array(array) => borrowed(&array.elem),
+        Type::Paren(inner) => borrowed(&inner.elem),
+        Type::Group(inner) => borrowed(&inner.elem),
         Type::Path(path) => {
             let outer = path.path.segments.last()?;
-            let is_known = ["Result", "Option", "Vec"]
-                .iter()
-                .any(|known| outer.ident == known);
-            match &outer.arguments {
-                PathArguments::AngleBracketed(arguments) if is_known => {
-                    match arguments.args.first()? {
-                        GenericArgument::Type(inner) => borrowed(inner),
-                        _ => None,
-                    }
-                }
+            let PathArguments::AngleBracketed(arguments) = &outer.arguments else {
+                return None;
+            };
+            let mut types = arguments.args.iter().filter_map(|argument| match argument {
+                GenericArgument::Type(inner) => Some(inner),
                 _ => None,
+            });
+            if outer.ident.to_string().ends_with("Result") {
+                return borrowed(types.next()?);
+            }
+            let borrows = arguments.args.iter().any(|argument| {
+                matches!(argument, GenericArgument::Lifetime(lifetime) if !is_static(lifetime))
+            });
+            if borrows {
+                Some(ty)
+            } else {
+                types.find_map(borrowed)
             }
         }
         _ => None,
     }
 }
 
-fn is_static(reference: &syn::TypeReference) -> bool {
-    reference
-        .lifetime
-        .as_ref()
-        .is_some_and(|lifetime| lifetime.ident == "static")
+fn is_static(lifetime: &Lifetime) -> bool {
+    lifetime.ident == "static"
 }
 
 /// The type as it is written, where only its user knows what it stands for: a type parameter of the

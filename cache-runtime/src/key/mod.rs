@@ -80,9 +80,10 @@ pub struct KeyWriter<'a> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a part of the key",
     label = "this does not implement `serde::Serialize`",
-    note = "add `#[derive(serde::Serialize)]` to the type (to a type parameter, the bound \
-            `serde::Serialize`), leave the parameter out with `skip(..)`, or say what the key is \
-            with `key = ..`"
+    note = "add `#[derive(serde::Serialize)]` to a type of yours, the bound `serde::Serialize` to a \
+            type parameter, or the feature `serde` to the dependency that a type is from (`rc` to \
+            serde for `Arc` and `Rc`)",
+    note = "or leave the parameter out with `skip(..)`, or say what the key is with `key = ..`"
 )]
 pub trait KeyPart: Serialize {}
 
