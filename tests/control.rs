@@ -12,17 +12,7 @@ use larder::call::{self, Control, Origin};
 use larder::testing::ManualClock;
 use larder::{Cache, CacheConfig, KeyBuilder, cached};
 use support::map_store::MapStore;
-use support::{Runs, register, roomy};
-
-/// Registers a cache of this kind over a store, with an empty memory.
-fn register_over(kind: &str, store: &Arc<MapStore>) -> Cache {
-    let cache = Cache::builder(kind, &roomy().build().expect("valid settings"))
-        .store(store.clone())
-        .build()
-        .expect("a cache");
-    larder::register(cache.clone());
-    cache
-}
+use support::{Runs, register, register_over, roomy};
 
 #[tokio::test]
 async fn bypass_neither_reads_nor_keeps() {

@@ -10,16 +10,7 @@ use std::time::Duration;
 use larder::call::{self, Control, Origin};
 use larder::{Cache, CacheConfig, KeyBuilder, KeyPrivacy, cached};
 use support::map_store::MapStore;
-use support::{Runs, register, roomy};
-
-fn register_over(kind: &str, store: &Arc<MapStore>) -> Cache {
-    let cache = Cache::builder(kind, &roomy().build().expect("valid settings"))
-        .store(store.clone())
-        .build()
-        .expect("a cache");
-    larder::register(cache.clone());
-    cache
-}
+use support::{Runs, register, register_over, roomy};
 
 #[tokio::test]
 async fn tenants_share_nothing_in_memory_and_in_the_store() {
