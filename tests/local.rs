@@ -72,7 +72,7 @@ fn no_lock_is_held_over_a_body_that_is_not_async() {
         }
     }
     /// Two calls with the same argument run side by side: each waits for the other one here.
-    #[cached(kind = "locks", local, skip(meeting))]
+    #[cached(kind = "locks", local, key = ())]
     fn met(meeting: &Barrier) -> bool {
         meeting.wait();
         true
