@@ -58,14 +58,18 @@ pub use cache_runtime::{
 /// | `spawn(call)` and its handle | nothing: another task polls it |
 /// | [`Cache::get_or_compute`] | the computation under that key |
 ///
-/// Where nothing is controlled, [`outcome`](call::outcome) says [`Unreached`](call::Origin::Unreached)
-/// and the call runs as ever, but [`peek`](call::peek), [`remove`](call::remove),
-/// [`expire`](call::expire) and [`key`](call::key) drop the future, so that no body runs that was
-/// not to run, and log a warning. The wishes never reach the cached calls in the body of the call
-/// that took them.
+/// Where nothing is controlled, [`outcome`](call::outcome) says [`Unreached`](call::Origin::Unreached),
+/// the others log a warning, and the call runs as ever, but [`peek`](call::peek),
+/// [`remove`](call::remove), [`expire`](call::expire) and [`key`](call::key) drop the future, so that
+/// no body runs that was not to run. The wishes never reach the cached calls in the body of the call
+/// that took them. A function that takes a lock before it makes a cached call reaches it in the first
+/// poll as long as the lock is free: wrap the cached call itself.
 ///
-/// Wrappers combine. Of two that disagree, the inner one has the last word, and all of them are told
-/// how the call ended:
+/// What `peek` and its kind are given by reference, or as a clone of a shared future, goes on without
+/// a cache when it is polled again.
+///
+/// Wrappers combine. Of two that disagree, the inner one has the last word, but where one wants no
+/// body to start, none does; all of them are told how the call ended:
 ///
 /// ```
 /// # #[larder::cached(op = "doc.rate")] async fn rate(currency: &str) -> f64 { 1.0 }

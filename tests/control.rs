@@ -5,9 +5,10 @@
 mod support;
 
 use std::future::ready;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use larder::call::{self, Control, Origin};
 use larder::testing::ManualClock;
 use larder::{Cache, CacheConfig, KeyBuilder, cached};
@@ -343,9 +344,15 @@ mod around {
         id(n).await
     }
 
+    /// Once: a kind that is registered again begins with an empty memory.
+    fn make_room() {
+        static ROOM: Once = Once::new();
+        ROOM.call_once(|| drop(register("around", roomy())));
+    }
+
     #[tokio::test]
     async fn control_reaches_the_first_cached_call_of_the_first_poll() {
-        register("around", roomy());
+        make_room();
 
         assert_eq!(call::peek(indirectly(1)).await, None, "dropped half-way");
         assert_eq!(call::outcome(indirectly(1)).await.origin, Origin::Computed);
@@ -389,7 +396,7 @@ mod around {
 
     #[tokio::test]
     async fn control_does_not_reach_what_is_not_called_at_once() {
-        register("around", roomy());
+        make_room();
 
         let spawned = call::outcome(async { tokio::spawn(id(11)).await.expect("no panic") });
         let spawned = spawned.await;
@@ -505,4 +512,187 @@ async fn a_wrapper_that_is_dropped_or_panics_leaves_no_wishes_behind() {
     drop(call::bypass(id(1)));
     assert_eq!(id(1).await, 1);
     assert_eq!(cache.stats().total_entries, 1);
+}
+
+#[tokio::test]
+async fn cached_functions_in_a_key_leave_control_to_the_call() {
+    static RUNS: Runs = Runs::new();
+    #[cached(kind = "keyed", local)]
+    fn slug(name: &str) -> String {
+        name.to_lowercase()
+    }
+    #[cached(kind = "keyed", key = slug(name))]
+    async fn page(name: &str) -> usize {
+        drop(name.to_owned());
+        RUNS.count()
+    }
+    let cache = register("keyed", roomy());
+
+    assert_eq!(page("A").await, 1);
+    assert_eq!(call::bypass(page("A")).await, 2);
+    assert_eq!(call::refresh(page("a")).await, 3);
+    let outcome = call::outcome(page("A")).await;
+    assert_eq!((outcome.value, outcome.origin), (3, Origin::Memory));
+    call::ttl(Duration::ZERO, page("B")).await;
+    assert_eq!(cache.stats().computed, 5, "two of `page`, three of `slug`");
+}
+
+#[tokio::test]
+async fn a_computation_that_began_before_a_refresh_does_not_undo_it() {
+    static RUNS: Runs = Runs::new();
+    #[cached(kind = "overtaken", skip(steps))]
+    async fn run(_id: u32, steps: u32) -> usize {
+        let run = RUNS.count();
+        for _ in 0..steps {
+            tokio::task::yield_now().await;
+        }
+        run
+    }
+    let store = Arc::<MapStore>::default();
+    let cache = register_over("overtaken", &store);
+
+    let refreshed = async {
+        while RUNS.total() == 0 {
+            tokio::task::yield_now().await;
+        }
+        call::refresh(run(1, 0)).await
+    };
+    assert_eq!(tokio::join!(run(1, 20), refreshed), (1, 2));
+    assert_eq!(run(1, 0).await, 2);
+    assert!(cache.flush(Duration::from_secs(1)).await);
+    register_over("overtaken", &store);
+    assert_eq!(run(1, 0).await, 2, "in the store too");
+}
+
+#[tokio::test]
+async fn a_look_up_that_began_before_a_refresh_does_not_undo_it() {
+    static RUNS: Runs = Runs::new();
+    #[cached(kind = "looked-up")]
+    async fn run(_id: u32) -> usize {
+        RUNS.count()
+    }
+    let clock = ManualClock::new();
+    let store = Arc::<MapStore>::default();
+    let open = || {
+        let cache = Cache::builder("looked-up", &roomy().build().expect("valid settings"))
+            .clock(clock.clone())
+            .store(store.clone())
+            .build()
+            .expect("a cache");
+        larder::register(cache.clone());
+        cache
+    };
+    let cache = open();
+    assert_eq!(run(1).await, 1);
+    assert!(cache.flush(Duration::from_secs(1)).await);
+    clock.advance(Duration::from_secs(1));
+    open();
+
+    // The store answers the first one in its second poll.
+    assert_eq!(tokio::join!(run(1), call::refresh(run(1))), (1, 2));
+    assert_eq!(run(1).await, 2);
+}
+
+#[tokio::test]
+async fn a_refresh_whose_result_is_not_kept_leaves_nothing_of_the_old_one() {
+    static RUNS: Runs = Runs::new();
+    #[cached(kind = "gone")]
+    async fn found(_id: u32) -> Option<usize> {
+        Some(RUNS.count()).filter(|run| run % 2 == 1)
+    }
+    let store = Arc::<MapStore>::default();
+    let cache = register_over("gone", &store);
+
+    assert_eq!(found(1).await, Some(1));
+    assert!(cache.flush(Duration::from_secs(1)).await);
+    assert_eq!(call::refresh(found(1)).await, None);
+    assert!(cache.flush(Duration::from_secs(1)).await);
+    assert_eq!(call::peek(found(1)).await, None);
+    assert!(store.entries.lock().expect("no panic").is_empty());
+}
+
+#[tokio::test]
+async fn what_a_wrapper_does_not_own_goes_on_after_it() {
+    static RUNS: Runs = Runs::new();
+    #[cached(kind = "lent")]
+    async fn run(_id: u32) -> usize {
+        RUNS.count()
+    }
+    register("lent", roomy());
+
+    let mut lent = Box::pin(run(1));
+    assert_eq!(call::peek(&mut lent).await, None);
+    assert_eq!(lent.await, 1);
+
+    let shared = run(2).shared();
+    let (peeked, computed) = tokio::join!(call::peek(shared.clone()), shared);
+    assert_eq!((peeked, computed), (None, 2));
+
+    let tasks = tokio::task::LocalSet::new();
+    let spawned = tasks.spawn_local(run(3));
+    assert_eq!(
+        call::peek(tasks.run_until(std::future::pending::<()>())).await,
+        None
+    );
+    let spawned = tasks.run_until(spawned).await;
+    assert_eq!(spawned.expect("no panic"), 3);
+}
+
+#[tokio::test]
+async fn callers_with_a_max_age_compute_once_for_all_of_them() {
+    static RUNS: Runs = Runs::new();
+    #[cached(kind = "herd")]
+    async fn run(_id: u32) -> usize {
+        let run = RUNS.count();
+        tokio::task::yield_now().await;
+        run
+    }
+    let clock = ManualClock::new();
+    let store = Arc::<MapStore>::default();
+    let open = || {
+        let cache = Cache::builder("herd", &roomy().build().expect("valid settings"))
+            .clock(clock.clone())
+            .store(store.clone())
+            .build()
+            .expect("a cache");
+        larder::register(cache.clone());
+        cache
+    };
+    let cache = open();
+    run(1).await;
+    assert!(cache.flush(Duration::from_secs(1)).await);
+    clock.advance(Duration::from_secs(10));
+    open();
+
+    let herd = (0..50).map(|_| call::max_age(Duration::from_secs(1), run(1)));
+    let (old, new) = tokio::join!(run(1), futures_util::future::join_all(herd));
+    assert_eq!((old, RUNS.total()), (1, 2));
+    assert!(new.iter().all(|value| *value == 2));
+}
+
+#[tokio::test]
+async fn where_one_wrapper_wants_no_body_to_start_none_does() {
+    static RUNS: Runs = Runs::new();
+    #[cached(kind = "stopped")]
+    async fn run(_id: u32) -> usize {
+        RUNS.count()
+    }
+    #[cached(kind = "stopped", local)]
+    fn run_here(_id: u32) -> usize {
+        RUNS.count()
+    }
+    let cache = register("stopped", roomy());
+
+    assert_eq!(call::peek(call::bypass(run(1))).await, None);
+    assert_eq!(call::peek(call::refresh(run(1))).await, None);
+    assert!(!call::refresh(call::remove(run(1))).await);
+    assert_eq!(RUNS.total(), 0);
+
+    // A function that cannot be stopped has its own wishes, and leaves the others to the next call.
+    let both = async {
+        let here = call::sync(Control::new().ttl(Duration::ZERO), || run_here(1));
+        run(u32::try_from(here.value).unwrap_or(0)).await
+    };
+    assert_eq!(call::peek(both).await, None);
+    assert_eq!((RUNS.total(), cache.stats().total_entries), (1, 0));
 }

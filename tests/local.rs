@@ -192,3 +192,57 @@ async fn a_generic_result_is_kept_whole_where_the_attribute_says_so() {
     }
     assert_eq!(RUNS.total(), 4);
 }
+
+#[test]
+fn a_value_may_call_a_cached_function_when_it_is_dropped() {
+    static DROPPED: Runs = Runs::new();
+    #[derive(Clone)]
+    struct Handle(Arc<Closes>);
+    struct Closes(u32);
+    impl Drop for Closes {
+        fn drop(&mut self) {
+            DROPPED.count();
+            handle(1000 + self.0 % 2);
+        }
+    }
+    #[cached(kind = "handles", local)]
+    fn handle(id: u32) -> Handle {
+        Handle(Arc::new(Closes(id)))
+    }
+    let cache = register("handles", roomy().l1_cache_size(4));
+
+    for id in 0..100 {
+        assert_eq!(handle(id).0.0, id);
+    }
+    assert!(DROPPED.total() > 90);
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    runtime.expect("a runtime").block_on(cache.clear());
+    assert!(cache.size() <= 4);
+}
+
+#[tokio::test]
+async fn a_generic_argument_that_is_an_option_keeps_no_none() {
+    static RUNS: Runs = Runs::new();
+    #[cached(kind = "hidden", key = ())]
+    async fn found<T: larder_value::Value>(value: T) -> Result<T, String> {
+        RUNS.count();
+        Ok(value)
+    }
+    mod larder_value {
+        pub(super) trait Value:
+            Clone + Send + Sync + serde::Serialize + serde::de::DeserializeOwned + 'static
+        {
+        }
+        impl<T> Value for T where
+            T: Clone + Send + Sync + serde::Serialize + serde::de::DeserializeOwned + 'static
+        {
+        }
+    }
+    register("hidden", roomy());
+
+    assert_eq!(found::<Option<u32>>(None).await, Ok(None));
+    assert_eq!(found(Some(1)).await, Ok(Some(1)));
+    assert_eq!(found(7).await, Ok(7));
+    assert_eq!(found(8).await, Ok(7));
+    assert_eq!(RUNS.total(), 3);
+}

@@ -236,15 +236,60 @@ async fn a_kind_that_requires_a_tenant_keeps_nothing_without_one() {
         assert_eq!((outcome.value, outcome.origin), (run_of, Origin::Uncached));
     }
     assert_eq!((run_here(1), run_here(1)), (3, 4));
+    let nameless = call::outcome(call::tenant("", run(1))).await;
+    assert_eq!((nameless.value, nameless.origin), (5, Origin::Uncached));
     cache.set("k", 1_u32).await;
     assert_eq!(cache.get::<u32>("k").await, None);
     let stats = cache.stats();
-    assert_eq!((stats.no_tenant, stats.total_entries), (6, 0));
+    assert_eq!((stats.no_tenant, stats.total_entries), (7, 0));
 
     for _ in 0..2 {
-        assert_eq!(call::tenant("a", run(1)).await, 5);
+        assert_eq!(call::tenant("a", run(1)).await, 6);
         let control = || Control::new().tenant("a");
-        assert_eq!(call::sync(control(), || run_here(1)).value, 6);
+        assert_eq!(call::sync(control(), || run_here(1)).value, 7);
     }
     assert_eq!(cache.stats().total_entries, 2);
+}
+
+#[tokio::test]
+async fn what_is_dropped_in_a_tenant_is_in_it_too() {
+    static RUNS: Runs = Runs::new();
+    #[cached(kind = "dropped", local)]
+    fn run(_id: u32) -> usize {
+        RUNS.count()
+    }
+    struct CallsWhenDropped;
+    impl Drop for CallsWhenDropped {
+        fn drop(&mut self) {
+            run(1);
+        }
+    }
+    register("dropped", roomy());
+
+    let mut call = Box::pin(call::tenant("a", async {
+        let _guard = CallsWhenDropped;
+        std::future::pending::<()>().await;
+    }));
+    assert!(futures_util::FutureExt::now_or_never(&mut call).is_none());
+    drop(call);
+    assert_eq!(call::sync(Control::new().tenant("a"), || run(1)).value, 1);
+    assert_eq!(run(1), 2);
+}
+
+#[tokio::test]
+async fn a_panic_leaves_no_tenant_behind() {
+    #[cached(kind = "panicking")]
+    async fn id(id: u32) -> u32 {
+        id
+    }
+    register("panicking", roomy());
+
+    let panics = call::tenant("a", async { panic!("inside") });
+    let caught = futures_util::FutureExt::catch_unwind(std::panic::AssertUnwindSafe(panics)).await;
+    assert!(caught.is_err());
+    id(1).await;
+    let again = call::outcome(call::carry(id(1))).await;
+    assert_eq!(again.origin, Origin::Memory);
+    let of_a = call::outcome(call::tenant("a", id(1))).await;
+    assert_eq!(of_a.origin, Origin::Computed);
 }

@@ -139,8 +139,8 @@ impl Options {
                 self.shared = Some(option.span());
             }
             "local" => {
-                alone(input, &option, "where a store may keep the answers")?;
                 self.local = Some(option.span());
+                alone(input, &option, "where a store may keep the answers")?;
             }
             _ => {
                 equals(input, &option, "`crate = my_dependency::larder`")?;

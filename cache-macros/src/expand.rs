@@ -94,12 +94,14 @@ impl<'a> Expansion<'a> {
     fn async_block(&self, block: &AsyncBlock) -> TokenStream {
         let AsyncBlock {
             boxed_by,
-            keywords,
+            keyword,
             block,
         } = block;
         let mut inner = Group::new(Delimiter::Brace, self.asynchronous(&block.stream()));
         inner.set_span(block.span());
-        let future = quote!(#keywords #inner);
+        // With `move`, even where the user has none: the key is written from the parameters, which
+        // are all that the block can capture.
+        let future = quote!(#keyword move #inner);
         match boxed_by {
             None => future,
             Some((path, place)) => {
@@ -121,7 +123,7 @@ impl<'a> Expansion<'a> {
         let keep = self.keep();
         let mut body = self.braced(self.function.body.clone()).to_token_stream();
         let output = is_boxed.then_some(&self.function.signature.output);
-        if returns_early(body.clone()) {
+        if may_return_early(body.clone()) {
             body = quote!((move || #output #body)());
         }
         let ty = match output {
@@ -344,20 +346,26 @@ fn group(delimiter: Delimiter, tokens: TokenStream, place: Span) -> TokenTree {
     group.into()
 }
 
-/// Whether there is a `return` that is not in an async block; one in a closure counts too, which
-/// does no harm.
-fn returns_early(body: TokenStream) -> bool {
+/// Whether there may be a `return` that is not in an async block: one in a closure counts too, and
+/// so does every macro, which does no harm.
+fn may_return_early(body: TokenStream) -> bool {
     let mut is_async = false;
+    let mut follows_word = false;
     body.into_iter().any(|token| match token {
         TokenTree::Ident(word) => {
             is_async = word == "async" || (is_async && word == "move");
+            follows_word = true;
             word == "return"
         }
-        TokenTree::Group(group) => !std::mem::take(&mut is_async) && returns_early(group.stream()),
-        _ => {
-            is_async = false;
-            false
+        TokenTree::Group(group) => {
+            follows_word = false;
+            !std::mem::take(&mut is_async) && may_return_early(group.stream())
         }
+        TokenTree::Punct(punct) => {
+            is_async = false;
+            std::mem::take(&mut follows_word) && punct.as_char() == '!'
+        }
+        TokenTree::Literal(_) => false,
     })
 }
 

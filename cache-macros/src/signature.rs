@@ -47,8 +47,8 @@ pub(crate) enum Form {
 pub(crate) struct AsyncBlock {
     /// The path of the call around the block, if there is one, and the place of its parentheses.
     pub(crate) boxed_by: Option<(TokenStream, Span)>,
-    /// `async`, or `async move`.
-    pub(crate) keywords: TokenStream,
+    /// `async`.
+    pub(crate) keyword: TokenTree,
     pub(crate) block: Group,
 }
 
@@ -297,6 +297,9 @@ fn output(bound: &TypeParamBound) -> Option<&Type> {
         return None;
     };
     let future = bound.path.segments.last()?;
+    if !future.ident.to_string().ends_with("Future") {
+        return None;
+    }
     let PathArguments::AngleBracketed(arguments) = &future.arguments else {
         return None;
     };
@@ -313,14 +316,15 @@ impl AsyncBlock {
         let mut tokens: Vec<TokenTree> = body.clone().into_iter().collect();
         match tokens.pop()? {
             TokenTree::Group(block) if block.delimiter() == Delimiter::Brace => {
-                let is_async = |tokens: &[TokenTree]| match tokens {
-                    [first] => is_word(first, "async"),
-                    [first, second] => is_word(first, "async") && is_word(second, "move"),
+                let (keyword, rest) = tokens.split_first()?;
+                let may_move = match rest {
+                    [] => true,
+                    [word] => is_word(word, "move"),
                     _ => false,
                 };
-                is_async(&tokens).then(|| Self {
+                (is_word(keyword, "async") && may_move).then(|| Self {
                     boxed_by: None,
-                    keywords: tokens.into_iter().collect(),
+                    keyword: keyword.clone(),
                     block,
                 })
             }

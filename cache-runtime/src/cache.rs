@@ -169,7 +169,7 @@ impl Cache {
         if key.len() > LONGEST_WHOLE_KEY {
             return Err(Event::NoKey);
         }
-        if kind.requires_tenant && tenant.is_none() {
+        if kind.requires_tenant && tenant.as_deref().is_none_or(str::is_empty) {
             return Err(Event::NoTenant);
         }
         let tenant = tenant.as_deref();

@@ -101,11 +101,6 @@ impl Kind {
             .collect()
     }
 
-    pub(crate) fn has_in_memory(&self, key: &MemoryKey) -> bool {
-        let memory = self.memory.as_ref();
-        memory.is_some_and(|memory| memory.peek(key).is_some())
-    }
-
     /// Forgets an entry in both tiers, and says whether either had it.
     pub(crate) async fn remove(&self, key: &MemoryKey, store_key: Option<&str>) -> bool {
         // The store first: a look-up in between would fill memory from it again.

@@ -324,3 +324,22 @@ async fn a_future_that_cannot_leave_its_thread() {
     }
     assert_eq!(RUNS.total(), 4);
 }
+
+#[tokio::test]
+async fn a_block_that_borrows_its_arguments() {
+    static RUNS: Runs = Runs::new();
+    #[cached]
+    fn length(text: &str) -> impl Future<Output = usize> {
+        async {
+            RUNS.count();
+            text.len()
+        }
+    }
+    make_room();
+
+    assert_eq!(length("abc").await, 3);
+    assert_eq!(length("abc").await, 3);
+    assert_eq!(RUNS.total(), 1);
+    assert_eq!(length("ab").await, 2);
+    assert_eq!(RUNS.total(), 2);
+}

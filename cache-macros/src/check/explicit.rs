@@ -24,7 +24,7 @@ pub(super) fn explicit_key(key: Expr, place: Span, function: &Function) -> syn::
              `key = ()` for one answer to all calls",
         )),
         _ => {
-            can_be_written(&key)?;
+            stays_within(&key, "a key")?;
             let names = Names::of(&key);
             // Of other names that are unknown, the compiler says where they stand by itself.
             if let Some(name) = names.values.iter().find(|name| **name == "self")
@@ -65,17 +65,22 @@ fn no_template(part: &Expr) -> syn::Result<()> {
     }
 }
 
-/// A key is written before anything else happens, and goes on to the cache only.
-fn can_be_written(key: &Expr) -> syn::Result<()> {
-    struct Leaps(Option<Error>);
+/// What an expression of the attribute gives goes on to the cache, and never ends the function.
+pub(super) fn stays_within(written: &Expr, what_it_is: &'static str) -> syn::Result<()> {
+    struct Leaps {
+        what_it_is: &'static str,
+        first: Option<Error>,
+    }
 
     impl Leaps {
         fn found(&mut self, place: Span, what: &str) {
-            self.0.get_or_insert_with(|| {
+            let what_it_is = self.what_it_is;
+            self.first.get_or_insert_with(|| {
                 Error::new(
                     place,
                     format!(
-                        "a key cannot {what}; compute it before the call and pass it as a parameter"
+                        "{what_it_is} cannot {what}; compute it before the call and pass it as a \
+                         parameter"
                     ),
                 )
             });
@@ -83,6 +88,10 @@ fn can_be_written(key: &Expr) -> syn::Result<()> {
     }
 
     impl<'ast> Visit<'ast> for Leaps {
+        fn visit_expr_return(&mut self, node: &'ast syn::ExprReturn) {
+            self.found(node.return_token.span, "return");
+        }
+
         fn visit_expr_await(&mut self, node: &'ast syn::ExprAwait) {
             self.found(node.await_token.span, "wait");
         }
@@ -97,9 +106,12 @@ fn can_be_written(key: &Expr) -> syn::Result<()> {
         fn visit_expr_async(&mut self, _: &'ast syn::ExprAsync) {}
     }
 
-    let mut leaps = Leaps(None);
-    leaps.visit_expr(key);
-    leaps.0.map_or(Ok(()), Err)
+    let mut leaps = Leaps {
+        what_it_is,
+        first: None,
+    };
+    leaps.visit_expr(written);
+    leaps.first.map_or(Ok(()), Err)
 }
 
 /// Whether a key takes something from this parameter.
@@ -230,7 +242,7 @@ fn parse_hole(hole: &str, place: Span, function: &Function) -> syn::Result<Expr>
             "`{{{hole}}}` is the same for every call; name a parameter, such as `{{id}}`"
         ));
     }
-    can_be_written(&expression)?;
+    stays_within(&expression, "a key")?;
     let names = Names::of(&expression);
     let unknown = names
         .values

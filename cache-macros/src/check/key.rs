@@ -51,9 +51,28 @@ pub(super) fn check_skip(mistakes: &mut Vec<Error>, skip: &[Ident], function: &F
             ));
         } else if !is_parameter(skipped, function) {
             mistakes.push(no_such_parameter(skipped, function));
+        } else if is_ambiguous(skipped, function) {
+            mistakes.push(ambiguous(skipped));
         }
     }
     mistakes.len() == before
+}
+
+/// Whether several parameters have this name: a macro can write such a function, and only the
+/// compiler can tell which of them is meant.
+fn is_ambiguous(name: &Ident, function: &Function) -> bool {
+    let unconditional = function
+        .parameters
+        .iter()
+        .filter(|parameter| parameter.conditions.is_empty());
+    unconditional.filter(|it| it.name.unraw() == *name).count() > 1
+}
+
+fn ambiguous(name: &Ident) -> Error {
+    Error::new(
+        name.span(),
+        format!("several parameters are called `{name}`; give them different names"),
+    )
 }
 
 /// Whether there are parameters and `skip` leaves none of them.
@@ -177,6 +196,9 @@ fn check_text(named: &Ident, skip: &[Ident], function: &Function) -> syn::Result
     else {
         return Err(no_such_parameter(named, function));
     };
+    if is_ambiguous(named, function) {
+        return Err(ambiguous(named));
+    }
     if skip.contains(named) {
         return Err(Error::new(
             named.span(),

@@ -13,7 +13,7 @@ use syn::{Error, Expr, ExprClosure, Ident, LitStr, Path};
 use crate::attribute::{Options, Ttl};
 use crate::signature::{Form, Function};
 
-use explicit::{explicit_key, names};
+use explicit::{explicit_key, names, stays_within};
 pub(crate) use item::{is_closure, no_function};
 pub(crate) use key::{Key, KeyParameter, Role, TemplatePart};
 use key::{check_parameters, check_skip, parameters_as_key};
@@ -71,7 +71,10 @@ pub(crate) fn check(options: Options, function: &Function) -> syn::Result<Checke
             .map_err(|mistake| mistakes.push(mistake))
             .ok()
             .map(Lifetime::Fixed),
-        Ttl::OfCall(expression) => Some(Lifetime::OfCall(expression)),
+        Ttl::OfCall(expression) => stays_within(&expression, "a lifetime")
+            .map_err(|mistake| mistakes.push(mistake))
+            .ok()
+            .map(|()| Lifetime::OfCall(expression)),
         Ttl::OfValue(closure) => Some(Lifetime::OfValue(closure)),
     });
     let is_skip_clear = check_skip(&mut mistakes, &options.skip, function);
@@ -129,8 +132,9 @@ fn check_form(mistakes: &mut Vec<Error>, local: Option<Span>, function: &Functio
     {
         mistakes.push(Error::new(
             signature.fn_token.span,
-            "`#[cached]` needs an `async fn`; make it `async`, or write `local` to keep its \
-             answers in memory alone",
+            "`#[cached]` needs an `async fn`, or a result that is written as a future \
+             (`impl Future<Output = T>`); make it `async`, or write `local` to keep its answers in \
+             memory alone",
         ));
     }
 }

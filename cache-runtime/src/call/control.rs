@@ -4,9 +4,9 @@
 //! cached call that is reached during the first poll finds them. Nothing is added to the
 //! annotated function for it.
 
-use std::convert::Infallible;
+use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ use crate::policy::Ttl;
 /// let control = Control::new().refresh().ttl(Duration::from_secs(60)).tenant("acme");
 /// # drop(control);
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 #[must_use]
 pub struct Control {
     pub(super) way: Option<Way>,
@@ -33,6 +33,8 @@ pub struct Control {
     pub(super) max_age: Option<Duration>,
     /// Of all wrappers that want to know.
     reports: Vec<Arc<OnceLock<Report>>>,
+    /// Lives as long as the wrapper that wants the call to stop.
+    stopper: Weak<()>,
     /// For [`sync`] alone: futures have it around every poll.
     tenant: Option<Arc<str>>,
 }
@@ -56,14 +58,14 @@ impl Way {
 }
 
 /// How a call ended, for the one who asked.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) enum Report {
     Returned { origin: Origin, age: Duration },
     Stopped(Finding),
 }
 
 /// What a call found that did not run.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) enum Finding {
     Nothing,
     /// Whether there was an entry.
@@ -124,10 +126,13 @@ impl Control {
         }
     }
 
-    /// Of two wrappers, the inner one has the last word on a wish that both have; both are told
-    /// how the call ended.
+    /// Of two wrappers, the inner one has the last word on a wish that both have, but where either
+    /// wants no body to start, none does. Both are told how the call ended.
     fn within(&mut self, outer: &Self) {
-        self.way = self.way.or(outer.way);
+        if self.way.is_none() || (outer.stops() && !self.stops()) {
+            self.way = outer.way;
+            self.stopper = outer.stopper.clone();
+        }
         self.ttl = self.ttl.or(outer.ttl);
         self.max_age = self.max_age.or(outer.max_age);
         self.reports.extend(outer.reports.iter().cloned());
@@ -145,10 +150,31 @@ impl Control {
         }
     }
 
-    /// Tells the wrapper what was found. It drops the call, which never goes on.
-    pub(super) async fn stop(&self, finding: Finding) -> Infallible {
+    /// Tells the wrapper what was found. It drops the call then; one that it does not own, because
+    /// it has a reference to it, goes on when it is polled after the wrapper has gone.
+    pub(super) async fn stop(&self, finding: Finding) {
         self.report(&Report::Stopped(finding));
-        std::future::pending().await
+        poll_fn(|context| {
+            if self.stopper.strong_count() == 0 {
+                return Poll::Ready(());
+            }
+            // Others may wait for the same future. The wrapper ends with this poll, so this does not
+            // go on for long.
+            context.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+impl std::fmt::Debug for Control {
+    /// Without the tenant, and without what was found.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Control")
+            .field("way", &self.way)
+            .field("ttl", &self.ttl)
+            .field("max_age", &self.max_age)
+            .finish_non_exhaustive()
     }
 }
 
@@ -192,7 +218,7 @@ impl std::fmt::Display for Origin {
 }
 
 /// The result of a call, and where it came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Outcome<T> {
     /// What the call returned.
@@ -257,7 +283,10 @@ pub fn bypass<F: Future>(call: F) -> impl Future<Output = F::Output> {
 /// there.
 ///
 /// It joins no call that is running, because that one may have begun before whatever it is that
-/// made a new answer necessary. Where the body fails, what was there stays.
+/// made a new answer necessary. Where the body fails, what was there stays; where it returns what is
+/// not to be kept (a `None`, or what the attribute refuses), what was there is forgotten, in the store
+/// as soon as it comes to what is queued for it. Without a
+/// memory tier, a computation that began before may still put its older result into the store.
 ///
 /// ```
 /// # use cache_runtime as larder;
@@ -399,7 +428,7 @@ pub fn sync<R>(mut control: Control, call: impl FnOnce() -> R) -> Outcome<R> {
     let report = Arc::<OnceLock<Report>>::default();
     control.reports.push(report.clone());
     let tenant = control.tenant.take();
-    let (value, _) = with_wishes(control, || match tenant {
+    let value = with_wishes_of_sync(control, || match tenant {
         Some(tenant) => in_tenant(Some(tenant), call),
         None => call(),
     });
@@ -419,6 +448,32 @@ fn with_wishes<R>(mut wishes: Control, run: impl FnOnce() -> R) -> (R, bool) {
     local::leave_control(Box::new(wishes));
     let value = run();
     (value, take_back.take_back())
+}
+
+/// The same for a function that is not async. What would stop a call is not for it and stays as it
+/// was.
+fn with_wishes_of_sync<R>(wishes: Control, run: impl FnOnce() -> R) -> R {
+    let aside = match local::take_control() {
+        Some(outer) if outer.stops() => Some(outer),
+        Some(outer) => {
+            local::leave_control(outer);
+            None
+        }
+        None => None,
+    };
+    let _put_back = PutBack(aside);
+    with_wishes(wishes, run).0
+}
+
+/// Wishes that are left where they were, also when the call panics.
+struct PutBack(Option<Box<Control>>);
+
+impl Drop for PutBack {
+    fn drop(&mut self) {
+        if let Some(control) = self.0.take() {
+            local::leave_control(control);
+        }
+    }
 }
 
 /// Takes back what no cached call took, also when the call panics, and leaves the wishes of the
@@ -449,7 +504,7 @@ impl Drop for TakeBack {
 }
 
 /// Has its wishes at hand during the first poll of `call`.
-fn controlled<F: Future>(wishes: Control, call: F) -> impl Future<Output = F::Output> {
+fn controlled<F: Future>(wishes: Control, call: F) -> Controlled<F> {
     Controlled {
         call: Box::pin(call),
         wishes: Some(wishes),
@@ -472,8 +527,19 @@ impl<F: Future> Future for Controlled<F> {
         let Some(wishes) = this.wishes.take() else {
             return this.call.as_mut().poll(context);
         };
+        let (way, ttl, max_age) = (wishes.way, wishes.ttl, wishes.max_age);
         let (poll, was_reached) = with_wishes(wishes, || this.call.as_mut().poll(context));
         this.was_reached = was_reached;
+        let wants_something = way.is_some() || ttl.is_some() || max_age.is_some();
+        if wants_something && !was_reached {
+            tracing::warn!(
+                ?way,
+                ?ttl,
+                ?max_age,
+                "no cached call was reached during the first poll of what was wrapped: nothing is \
+                 controlled"
+            );
+        }
         poll
     }
 }
@@ -482,22 +548,23 @@ impl<F: Future> Future for Controlled<F> {
 struct Stoppable<F> {
     call: Controlled<F>,
     report: Arc<OnceLock<Report>>,
-    way: Way,
+    _is_here: Arc<()>,
 }
 
 impl<F: Future> Stoppable<F> {
     fn new(way: Way, call: F) -> Self {
         let report = Arc::<OnceLock<Report>>::default();
+        let is_here = Arc::new(());
         let wishes = Control {
             reports: vec![report.clone()],
+            stopper: Arc::downgrade(&is_here),
             ..Control::going(way)
         };
-        let call = Controlled {
-            call: Box::pin(call),
-            wishes: Some(wishes),
-            was_reached: false,
-        };
-        Self { call, report, way }
+        Self {
+            call: controlled(wishes, call),
+            report,
+            _is_here: is_here,
+        }
     }
 }
 
@@ -507,10 +574,6 @@ impl<F: Future> Future for Stoppable<F> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let poll = Pin::new(&mut self.call).poll(context);
         if !self.call.was_reached {
-            tracing::warn!(
-                asked = ?self.way,
-                "no cached call was reached during the first poll of a future: it is dropped"
-            );
             return Poll::Ready(Err(Finding::Nothing));
         }
         match self.report.get() {

@@ -95,9 +95,13 @@ pub(super) fn leave_control(control: Box<Control>) {
     });
 }
 
+#[inline]
 pub(super) fn take_control() -> Option<Box<Control>> {
     LOCAL
         .try_with(|local| {
+            if !local.has_control.get() {
+                return None;
+            }
             local.has_control.set(false);
             local.control.take()
         })
@@ -106,6 +110,7 @@ pub(super) fn take_control() -> Option<Box<Control>> {
 }
 
 /// The wishes for a function that cannot be stopped; those that would stop it stay where they are.
+#[inline]
 pub(super) fn take_control_of_sync() -> Option<Box<Control>> {
     let control = take_control()?;
     if control.stops() {
@@ -138,8 +143,7 @@ pub(crate) fn tenant() -> Result<Option<Arc<str>>, AccessError> {
     })
 }
 
-/// Runs `look_up` with what the site is bound to, unless the site is not bound yet or somebody
-/// wants control of this call.
+/// Runs `look_up` with what the site is bound to, unless the site is not bound yet.
 #[inline]
 pub(super) fn with_bound<R>(
     function: Function,
@@ -147,9 +151,6 @@ pub(super) fn with_bound<R>(
 ) -> Option<R> {
     LOCAL
         .try_with(|local| {
-            if local.has_control.get() {
-                return None;
-            }
             let bindings = local.bindings.try_borrow().ok()?;
             if bindings.epoch != registry::epoch() {
                 return None;

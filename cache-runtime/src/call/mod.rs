@@ -65,21 +65,29 @@ pub fn enter<S: Shape, W: FnOnce(&mut KeyWriter<'_>)>(
     _shape: S,
     write_arguments: W,
 ) -> Entered<S> {
+    // First: the arguments may call cached functions as they are written.
+    let control = take_control(site);
     let mut written = local::take_buffer();
     let noticed = write(&mut written, write_arguments);
-    let entered = look(Function::of::<S, W>(site), &mut written, noticed);
+    let entered = look(Function::of::<S, W>(site), &mut written, noticed, control);
     local::give_back_buffer(written);
     entered
 }
 
 /// A call whose key is written, and which is not looked up before the future is polled that the
 /// function returns.
-#[derive(Debug)]
 pub struct Call<S> {
     function: Function,
     written: Vec<u8>,
     noticed: Written,
     shape: PhantomData<fn() -> S>,
+}
+
+impl<S> std::fmt::Debug for Call<S> {
+    /// Without what was written: those are arguments.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Call").finish_non_exhaustive()
+    }
 }
 
 /// The first step of a call of a function that makes its future by itself.
@@ -104,7 +112,8 @@ impl<S> Call<S> {
     where
         S: Shape,
     {
-        look(self.function, &mut self.written, self.noticed)
+        let control = take_control(self.function.site);
+        look(self.function, &mut self.written, self.noticed, control)
     }
 }
 
@@ -129,18 +138,33 @@ fn write(written: &mut Vec<u8>, write_arguments: impl FnOnce(&mut KeyWriter<'_>)
 }
 
 #[inline]
-fn look<S: Shape>(function: Function, written: &mut Vec<u8>, mut noticed: Written) -> Entered<S> {
+fn take_control(site: &'static CallSite) -> Option<Box<Control>> {
+    if site.is_sync() {
+        local::take_control_of_sync()
+    } else {
+        local::take_control()
+    }
+}
+
+#[inline]
+fn look<S: Shape>(
+    function: Function,
+    written: &mut Vec<u8>,
+    mut noticed: Written,
+    control: Option<Box<Control>>,
+) -> Entered<S> {
     match local::tenant() {
         Ok(None) => {}
         Ok(Some(tenant)) => noticed.add_tenant(&tenant, written),
         Err(_) => noticed.refused = true,
     }
-    if let Some(entry) = find(function, written, &noticed)
+    if control.is_none()
+        && let Some(entry) = find(function, written, &noticed)
         && let Some(value) = entry.value.downcast_ref::<S::Kept>()
     {
         return Entered::Hit(S::returned(value.clone()));
     }
-    Entered::Miss(begin(function, written, &noticed, S::value_type()))
+    Entered::Miss(begin(function, written, &noticed, control, S::value_type()))
 }
 
 /// The entry in memory. Its value has this function's type: only functions that keep values of one
@@ -163,13 +187,9 @@ fn begin(
     function: Function,
     written: &mut [u8],
     noticed: &Written,
+    control: Option<Box<Control>>,
     value_type: Option<ValueType>,
 ) -> Miss {
-    let control = if function.site.is_sync() {
-        local::take_control_of_sync()
-    } else {
-        local::take_control()
-    };
     let pending = match local::bind(function) {
         Binding::Unknown => {
             registry::count_unknown_kind();
@@ -197,7 +217,7 @@ fn obstacle(bound: &Bound, written: &[u8], noticed: &Written) -> Option<Event> {
         return Some(Event::NoKey);
     }
     let arguments = noticed.arguments(written);
-    if bound.kind.requires_tenant && arguments.tenant.is_none() {
+    if bound.kind.requires_tenant && arguments.tenant.is_none_or(<[u8]>::is_empty) {
         return Some(Event::NoTenant);
     }
     let ai = bound.kind.ai.as_ref();

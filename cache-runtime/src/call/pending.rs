@@ -19,7 +19,7 @@ pub(crate) struct Pending {
     pub(crate) kind: Arc<Kind>,
     pub(crate) operation: Arc<Operation>,
     pub(crate) key: MemoryKey,
-    /// Where there is a store to ask, because memory has nothing or is not to be asked.
+    /// Where there is a store.
     pub(crate) store_key: Option<String>,
 }
 
@@ -32,7 +32,8 @@ impl std::fmt::Debug for Pending {
     }
 }
 
-/// How a call stands when memory, the other callers and the store have been asked.
+/// How a call stands that is to go on, when memory, the other callers and the store have been
+/// asked.
 pub(super) enum Stand {
     Found(SharedEntry, Origin),
     /// Another caller computed a `None`.
@@ -44,8 +45,6 @@ pub(super) enum Stand {
     Alone,
     /// To be computed for this caller alone, and not to be kept.
     Bypasses,
-    /// Not to be computed.
-    Stopped(Finding),
 }
 
 impl Pending {
@@ -59,10 +58,8 @@ impl Pending {
             kind, operation, ..
         } = bound;
         let key: MemoryKey = with_memory_key(operation.number, written, |key| key.into());
-        let needs_name = match control.and_then(|control| control.way) {
-            Some(way) => way == Way::Key || kind.store.is_some(),
-            None => kind.store.is_some() && (control.is_some() || !kind.has_in_memory(&key)),
-        };
+        let is_asked_for = control.is_some_and(|control| control.way == Some(Way::Key));
+        let needs_name = kind.store.is_some() || is_asked_for;
         let store_key = operation
             .store_keys
             .as_ref()
@@ -77,7 +74,7 @@ impl Pending {
     }
 
     /// Goes the way that the caller wants; the usual one asks memory, the other callers and the
-    /// store.
+    /// store. An error is what a call found that does not go on.
     ///
     /// May be dropped at each await: while it waits for another caller it holds nothing, while it
     /// waits for the store it leads, which passes on, and what it would have forgotten may or may
@@ -87,27 +84,27 @@ impl Pending {
         control: Option<&Control>,
         value_type: Option<ValueType>,
         kept: TypeId,
-    ) -> Stand {
+    ) -> Result<Stand, Finding> {
         match control.and_then(|control| control.way) {
-            None => self.look_up(control, value_type, kept).await,
-            Some(Way::Bypass) => Stand::Bypasses,
-            Some(Way::Refresh) => Stand::Alone,
+            None => Ok(self.look_up(control, value_type, kept).await),
+            Some(Way::Bypass) => Ok(Stand::Bypasses),
+            Some(Way::Refresh) => Ok(Stand::Alone),
             Some(Way::Peek) => {
                 if let Some(entry) = self.in_memory(kept, control) {
-                    return Stand::Found(entry, Origin::Memory);
+                    return Ok(Stand::Found(entry, Origin::Memory));
                 }
                 match self.in_store(control, value_type).await {
-                    Some(entry) => Stand::Found(entry, Origin::Store),
-                    None => Stand::Stopped(Finding::Nothing),
+                    Some(entry) => Ok(Stand::Found(entry, Origin::Store)),
+                    None => Err(Finding::Nothing),
                 }
             }
             // Nothing serves an expired entry, so it need not stay.
             Some(Way::Remove | Way::Expire) => {
                 let store_key = self.store_key.as_deref();
                 let was_there = self.kind.remove(&self.key, store_key).await;
-                Stand::Stopped(Finding::Forgot(was_there))
+                Err(Finding::Forgot(was_there))
             }
-            Some(Way::Key) => Stand::Stopped(Finding::Key(self.store_key.clone())),
+            Some(Way::Key) => Err(Finding::Key(self.store_key.clone())),
         }
     }
 
@@ -133,13 +130,17 @@ impl Pending {
         if let Some(entry) = self.in_memory(kept, control) {
             return Stand::Found(entry, Origin::Memory);
         }
-        let leader = match self.kind.flights.join(&self.key).await {
-            Role::Waiter(Landing::Value(entry)) if self.is_young(&entry, control) => {
-                return Stand::Found(entry, Origin::Joined);
+        let leader = loop {
+            match self.kind.flights.join(&self.key).await {
+                Role::Waiter(Landing::Value(entry)) if self.is_young(&entry, control) => {
+                    return Stand::Found(entry, Origin::Joined);
+                }
+                // Too old for this caller: it joins those who want a new one.
+                Role::Waiter(Landing::Value(_)) => {}
+                Role::Waiter(Landing::Absent) => return Stand::Absent,
+                Role::Waiter(Landing::Failed) => return Stand::Alone,
+                Role::Leader(leader) => break leader,
             }
-            Role::Waiter(Landing::Absent) => return Stand::Absent,
-            Role::Waiter(Landing::Value(_) | Landing::Failed) => return Stand::Alone,
-            Role::Leader(leader) => leader,
         };
         // A flight may have landed between the look into memory and the lead of this one.
         if let Some(entry) = self.in_memory(kept, control) {
@@ -174,7 +175,8 @@ impl Pending {
             return None;
         }
         if let Some(memory) = &self.kind.memory {
-            memory.insert(self.key.clone(), entry.clone());
+            // A newer one may have been computed meanwhile.
+            memory.insert_unless_newer(self.key.clone(), entry.clone(), entry.created);
         }
         Some(entry)
     }

@@ -181,7 +181,7 @@ impl<K: Tiered, E> Shape for Fallible<K, E> {
     }
 
     fn kept(returned: &Self::Returned) -> Option<&K::Kept> {
-        returned.as_ref().ok()
+        returned.as_ref().ok().filter(|_| !is_hidden::<K::Kept>())
     }
 
     fn returned(kept: K::Kept) -> Self::Returned {
@@ -222,13 +222,8 @@ impl<K: Tiered> Shape for Plain<K> {
         K::value_type()
     }
 
-    /// Where a generic argument stands for a `Result` or an `Option`, method resolution could not
-    /// see it, and nothing is kept.
     fn kept(returned: &K::Kept) -> Option<&K::Kept> {
-        let name = type_name::<K::Kept>();
-        let hidden = ["core::result::Result<", "core::option::Option<"];
-        let is_hidden = hidden.iter().any(|beginning| name.starts_with(beginning));
-        (!is_hidden).then_some(returned)
+        (!is_hidden::<K::Kept>()).then_some(returned)
     }
 
     fn returned(kept: K::Kept) -> K::Kept {
@@ -267,6 +262,14 @@ where
     S::Keep: Tiered,
 {
     shape
+}
+
+/// Whether a generic argument stands for a `Result` or an `Option`: method resolution could not see
+/// it, so nothing is kept.
+fn is_hidden<T>() -> bool {
+    let name = type_name::<T>();
+    let hidden = ["core::result::Result<", "core::option::Option<"];
+    hidden.iter().any(|beginning| name.starts_with(beginning))
 }
 
 /// Tells an async block its type, in a place that is never reached.

@@ -24,7 +24,7 @@ use super::local;
 /// ```
 pub fn tenant<F: Future>(tenant: impl Into<Arc<str>>, call: F) -> impl Future<Output = F::Output> {
     ForTenant {
-        call: Box::pin(call),
+        call: Some(Box::pin(call)),
         tenant: Some(tenant.into()),
     }
 }
@@ -43,13 +43,14 @@ pub fn tenant<F: Future>(tenant: impl Into<Arc<str>>, call: F) -> impl Future<Ou
 /// ```
 pub fn carry<F: Future>(call: F) -> impl Future<Output = F::Output> {
     ForTenant {
-        call: Box::pin(call),
+        call: Some(Box::pin(call)),
         tenant: local::tenant().ok().flatten(),
     }
 }
 
 struct ForTenant<F> {
-    call: Pin<Box<F>>,
+    /// Until it is dropped.
+    call: Option<Pin<Box<F>>>,
     tenant: Option<Arc<str>>,
 }
 
@@ -58,7 +59,17 @@ impl<F: Future> Future for ForTenant<F> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         let tenant = self.tenant.clone();
-        in_tenant(tenant, || self.call.as_mut().poll(context))
+        match &mut self.call {
+            Some(call) => in_tenant(tenant, || call.as_mut().poll(context)),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl<F> Drop for ForTenant<F> {
+    /// What is dropped with the call may call cached functions too.
+    fn drop(&mut self) {
+        in_tenant(self.tenant.take(), || drop(self.call.take()));
     }
 }
 

@@ -4,16 +4,18 @@ use std::any::TypeId;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::control::{Control, Finding, Origin, Report};
+use super::control::{Control, Finding, Origin, Report, Way};
 use super::local;
 use super::pending::{Pending, Stand};
 use super::rule::Rule;
 use super::shape::Shape;
+use crate::clock::Tick;
 use crate::envelope::ValueType;
 use crate::flight::{Landing, Leader};
 use crate::memory::{Entry, SharedEntry};
 use crate::observe::Event;
 use crate::policy::Ttl;
+use crate::store::StoreTier;
 
 /// A call that was no hit.
 #[derive(Debug)]
@@ -59,6 +61,7 @@ pub struct Turn {
 }
 
 struct KeptFor {
+    began: Tick,
     pending: Pending,
     control: Option<Box<Control>>,
     /// `None`: for its own caller alone.
@@ -93,8 +96,8 @@ impl Miss {
     }
 
     /// Asks memory again, the other callers and the store: everything that waits is in here, and
-    /// compiled once. Where the caller wants no result computed, it never returns: the wrapper
-    /// drops it.
+    /// compiled once. Where the caller wants no result computed, it does not return as long as the
+    /// wrapper is there that wants it so.
     pub async fn ask(self) -> Asked {
         let Beginning {
             pending,
@@ -104,18 +107,20 @@ impl Miss {
         } = *self.0;
         let wishes = control.as_deref();
         let Some(pending) = pending else {
-            if let Some(control) = wishes.filter(|control| control.stops()) {
-                match control.stop(Finding::Nothing).await {}
+            match wishes.filter(|control| control.stops()) {
+                Some(control) => control.stop(Finding::Nothing).await,
+                None => report(wishes, Origin::Uncached, Duration::ZERO),
             }
-            report(wishes, Origin::Uncached, Duration::ZERO);
             return Asked::to_run(None);
         };
         match pending.stand(wishes, value_type, kept).await {
-            Stand::Stopped(finding) => match wishes {
-                Some(control) => match control.stop(finding).await {},
-                None => Asked::to_run(None),
-            },
-            stand => Asked::of(stand, pending, control),
+            Ok(stand) => Asked::of(stand, pending, control),
+            Err(finding) => {
+                if let Some(control) = wishes {
+                    control.stop(finding).await;
+                }
+                Asked::to_run(None)
+            }
         }
     }
 
@@ -168,9 +173,10 @@ impl Asked {
                 return Self::to_run(None);
             }
             Stand::Leads(leader) => Some(leader),
-            Stand::Alone | Stand::Stopped(_) => None,
+            Stand::Alone => None,
         };
         Self::to_run(Some(KeptFor {
+            began: pending.kind.clock.now(),
             pending,
             control,
             leader,
@@ -225,36 +231,72 @@ impl KeptFor {
     }
 
     fn land_value(self, entry: SharedEntry, ttl: Option<Ttl>, value_type: Option<ValueType>) {
+        match ttl {
+            Some(ttl) => {
+                self.pending.count(Event::Computed);
+                self.put(&entry, ttl, value_type);
+            }
+            None => {
+                self.pending.count(Event::NotKept);
+                self.take_back_what_was_refreshed();
+            }
+        }
+        self.land(Landing::Value(entry));
+    }
+
+    fn put(&self, entry: &SharedEntry, ttl: Ttl, value_type: Option<ValueType>) {
         let Pending {
             kind,
             key,
             store_key,
             ..
         } = &self.pending;
-        match ttl {
-            Some(ttl) => {
-                self.pending.count(Event::Computed);
-                if let Some(memory) = &kind.memory {
-                    memory.insert(key.clone(), entry.clone());
-                }
-                if let (Some(store), Some(key), Some(value_type)) =
-                    (&kind.store, store_key, value_type)
-                {
-                    store.write_behind(store.write(key.clone(), entry.clone(), value_type, ttl));
-                }
+        if let Some(memory) = &kind.memory {
+            let (key, entry) = (key.clone(), entry.clone());
+            if self.refreshes() {
+                memory.insert(key, entry);
+            } else if !memory.insert_unless_newer(key, entry, self.began) {
+                // A refresh that began after this computation has come before it.
+                return;
             }
-            None => self.pending.count(Event::NotKept),
         }
-        self.land(Landing::Value(entry));
+        if let (Some(store), Some(key), Some(value_type)) = (&kind.store, store_key, value_type) {
+            store.write_behind(store.write(key.clone(), entry.clone(), value_type, ttl));
+        }
+    }
+
+    fn refreshes(&self) -> bool {
+        let control = self.control.as_deref();
+        control.is_some_and(|control| control.way == Some(Way::Refresh))
+    }
+
+    /// A refresh whose result is not one to keep leaves nothing of the old one.
+    fn take_back_what_was_refreshed(&self) {
+        if !self.refreshes() {
+            return;
+        }
+        let Pending {
+            kind,
+            key,
+            store_key,
+            ..
+        } = &self.pending;
+        if let Some(memory) = &kind.memory {
+            memory.remove(key);
+        }
+        if let Some((store, key)) = kind.store.as_ref().zip(store_key.clone()) {
+            store.write_behind(StoreTier::removal(key));
+        }
     }
 
     fn land_nothing(self, is_none: bool) {
         self.pending.count(Event::NotKept);
-        self.land(if is_none {
-            Landing::Absent
+        if is_none {
+            self.take_back_what_was_refreshed();
+            self.land(Landing::Absent);
         } else {
-            Landing::Failed
-        });
+            self.land(Landing::Failed);
+        }
     }
 
     fn land(self, landing: Landing) {

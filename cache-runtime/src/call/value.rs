@@ -17,7 +17,10 @@ use crate::envelope::{Keep, ValueType};
     label = "this would have to be kept",
     note = "a kept value needs `Clone`, `Send`, `Sync`, `serde::Serialize` and \
             `serde::Deserialize`, and no borrowed parts: add \
-            `#[derive(Clone, serde::Serialize, serde::Deserialize)]` to the type",
+            `#[derive(Clone, serde::Serialize, serde::Deserialize)]` to a type of yours, the bounds \
+            `Clone + Send + Sync + serde::Serialize + serde::de::DeserializeOwned + 'static` to a \
+            type parameter, or the feature `serde` to the dependency that a type is from (`rc` to \
+            serde for `Arc<str>`)",
     note = "write `#[cached(local)]` to keep it in memory alone, without serde"
 )]
 pub trait Value: Clone + Send + Sync + Serialize + DeserializeOwned + 'static {}

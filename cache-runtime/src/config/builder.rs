@@ -170,7 +170,8 @@ impl CacheConfigBuilder {
         self
     }
 
-    /// Whether a call without a [tenant](crate::call::tenant()) is never kept. Default: it may be.
+    /// Whether a call without a [tenant](crate::call::tenant()), or with an empty one, is never kept.
+    /// Default: it may be.
     pub fn require_tenant(mut self, require: bool) -> Self {
         self.config.require_tenant = require;
         self

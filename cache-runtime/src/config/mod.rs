@@ -75,7 +75,8 @@ pub struct CacheConfig {
     pub store_budget: Duration,
     /// Whether the factory fails where the store cannot be reached. Default: no.
     pub fail_on_connection_error: bool,
-    /// Whether a call without a [tenant](crate::call::tenant()) is never kept. Default: it may be.
+    /// Whether a call without a [tenant](crate::call::tenant()), or with an empty one, is never kept.
+    /// Default: it may be.
     pub require_tenant: bool,
     /// Settings for responses of language models.
     pub ai: Option<AiConfig>,
