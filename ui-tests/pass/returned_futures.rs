@@ -329,7 +329,7 @@ async fn a_future_that_cannot_leave_its_thread() {
 async fn a_block_that_borrows_its_arguments() {
     static RUNS: Runs = Runs::new();
     #[cached]
-    fn length(text: &str) -> impl Future<Output = usize> {
+    fn length(text: &str) -> impl Future<Output = usize> + '_ {
         async {
             RUNS.count();
             text.len()

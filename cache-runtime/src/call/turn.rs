@@ -231,15 +231,12 @@ impl KeptFor {
     }
 
     fn land_value(self, entry: SharedEntry, ttl: Option<Ttl>, value_type: Option<ValueType>) {
-        match ttl {
-            Some(ttl) => {
-                self.pending.count(Event::Computed);
-                self.put(&entry, ttl, value_type);
-            }
-            None => {
-                self.pending.count(Event::NotKept);
-                self.take_back_what_was_refreshed();
-            }
+        if let Some(ttl) = ttl {
+            self.pending.count(Event::Computed);
+            self.put(&entry, ttl, value_type);
+        } else {
+            self.pending.count(Event::NotKept);
+            self.take_back_what_was_refreshed();
         }
         self.land(Landing::Value(entry));
     }
