@@ -41,10 +41,57 @@ pub use cache_runtime::{
     init, kinds, register, sites, testing, unknown_kind_calls, verify,
 };
 
-/// Control of one call, by wrapping the call expression: what a cached function is asked for, and
-/// what it says about its answer.
+/// Control of one call, by wrapping the call expression.
+///
+/// A future does nothing until it is polled, so nothing has to be added to the annotated function:
+/// the wrapper has its wishes at hand while it polls the call for the first time, and the first
+/// cached call that is reached in that poll takes them. Hence:
+///
+/// | what is wrapped | what the wrapper controls |
+/// |---|---|
+/// | a cached call; a method, of a trait too; a function that returns a future | that call |
+/// | a function that calls a cached one at once | the cached call in it. `peek`, `remove`, `expire` and `key` end there: what comes after it in the function is not run, unless `peek` has an answer |
+/// | `join!` of several | the first one |
+/// | `select!` | the branch that is polled first, if it is cached; `select!` begins anywhere unless it is `biased` |
+/// | `timeout(…, call)` | the call, as without the time-out |
+/// | a function that waits for something else before | nothing |
+/// | `spawn(call)` and its handle | nothing: another task polls it |
+/// | [`Cache::get_or_compute`] | the computation under that key |
+///
+/// Where nothing is controlled, [`outcome`](call::outcome) says [`Unreached`](call::Origin::Unreached),
+/// the others log a warning, and the call runs as ever, but [`peek`](call::peek),
+/// [`remove`](call::remove), [`expire`](call::expire) and [`key`](call::key) drop the future, so that
+/// no body runs that was not to run. The wishes never reach the cached calls in the body of the call
+/// that took them. A function that takes a lock before it makes a cached call reaches it in the first
+/// poll as long as the lock is free: wrap the cached call itself.
+///
+/// What `peek` and its kind are given by reference, or as a clone of a shared future, goes on without
+/// a cache when it is polled again.
+///
+/// Wrappers combine. Of two that disagree, the inner one has the last word, but where one wants no
+/// body to start, none does; all of them are told how the call ended:
+///
+/// ```
+/// # #[larder::cached(op = "doc.rate")] async fn rate(currency: &str) -> f64 { 1.0 }
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// use larder::call;
+/// use std::time::Duration;
+///
+/// let minute = Duration::from_secs(60);
+/// let euro = call::outcome(call::ttl(minute, call::max_age(minute, rate("EUR")))).await;
+/// assert_eq!(euro.origin, call::Origin::Computed);
+/// # });
+/// ```
+///
+/// [`tenant`](call::tenant()) and [`carry`](call::carry) are another matter: a tenant holds for
+/// everything that is awaited inside, at every poll.
+///
+/// Dropping any of these futures drops the call in it.
 pub mod call {
-    pub use cache_runtime::call::{Origin, Outcome, outcome, ttl};
+    pub use cache_runtime::call::{
+        Control, Origin, Outcome, bypass, carry, expire, key, max_age, outcome, peek, refresh,
+        remove, sync, tenant, ttl,
+    };
 }
 
 #[doc(hidden)]

@@ -9,21 +9,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use larder::cached;
 use larder::call::{self, Origin};
-use larder::{Cache, cached};
 use support::map_store::MapStore;
-use support::{Runs, roomy};
+use support::{Runs, register_over};
 use tokio::time::Instant;
-
-fn register(kind: &str, store: &Arc<MapStore>) -> Cache {
-    let config = roomy().build().expect("valid settings");
-    let cache = Cache::builder(kind, &config)
-        .store(store.clone())
-        .build()
-        .expect("a cache");
-    larder::register(cache.clone());
-    cache
-}
 
 #[tokio::test(start_paused = true)]
 async fn a_store_of_the_applications_own_serves_the_next_process() {
@@ -34,11 +24,11 @@ async fn a_store_of_the_applications_own_serves_the_next_process() {
         id
     }
     let store = Arc::<MapStore>::default();
-    let first = register("own", &store);
+    let first = register_over("own", &store);
     assert_eq!(id(1).await, 1);
     assert!(first.flush(Duration::from_secs(1)).await);
 
-    let second = register("own", &store);
+    let second = register_over("own", &store);
     assert_eq!(call::outcome(id(1)).await.origin, Origin::Store);
     assert_eq!(RUNS.total(), 1);
     assert_eq!(second.stats().backend_type, "map");
@@ -52,7 +42,7 @@ async fn a_store_that_hangs_costs_a_call_its_budget_and_no_more() {
     }
     let store = Arc::<MapStore>::default();
     store.hangs.store(true, Ordering::SeqCst);
-    register("hanging", &store);
+    register_over("hanging", &store);
 
     let start = Instant::now();
     assert_eq!(id(1).await, 1);
@@ -72,7 +62,7 @@ async fn a_caller_that_is_dropped_while_it_asks_the_store_hands_over() {
     }
     let store = Arc::<MapStore>::default();
     store.hangs.store(true, Ordering::SeqCst);
-    register("asking", &store);
+    register_over("asking", &store);
 
     let asking = tokio::spawn(id(1));
     tokio::task::yield_now().await;
@@ -94,7 +84,7 @@ async fn a_queued_write_to_a_store_that_hangs_is_given_up_in_twice_the_budget() 
         id
     }
     let store = Arc::<MapStore>::default();
-    let cache = register("closing", &store);
+    let cache = register_over("closing", &store);
     id(1).await;
     store.hangs.store(true, Ordering::SeqCst);
     let start = Instant::now();
@@ -137,7 +127,7 @@ async fn an_arc_is_kept_in_memory_and_its_content_in_the_store() {
     }
     let store = Arc::<MapStore>::default();
     for origin in [Origin::Computed, Origin::Store] {
-        let cache = register("shared", &store);
+        let cache = register_over("shared", &store);
         let first = call::outcome(plain(1)).await;
         assert_eq!((first.origin, &first.value), (origin, &report(1)));
         let again = call::outcome(plain(1)).await;
@@ -176,7 +166,7 @@ macro_rules! adds {
 async fn functions_that_a_macro_writes_in_one_place_never_share_in_a_store() {
     let store = Arc::<MapStore>::default();
     for first in [0, 1] {
-        let cache = register("twins", &store);
+        let cache = register_over("twins", &store);
         let mut sums = adds!(1 2);
         // Which one is called first differs from process to process.
         let expected = [2, 3];

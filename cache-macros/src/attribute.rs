@@ -1,30 +1,11 @@
 //! What was written between the parentheses of `#[cached(…)]`.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
-use syn::punctuated::Punctuated;
-use syn::{Error, Expr, Ident, Lit, LitStr, Token, parenthesized};
+use syn::{Error, Expr, ExprClosure, Ident, Lit, LitStr, Path, Token, parenthesized};
 
-const OPTIONS: [&str; 8] = [
-    "kind", "op", "ttl", "skip", "key", "text", "version", "shared",
-];
-
-/// What people write who come from other libraries, and what it is called here.
-const ELSEWHERE: [(&str, &str); 12] = [
-    ("time", "ttl"),
-    ("expire", "ttl"),
-    ("ttl_secs", "ttl"),
-    ("lifetime", "ttl"),
-    ("duration", "ttl"),
-    ("name", "op"),
-    ("operation", "op"),
-    ("cache", "kind"),
-    ("convert", "key"),
-    ("ignore", "skip"),
-    ("exclude", "skip"),
-    ("skip_args", "skip"),
-];
+use crate::vocabulary::{OPTIONS, did_you_mean, list, unknown_option};
 
 /// The options as they were written, each with its place. Mistakes are collected, so that all of
 /// them show at once.
@@ -32,15 +13,35 @@ const ELSEWHERE: [(&str, &str); 12] = [
 pub(crate) struct Options {
     pub(crate) kind: Option<LitStr>,
     pub(crate) op: Option<LitStr>,
-    pub(crate) ttl: Option<LitStr>,
+    pub(crate) ttl: Option<Ttl>,
+    /// A closure over the value, or the path of a function.
+    pub(crate) cache_if: Option<Expr>,
+    pub(crate) unless: Option<Expr>,
     /// Without `r#`, as `text`.
     pub(crate) skip: Vec<Ident>,
     pub(crate) key: Option<(Span, Expr)>,
     pub(crate) text: Option<Ident>,
     /// A number counts as its digits.
     pub(crate) version: Option<LitStr>,
-    pub(crate) shared: bool,
+    /// `value = plain`.
+    pub(crate) is_plain: bool,
+    pub(crate) shared: Option<Span>,
+    pub(crate) local: Option<Span>,
+    /// Where `larder` is to be found.
+    pub(crate) larder: Option<Path>,
     pub(crate) mistakes: Vec<Error>,
+    /// There is a mistake in what may have said what the key is, so nothing that it seems to lack
+    /// is worth an error of its own.
+    pub(crate) is_key_unclear: bool,
+}
+
+/// A lifetime as it was written.
+pub(crate) enum Ttl {
+    Fixed(LitStr),
+    /// An expression over the parameters.
+    OfCall(Expr),
+    /// A closure over the value.
+    OfValue(ExprClosure),
 }
 
 impl Options {
@@ -80,15 +81,14 @@ impl Options {
     }
 
     fn parse_one(&mut self, input: ParseStream<'_>, seen: &mut Vec<Ident>) -> syn::Result<()> {
-        let option = input.call(Ident::parse_any).map_err(|error| {
-            Error::new(
-                error.span(),
-                format!("expected an option; the options are {}", list(OPTIONS)),
-            )
-        })?;
+        let option = input
+            .call(Ident::parse_any)
+            .map_err(|error| nameless(input, error.span()))?;
         let name = option.to_string();
         if !OPTIONS.contains(&name.as_str()) {
-            return Err(unknown_option(&option, &name));
+            let (error, meant) = unknown_option(&option, &name);
+            self.is_key_unclear |= matches!(meant, Some("key" | "skip"));
+            return Err(error);
         }
         if seen.contains(&option) {
             return Err(Error::new(
@@ -98,64 +98,160 @@ impl Options {
         }
         seen.push(option.clone());
         match name.as_str() {
-            "skip" => {
-                if !input.peek(syn::token::Paren) {
-                    return Err(Error::new(
-                        option.span(),
-                        "`skip` takes parameters in parentheses: `skip(db, self)`",
-                    ));
-                }
-                let names;
-                parenthesized!(names in input);
-                let names = Punctuated::<Ident, Token![,]>::parse_terminated_with(
-                    &names,
-                    Ident::parse_any,
-                )?;
-                self.skip.extend(names.iter().map(IdentExt::unraw));
-            }
+            "kind" => self.kind = Some(text_after(input, &option, "`kind = \"web\"`")?),
+            "op" => self.op = Some(text_after(input, &option, "`op = \"summarize\"`")?),
+            "ttl" => self.ttl = Some(ttl(input, &option)?),
+            "cache_if" => self.cache_if = Some(condition(input, &option)?),
+            "unless" => self.unless = Some(condition(input, &option)?),
+            "skip" => self
+                .parse_skip(input, &option)
+                .inspect_err(|_| self.is_key_unclear = true)?,
             "key" => {
-                equals(
-                    input,
-                    &option,
-                    "`key = (user.id, page)` or `key = \"user:{id}\"`",
-                )?;
-                self.key = Some((option.span(), input.parse()?));
+                let key = key(input, &option).inspect_err(|_| self.is_key_unclear = true)?;
+                self.key = Some((option.span(), key));
             }
             "text" => {
                 equals(input, &option, "`text = article`")?;
-                let name = input.call(Ident::parse_any).map_err(|error| {
-                    Error::new(error.span(), "`text` takes the name of a parameter")
+                let name = one_name(input).map_err(|place| {
+                    Error::new(
+                        place,
+                        "`text` takes the name of one parameter: `text = article`",
+                    )
                 })?;
-                self.text = Some(name.unraw());
+                self.text = Some(name);
             }
             "version" => self.version = Some(version(input, &option)?),
-            "shared" => {
-                if input.peek(Token![=]) || input.peek(syn::token::Paren) {
+            "value" => {
+                equals(input, &option, "`value = plain`")?;
+                let place = input.span();
+                self.is_plain = input
+                    .call(Ident::parse_any)
+                    .is_ok_and(|value| value == "plain");
+                if !self.is_plain {
                     return Err(Error::new(
-                        option.span(),
-                        "`shared` stands alone; leave it out where the function shares nothing",
+                        place,
+                        "`value` takes `plain`: the whole result is the value, whatever its type is",
                     ));
                 }
-                self.shared = true;
             }
-            "kind" => self.kind = Some(text_after(input, &option, "`kind = \"web\"`")?),
-            "op" => self.op = Some(text_after(input, &option, "`op = \"summarize\"`")?),
-            _ => self.ttl = Some(text_after(input, &option, "`ttl = \"15m\"`")?),
+            "shared" => {
+                alone(input, &option, "where the function shares nothing")?;
+                self.shared = Some(option.span());
+            }
+            "local" => {
+                self.local = Some(option.span());
+                alone(input, &option, "where a store may keep the answers")?;
+            }
+            _ => {
+                equals(input, &option, "`crate = my_dependency::larder`")?;
+                let path = input.call(Path::parse_mod_style).map_err(|error| {
+                    Error::new(
+                        error.span(),
+                        "`crate` takes the path of `larder`: `crate = my_dependency::larder`",
+                    )
+                })?;
+                self.larder = Some(path);
+            }
+        }
+        Ok(())
+    }
+
+    fn parse_skip(&mut self, input: ParseStream<'_>, option: &Ident) -> syn::Result<()> {
+        let example = "`skip(db, self)`";
+        if !input.peek(syn::token::Paren) {
+            return Err(Error::new(
+                option.span(),
+                format!("`skip` takes parameters in parentheses: {example}"),
+            ));
+        }
+        let listed;
+        parenthesized!(listed in input);
+        if listed.is_empty() {
+            return Err(Error::new(
+                option.span(),
+                format!("`skip` names no parameter; name one, as in {example}, or leave it out"),
+            ));
+        }
+        while !listed.is_empty() {
+            let mistake = match one_name(&listed) {
+                Ok(name) if name != "_" => {
+                    self.skip.push(name);
+                    None
+                }
+                Ok(name) => Some(Error::new(
+                    name.span(),
+                    "`_` is no name; give the parameter one, such as `_db`, and skip that",
+                )),
+                Err(place) => Some(Error::new(
+                    place,
+                    format!(
+                        "`skip` takes names of parameters, as in {example}; of a pattern, those \
+                         that it binds"
+                    ),
+                )),
+            };
+            self.is_key_unclear |= mistake.is_some();
+            self.mistakes.extend(mistake);
+            skip_to_comma(&listed);
+            // Absent after the last one.
+            let _ = listed.parse::<Token![,]>();
         }
         Ok(())
     }
 }
 
+/// Where the name of an option should be.
+fn nameless(input: ParseStream<'_>, place: Span) -> Error {
+    let text = input.fork().parse::<LitStr>().map(|text| text.value());
+    let meant = match text {
+        Ok(text) if humantime::parse_duration(&text).is_ok() => Some(format!("ttl = {text:?}")),
+        Ok(text) if text.contains('{') => Some(format!("key = {text:?}")),
+        _ => None,
+    };
+    let hint = did_you_mean(meant.as_deref());
+    Error::new(
+        place,
+        format!(
+            "expected an option; {hint}the options are {}",
+            list(OPTIONS)
+        ),
+    )
+}
+
 fn equals(input: ParseStream<'_>, option: &Ident, example: &str) -> syn::Result<()> {
-    if input.peek(Token![=]) {
+    if input.peek(Token![=]) && !input.peek(Token![==]) {
         input.parse::<Token![=]>()?;
-        Ok(())
-    } else {
-        Err(Error::new(
-            option.span(),
-            format!("`{option}` takes a value: {example}"),
-        ))
+        if !ends(input) {
+            return Ok(());
+        }
     }
+    Err(Error::new(
+        option.span(),
+        format!("`{option}` takes a value: {example}"),
+    ))
+}
+
+fn ends(input: ParseStream<'_>) -> bool {
+    input.is_empty() || input.peek(Token![,])
+}
+
+/// One name and nothing else; without it, where it should be.
+fn one_name(input: ParseStream<'_>) -> Result<Ident, Span> {
+    let place = input.span();
+    match input.call(Ident::parse_any) {
+        Ok(name) if ends(input) => Ok(name.unraw()),
+        _ => Err(place),
+    }
+}
+
+fn alone(input: ParseStream<'_>, option: &Ident, otherwise: &str) -> syn::Result<()> {
+    if input.peek(Token![=]) || input.peek(syn::token::Paren) {
+        return Err(Error::new(
+            option.span(),
+            format!("`{option}` stands alone; leave it out {otherwise}"),
+        ));
+    }
+    Ok(())
 }
 
 fn text_after(input: ParseStream<'_>, option: &Ident, example: &str) -> syn::Result<LitStr> {
@@ -165,6 +261,86 @@ fn text_after(input: ParseStream<'_>, option: &Ident, example: &str) -> syn::Res
             error.span(),
             format!("`{option}` takes text in quotes: {example}"),
         )
+    })
+}
+
+/// An expression, out of the groups that a `$name:expr` of `macro_rules!` puts around it.
+fn expression(input: ParseStream<'_>) -> syn::Result<Expr> {
+    let mut expression = input.parse()?;
+    while let Expr::Group(group) = expression {
+        expression = *group.expr;
+    }
+    Ok(expression)
+}
+
+fn key(input: ParseStream<'_>, option: &Ident) -> syn::Result<Expr> {
+    let example = "`key = (user.id, page)` or `key = \"user:{id}\"`";
+    equals(input, option, example)?;
+    expression(input)
+}
+
+fn ttl(input: ParseStream<'_>, option: &Ident) -> syn::Result<Ttl> {
+    let example = "`ttl = \"15m\"`";
+    equals(input, option, example)?;
+    match expression(input)? {
+        Expr::Lit(it) => match it.lit {
+            Lit::Str(text) => Ok(Ttl::Fixed(text)),
+            other => Err(without_unit(&other, example)),
+        },
+        number if is_number(&number) => Err(without_unit(&number, example)),
+        Expr::Closure(of_value) => {
+            one_parameter(&of_value)?;
+            Ok(Ttl::OfValue(of_value))
+        }
+        of_call => Ok(Ttl::OfCall(of_call)),
+    }
+}
+
+/// `-1`, `60 * 60`.
+fn is_number(written: &Expr) -> bool {
+    match written {
+        Expr::Lit(_) => true,
+        Expr::Unary(it) => is_number(&it.expr),
+        Expr::Paren(it) => is_number(&it.expr),
+        Expr::Binary(it) => is_number(&it.left) && is_number(&it.right),
+        _ => false,
+    }
+}
+
+fn without_unit(written: &impl quote::ToTokens, example: &str) -> Error {
+    Error::new_spanned(
+        written,
+        format!("a lifetime needs a unit: {example}, or an expression that is a `Duration`"),
+    )
+}
+
+fn condition(input: ParseStream<'_>, option: &Ident) -> syn::Result<Expr> {
+    let not = if option == "cache_if" { "!" } else { "" };
+    let example = format!("`{option} = |answer| {not}answer.is_empty()`");
+    equals(input, option, &example)?;
+    let condition = expression(input)?;
+    match &condition {
+        Expr::Closure(closure) => one_parameter(closure)?,
+        Expr::Path(_) => {}
+        other => {
+            return Err(Error::new_spanned(
+                other,
+                format!("`{option}` takes a closure over the value: {example}"),
+            ));
+        }
+    }
+    Ok(condition)
+}
+
+fn one_parameter(closure: &ExprClosure) -> syn::Result<()> {
+    if closure.inputs.len() == 1 {
+        return Ok(());
+    }
+    let message = "this closure takes one parameter: a reference to the value that would be kept";
+    Err(if closure.inputs.is_empty() {
+        Error::new_spanned(closure.inputs_begin, message)
+    } else {
+        Error::new_spanned(&closure.inputs, message)
     })
 }
 
@@ -184,59 +360,6 @@ fn version(input: ParseStream<'_>, option: &Ident) -> syn::Result<LitStr> {
 fn skip_to_comma(input: ParseStream<'_>) {
     while !input.is_empty() && !input.peek(Token![,]) {
         // Any token tree can be taken from a stream that is not empty.
-        let _ = input.parse::<proc_macro2::TokenTree>();
+        let _ = input.parse::<TokenTree>();
     }
-}
-
-fn unknown_option(option: &Ident, name: &str) -> Error {
-    let elsewhere = ELSEWHERE
-        .iter()
-        .find(|(other, _)| *other == name)
-        .map(|(_, ours)| *ours);
-    let hint = match elsewhere.or_else(|| closest(name, OPTIONS)) {
-        Some(meant) => format!("did you mean `{meant}`? "),
-        None => String::new(),
-    };
-    Error::new(
-        option.span(),
-        format!(
-            "unknown option `{name}`; {hint}the options are {}",
-            list(OPTIONS)
-        ),
-    )
-}
-
-/// The candidate that takes the fewest changes of a character to reach, if they are few.
-pub(crate) fn closest<'a>(
-    name: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
-    candidates
-        .into_iter()
-        .map(|candidate| (distance(name, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= candidate.len().div_ceil(3))
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
-}
-
-/// Levenshtein's distance.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, a) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, b) in b.iter().enumerate() {
-            let changed = diagonal + usize::from(a != *b);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
-}
-
-/// `` `a`, `b` ``
-pub(crate) fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
-    let names: Vec<_> = names.into_iter().map(|name| format!("`{name}`")).collect();
-    names.join(", ")
 }

@@ -1,122 +1,372 @@
 //! The checked model to tokens.
 
-use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
-use quote::{ToTokens, quote, quote_spanned};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
+use quote::{ToTokens, TokenStreamExt, quote, quote_spanned};
 use syn::ext::IdentExt;
-use syn::{AttrStyle, Attribute, Expr};
+use syn::{Expr, ReturnType, Type};
 
-use crate::check::{Checked, Key, KeyParameter, Role, TemplatePart};
-use crate::signature::{Ends, Function};
+use crate::check::{Checked, Key, KeyParameter, Lifetime, Role, Rule, TemplatePart};
+use crate::krate;
+use crate::signature::{AsyncBlock, Ends, Form, Function};
 
-/// The function with its body as an async block in the same place: receivers, borrowed arguments,
-/// patterns and lints go on to work by themselves.
+/// The function with its body in the same place, as an async block or a closure: receivers,
+/// borrowed arguments, patterns and lints go on to work by themselves.
 pub(crate) fn expand(checked: &Checked, function: &Function) -> TokenStream {
-    let syn::ItemFn {
-        attrs,
-        vis,
-        sig,
-        block,
+    let Function {
+        attributes,
+        visibility,
+        signature,
+        inner_attributes,
         ..
-    } = &function.item;
+    } = function;
     // Checked: there is one.
     let Some(returns) = function.returns() else {
-        return function.item.to_token_stream();
+        return TokenStream::new();
     };
-    let (inside, outside): (Vec<&Attribute>, Vec<&Attribute>) = attrs
-        .iter()
-        .partition(|attribute| matches!(attribute.style, AttrStyle::Inner(_)));
-    let site = site(checked, function);
-    let write_arguments = write_arguments(&checked.key);
-    // All in one place, that of the return type: where its value cannot be kept, each use of the
-    // shape is an error, and the compiler shows only one error of a kind in a place.
-    let place = Span::call_site().located_at(Ends::of(returns).first);
-    // In braces of its own, so that items at its beginning stand at the beginning of a block; in
-    // braces of ours, so that no lint finds them unnecessary.
-    let statements = &block.stmts;
-    let mut body = Group::new(Delimiter::Brace, quote!(#(#statements)*));
-    body.set_span(Span::call_site().located_at(block.brace_token.span.join()));
-    let call = quote_spanned! {place=>
-        use ::larder::__expansion::Probed as _;
-        let __larder_shape = ::larder::__expansion::checked_shape(
-            (&&&&::larder::__expansion::Probe::<#returns>::new()).__larder_shape(),
-        );
-        let __larder_miss = match ::larder::__expansion::enter(
-            &__LARDER_SITE,
-            __larder_shape,
-            |__larder_key| { #write_arguments },
-        ) {
-            ::larder::__expansion::Entered::Hit(__larder_hit) => return __larder_hit,
-            ::larder::__expansion::Entered::Miss(__larder_miss) => __larder_miss,
-        };
-        __larder_miss
-            .run(__larder_shape, ::core::pin::pin!(async move {
-                // Tells the block its type, as a signature does, so that `?` and coercions work
-                // as they do without the attribute.
-                if false {
-                    return ::larder::__expansion::returned::<#returns>();
-                }
-                #body
-            }))
-            .await
+    let expansion = Expansion::of(checked, function, returns);
+    let body = match &function.form {
+        Form::Async => expansion.asynchronous(&function.body),
+        Form::AsyncBlock(block) => expansion.async_block(block),
+        Form::Future { is_boxed } => expansion.future(*is_boxed),
+        Form::Sync => expansion.synchronous(),
     };
     quote! {
-        #(#outside)*
-        #vis #sig {
-            #(#inside)*
-            #site
-            #call
+        #(#attributes)*
+        #visibility #signature {
+            #(#inner_attributes)*
+            #body
         }
     }
 }
 
-fn site(checked: &Checked, function: &Function) -> TokenStream {
-    let kind = &checked.kind;
-    let op = optional(checked.op.as_ref());
-    let version = optional(checked.version.as_ref());
-    let shared = checked.shared;
-    let ttl = optional(checked.ttl.map(|ttl| {
-        let seconds = ttl.as_secs();
-        let nanos = ttl.subsec_nanos();
-        quote!(::core::time::Duration::new(#seconds, #nanos))
-    }));
-    let name = function.item.sig.ident.unraw().to_string();
-    let (mut text, mut question, mut others) = (None, None, Vec::new());
-    match &checked.key {
-        Key::Parameters(parameters) => {
-            for KeyParameter { name, role, .. } in parameters {
-                let name = name.unraw().to_string();
-                match role {
-                    Role::Other => others.push(name),
-                    Role::Text => text = Some(name),
-                    Role::Question => question = Some(name),
+struct Expansion<'a> {
+    checked: &'a Checked,
+    function: &'a Function,
+    returns: &'a Type,
+    /// That of the return type: where its value cannot be kept, each use of its shape is an error,
+    /// and the compiler shows only one error of a kind in a place.
+    place: Span,
+    /// Path of the names that expansions use.
+    larder: TokenStream,
+}
+
+impl<'a> Expansion<'a> {
+    fn of(checked: &'a Checked, function: &'a Function, returns: &'a Type) -> Self {
+        let place = Span::call_site().located_at(Ends::of(returns).first);
+        Self {
+            checked,
+            function,
+            returns,
+            place,
+            larder: krate::expansion(checked.larder.as_ref(), place),
+        }
+    }
+
+    /// In an `async fn`, or in the async block that is all of a function.
+    fn asynchronous(&self, body: &TokenStream) -> TokenStream {
+        let Self {
+            returns, larder, ..
+        } = self;
+        let before = self.before();
+        let hit_or_miss = self.hit_or_miss(&self.enter());
+        let answer_or_turn = self.answer_or_turn(&quote_spanned!(self.place=> ask().await));
+        let ttl = self.ttl();
+        let keep = self.keep();
+        let body = self.braced(body.clone());
+        quote_spanned! {self.place=>
+            #before
+            #hit_or_miss
+            #answer_or_turn
+            #ttl
+            let __larder_returned = async move {
+                // Tells the block its type, as a signature does, so that `?` and coercions work as
+                // they do without the attribute.
+                if false {
+                    return #larder::returned::<#returns>();
                 }
+                #body
+            }
+            .await;
+            #keep
+        }
+    }
+
+    fn async_block(&self, block: &AsyncBlock) -> TokenStream {
+        let AsyncBlock {
+            boxed_by,
+            keyword,
+            block,
+        } = block;
+        let mut inner = Group::new(Delimiter::Brace, self.asynchronous(&block.stream()));
+        inner.set_span(block.span());
+        // With `move`, even where the user has none: the key is written from the parameters, which
+        // are all that the block can capture.
+        let future = quote!(#keyword move #inner);
+        match boxed_by {
+            None => future,
+            Some((path, place)) => {
+                let call = group(Delimiter::Parenthesis, future, *place);
+                quote!(#path #call)
             }
         }
-        Key::Expression(key) => others.push(spelled(key.to_token_stream())),
-        Key::Template(template, _) => others.push(template.clone()),
     }
-    let (text, question) = (optional(text), optional(question));
-    quote! {
-        static __LARDER_SITE: ::larder::__expansion::CallSite =
-            ::larder::__expansion::CallSite::new(::larder::__expansion::Description {
-                kind: #kind,
-                op: #op,
-                version: #version,
-                shared: #shared,
-                ttl: #ttl,
-                module: ::core::module_path!(),
-                function: #name,
-                file: ::core::file!(),
-                line: ::core::line!(),
-                column: ::core::column!(),
-                text: #text,
-                question: #question,
-                others: &[#(#others),*],
-            });
-        ::larder::__expansion::inventory::submit! {
-            ::larder::__expansion::Collected(&__LARDER_SITE)
+
+    /// The body makes its future at once, as without the attribute, and so is the key written at
+    /// once: the future that is returned may outlive the arguments.
+    fn future(&self, is_boxed: bool) -> TokenStream {
+        let larder = &self.larder;
+        let before = self.before();
+        let arguments = self.write_arguments();
+        let hit_or_miss = self.hit_or_miss(&quote_spanned!(self.place=> __larder_call.enter()));
+        let answer_or_turn = self.answer_or_turn(&quote_spanned!(self.place=> ask().await));
+        let ttl = self.ttl();
+        let keep = self.keep();
+        let mut body = self.braced(self.function.body.clone()).to_token_stream();
+        let output = is_boxed.then_some(&self.function.signature.output);
+        if may_return_early(body.clone()) {
+            body = quote!((move || #output #body)());
+        }
+        let ty = match output {
+            Some(ReturnType::Type(_, ty)) => Some(quote!(: #ty)),
+            Some(ReturnType::Default) | None => None,
+        };
+        let future = quote_spanned! {self.place=>
+            async move {
+                #hit_or_miss
+                #answer_or_turn
+                let __larder_returned = __larder_body.await;
+                #keep
+            }
+        };
+        let future = if is_boxed {
+            quote_spanned!(self.place=> ::std::boxed::Box::pin(#future))
+        } else {
+            future
+        };
+        quote_spanned! {self.place=>
+            #before
+            let __larder_call = #larder::call(__larder_site, __larder_shape, #arguments);
+            #ttl
+            let __larder_body #ty = #body;
+            #future
         }
     }
+
+    fn synchronous(&self) -> TokenStream {
+        let returns = self.returns;
+        let before = self.before();
+        let hit_or_miss = self.hit_or_miss(&self.enter());
+        let answer_or_turn = self.answer_or_turn(&quote_spanned!(self.place=> ask_for_sync()));
+        let ttl = self.ttl();
+        let keep = self.keep();
+        let body = self.braced(self.function.body.clone());
+        quote_spanned! {self.place=>
+            #before
+            #hit_or_miss
+            #answer_or_turn
+            #ttl
+            let __larder_returned = (move || -> #returns #body)();
+            #keep
+        }
+    }
+
+    /// What the call is known by: its site, and the shape of its result.
+    fn before(&self) -> TokenStream {
+        let Self {
+            returns, larder, ..
+        } = self;
+        let site = self.site();
+        let probe = match (self.checked.is_plain, self.checked.is_local) {
+            (true, true) => quote_spanned!(self.place=> #larder::local_plain::<#returns>()),
+            (true, false) => quote_spanned!(self.place=> #larder::plain::<#returns>()),
+            (false, is_local) => {
+                let probe = if is_local {
+                    quote_spanned!(self.place=> LocalProbe)
+                } else {
+                    quote_spanned!(self.place=> Probe)
+                };
+                quote_spanned!(self.place=> (&&&&#larder::#probe::<#returns>::new()).__larder_shape())
+            }
+        };
+        let methods = (!self.checked.is_plain)
+            .then(|| quote_spanned!(self.place=> use #larder::Probed as _;));
+        quote_spanned! {self.place=>
+            #methods
+            let __larder_site = #site;
+            let __larder_shape = #larder::checked(#probe);
+        }
+    }
+
+    fn site(&self) -> TokenStream {
+        let Self {
+            checked, larder, ..
+        } = self;
+        let name = self.function.signature.ident.unraw().to_string();
+        let mut described = TokenStream::new();
+        let kind = &checked.kind;
+        described.extend(quote!(.kind(#kind)));
+        described.extend(checked.op.as_ref().map(|op| quote!(.op(#op))));
+        let version = checked.version.as_ref();
+        described.extend(version.map(|version| quote!(.version(#version))));
+        if let Some(Lifetime::Fixed(ttl)) = &checked.rule.ttl {
+            let seconds = ttl.as_secs();
+            let nanos = ttl.subsec_nanos();
+            described.extend(quote!(.ttl(::core::time::Duration::new(#seconds, #nanos))));
+        }
+        let mut others = TokenStream::new();
+        match &checked.key {
+            Key::Parameters(parameters) => {
+                for KeyParameter {
+                    name,
+                    role,
+                    conditions,
+                    ..
+                } in parameters
+                {
+                    let name = name.unraw().to_string();
+                    match role {
+                        Role::Other => others.extend(quote!(#(#conditions)* #name,)),
+                        Role::Text => described.extend(quote!(.text(#name))),
+                        Role::Question => described.extend(quote!(.question(#name))),
+                    }
+                }
+            }
+            Key::Expression(key) => others.append_all([spelled(key.to_token_stream())]),
+            Key::Template(template, _) => others.append_all([template]),
+        }
+        described.extend((!others.is_empty()).then(|| quote!(.others(&[#others]))));
+        described.extend(checked.shared.then(|| quote!(.shared())));
+        described.extend(checked.is_local.then(|| quote!(.local())));
+        let is_sync = matches!(self.function.form, Form::Sync);
+        described.extend(is_sync.then(|| quote!(.synchronous())));
+        quote!(#larder::site!(#name #described))
+    }
+
+    fn enter(&self) -> TokenStream {
+        let larder = &self.larder;
+        let arguments = self.write_arguments();
+        quote_spanned!(self.place=> #larder::enter(__larder_site, __larder_shape, #arguments))
+    }
+
+    /// Ends the call where it is a hit.
+    fn hit_or_miss(&self, entered: &TokenStream) -> TokenStream {
+        let larder = &self.larder;
+        quote_spanned! {self.place=>
+            let __larder_miss = match #entered {
+                #larder::Entered::Hit(__larder_hit) => return __larder_hit,
+                #larder::Entered::Miss(__larder_miss) => __larder_miss,
+            };
+        }
+    }
+
+    /// Ends the call where somebody else has the answer.
+    fn answer_or_turn(&self, ask: &TokenStream) -> TokenStream {
+        let larder = &self.larder;
+        quote_spanned! {self.place=>
+            let __larder_turn = match __larder_miss.#ask.answer(__larder_shape) {
+                #larder::Answered::Answer(__larder_answer) => return __larder_answer,
+                #larder::Answered::Turn(__larder_turn) => __larder_turn,
+            };
+        }
+    }
+
+    fn keep(&self) -> TokenStream {
+        let rule = self.rule();
+        quote_spanned! {self.place=>
+            __larder_turn.keep(__larder_shape, &__larder_returned, #rule);
+            __larder_returned
+        }
+    }
+
+    /// The lifetime where it depends on the arguments, which the body may consume.
+    fn ttl(&self) -> Option<TokenStream> {
+        match &self.checked.rule.ttl {
+            Some(Lifetime::OfCall(ttl)) => Some(quote!(let __larder_ttl = #ttl;)),
+            _ => None,
+        }
+    }
+
+    fn rule(&self) -> TokenStream {
+        let larder = &self.larder;
+        let Rule {
+            ttl,
+            cache_if,
+            unless,
+        } = &self.checked.rule;
+        let ttl = match ttl {
+            Some(Lifetime::OfCall(written)) => {
+                let place = Ends::of(written).first;
+                Some(quote_spanned!(place=> .ttl(__larder_ttl)))
+            }
+            Some(Lifetime::OfValue(closure)) => {
+                let place = Ends::of(&closure.body).first;
+                Some(quote_spanned!(place=> .ttl_of(__larder_value, #closure)))
+            }
+            Some(Lifetime::Fixed(_)) | None => None,
+        };
+        let cache_if = cache_if
+            .as_ref()
+            .map(|condition| quote!(.cache_if(__larder_value, #condition)));
+        let unless = unless
+            .as_ref()
+            .map(|condition| quote!(.unless(__larder_value, #condition)));
+        if ttl.is_none() && cache_if.is_none() && unless.is_none() {
+            return quote_spanned!(self.place=> #larder::always);
+        }
+        quote!(|__larder_value| #larder::Rule::default() #cache_if #unless #ttl)
+    }
+
+    /// A closure that feeds the key writer.
+    fn write_arguments(&self) -> TokenStream {
+        let arguments: TokenStream = match &self.checked.key {
+            Key::Parameters(parameters) => parameters.iter().map(write_parameter).collect(),
+            Key::Expression(key) => write_expression(key),
+            Key::Template(_, parts) => parts
+                .iter()
+                .map(|part| match part {
+                    TemplatePart::Text(text) => quote!(__larder_key.arg(#text);),
+                    TemplatePart::Hole(hole) => write_expression(hole),
+                })
+                .collect(),
+        };
+        quote_spanned!(self.place=> |__larder_key| { #arguments })
+    }
+
+    /// In braces of its own, so that items at the beginning of a body stand at the beginning of a
+    /// block; in braces of ours, so that no lint finds them unnecessary.
+    fn braced(&self, body: TokenStream) -> TokenTree {
+        let place = Span::call_site().located_at(self.function.braces);
+        group(Delimiter::Brace, body, place)
+    }
+}
+
+fn group(delimiter: Delimiter, tokens: TokenStream, place: Span) -> TokenTree {
+    let mut group = Group::new(delimiter, tokens);
+    group.set_span(place);
+    group.into()
+}
+
+/// Whether there may be a `return` that is not in an async block: one in a closure counts too, and
+/// so does every macro, which does no harm.
+fn may_return_early(body: TokenStream) -> bool {
+    let mut is_async = false;
+    let mut follows_word = false;
+    body.into_iter().any(|token| match token {
+        TokenTree::Ident(word) => {
+            is_async = word == "async" || (is_async && word == "move");
+            follows_word = true;
+            word == "return"
+        }
+        TokenTree::Group(group) => {
+            follows_word = false;
+            !std::mem::take(&mut is_async) && may_return_early(group.stream())
+        }
+        TokenTree::Punct(punct) => {
+            is_async = false;
+            std::mem::take(&mut follows_word) && punct.as_char() == '!'
+        }
+        TokenTree::Literal(_) => false,
+    })
 }
 
 /// The tokens with a space between each two, whatever compiler prints them: this is a part of keys.
@@ -139,29 +389,10 @@ fn spelled(tokens: TokenStream) -> String {
     spelled.join(" ")
 }
 
-fn optional<T: ToTokens>(value: Option<T>) -> TokenStream {
-    value.map_or_else(
-        || quote!(::core::option::Option::None),
-        |value| quote!(::core::option::Option::Some(#value)),
-    )
-}
-
-fn write_arguments(key: &Key) -> TokenStream {
-    match key {
-        Key::Parameters(parameters) => parameters.iter().map(write_parameter).collect(),
-        Key::Expression(key) => write_expression(key),
-        Key::Template(_, parts) => parts
-            .iter()
-            .map(|part| match part {
-                TemplatePart::Text(text) => quote!(__larder_key.arg(#text);),
-                TemplatePart::Hole(hole) => write_expression(hole),
-            })
-            .collect(),
-    }
-}
-
 fn write_parameter(parameter: &KeyParameter) -> TokenStream {
-    let name = &parameter.name;
+    let KeyParameter {
+        name, conditions, ..
+    } = parameter;
     // The name has to be the user's, so a lint on the user's names would take this for their use
     // of it.
     let allow = name
@@ -175,10 +406,10 @@ fn write_parameter(parameter: &KeyParameter) -> TokenStream {
     };
     // The argument spans its type, where an error about what it lacks belongs.
     let Ends { first, last } = parameter.ty;
-    let mut argument = name.clone();
+    let mut argument: Ident = name.clone();
     argument.set_span(last.resolved_at(name.span()));
     let argument = quote_spanned!(first=> &#argument);
-    quote!(#allow __larder_key.#write(#argument);)
+    quote!(#(#conditions)* #allow __larder_key.#write(#argument);)
 }
 
 /// The elements of a tuple one by one, each by reference: a key must not move what it names.
@@ -190,16 +421,9 @@ fn write_expression(key: &Expr) -> TokenStream {
         Expr::Paren(inner) if inner.attrs.is_empty() => write_expression(&inner.expr),
         key => {
             let Ends { first, last } = Ends::of(key);
-            let key = grouped(last, key.to_token_stream());
+            let key = group(Delimiter::Parenthesis, key.to_token_stream(), last);
             let argument = quote_spanned!(first=> &#key);
             quote!(__larder_key.arg(#argument);)
         }
     }
-}
-
-/// In parentheses that stand at `place`.
-fn grouped(place: Span, tokens: TokenStream) -> TokenTree {
-    let mut group = Group::new(Delimiter::Parenthesis, tokens);
-    group.set_span(place);
-    group.into()
 }

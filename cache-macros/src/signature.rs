@@ -1,19 +1,55 @@
-//! What the annotated function looks like.
+//! What the annotated function looks like. Its body is never looked into further than to see
+//! whether it is one async block, so a body that is still being written stays the user's.
 
-use proc_macro2::{Delimiter, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::ToTokens;
+use syn::parse::{ParseStream, Parser};
 use syn::spanned::Spanned;
-use syn::{Error, FnArg, Ident, ItemFn, Pat, ReturnType, Type, TypeReference};
+use syn::{
+    Attribute, FnArg, GenericArgument, Ident, Pat, PathArguments, ReturnType, Signature, Type,
+    TypeParamBound, TypePath, TypeReference, Visibility, braced,
+};
 
 /// An annotated function, with what the other stages want to know about it.
 pub(crate) struct Function {
-    pub(crate) item: ItemFn,
+    pub(crate) attributes: Vec<Attribute>,
+    pub(crate) visibility: Visibility,
+    pub(crate) signature: Signature,
+    /// The attributes at the beginning of the body.
+    pub(crate) inner_attributes: Vec<Attribute>,
+    /// Everything else in the braces of the body.
+    pub(crate) body: TokenStream,
+    /// Place of those braces.
+    pub(crate) braces: Span,
     /// Where `self` stands, if there is one.
     pub(crate) receiver: Option<Span>,
     /// Everything that the parameters bind, in order.
     pub(crate) parameters: Vec<Parameter>,
     /// Places of parameters that bind nothing (`_`).
     pub(crate) nameless: Vec<Span>,
+    pub(crate) form: Form,
+}
+
+/// How the function comes to its result.
+pub(crate) enum Form {
+    /// `async fn`.
+    Async,
+    /// A function whose body is one async block, boxed or not, and nothing else: what
+    /// `#[async_trait]` writes.
+    AsyncBlock(AsyncBlock),
+    /// A function that returns a future, which its body makes in some other way.
+    Future { is_boxed: bool },
+    /// A function that returns its result itself.
+    Sync,
+}
+
+/// `async move { … }`, or `Box::pin(async move { … })`.
+pub(crate) struct AsyncBlock {
+    /// The path of the call around the block, if there is one, and the place of its parentheses.
+    pub(crate) boxed_by: Option<(TokenStream, Span)>,
+    /// `async`.
+    pub(crate) keyword: TokenTree,
+    pub(crate) block: Group,
 }
 
 /// Where something begins and where it ends. The compiler joins the two, a macro cannot.
@@ -24,6 +60,26 @@ pub(crate) struct Ends {
 }
 
 impl Ends {
+    /// Of the type of an argument. The compiler does not join those of a reference, and shows the
+    /// last one alone, so that is the name of what is referred to.
+    fn of_argument(ty: &Type) -> Self {
+        let ends = Self::of(ty);
+        match ty {
+            Type::Reference(TypeReference { elem, .. }) => match &**elem {
+                Type::Path(path) => Self {
+                    last: path
+                        .path
+                        .segments
+                        .last()
+                        .map_or(ends.last, |name| name.ident.span()),
+                    ..ends
+                },
+                _ => ends,
+            },
+            _ => ends,
+        }
+    }
+
     pub(crate) fn of(something: &impl ToTokens) -> Self {
         let mut tokens = something.to_token_stream().into_iter();
         let first = tokens.next();
@@ -41,101 +97,69 @@ pub(crate) struct Parameter {
     pub(crate) name: Ident,
     /// Place of the type, for errors about what it lacks.
     pub(crate) ty: Ends,
-    /// Written as `&str`, `String` or `&String`.
+    /// Written as a type that derefs to `str`, or a reference to one.
     pub(crate) is_text: bool,
+    /// Under which the parameter exists.
+    pub(crate) conditions: Vec<Attribute>,
 }
 
+/// Takes a function apart. Its result and its parameters are looked at, not its body.
 pub(crate) fn parse(item: TokenStream) -> syn::Result<Function> {
-    let item: ItemFn =
-        syn::parse2(item.clone()).map_err(|error| no_function(item).unwrap_or(error))?;
-    let mut function = Function {
-        receiver: None,
-        parameters: Vec::new(),
-        nameless: Vec::new(),
-        item,
-    };
-    for input in function.item.sig.inputs.clone() {
-        match input {
-            FnArg::Receiver(receiver) => function.receiver = Some(receiver.self_token.span),
-            FnArg::Typed(typed) => {
-                let is_text = is_text(&typed.ty) && matches!(*typed.pat, Pat::Ident(_));
-                function.bind(&typed.pat, Ends::of(&typed.ty), is_text);
-            }
-        }
-    }
-    Ok(function)
-}
-
-/// The words that tell an item from a function.
-const OTHER_ITEMS: [&str; 12] = [
-    "struct",
-    "enum",
-    "union",
-    "trait",
-    "impl",
-    "mod",
-    "type",
-    "static",
-    "use",
-    "let",
-    "macro_rules",
-    "const",
-];
-
-/// What the item is, if it is no function or one without a body.
-fn no_function(item: TokenStream) -> Option<Error> {
-    let mut other = None;
-    let mut tokens = item.into_iter().peekable();
-    while let Some(token) = tokens.next() {
-        match token {
-            TokenTree::Ident(word) if word == "fn" => {
-                let name = tokens.next()?;
-                let ends_early = tokens.last().is_some_and(
-                    |last| matches!(last, TokenTree::Punct(last) if last.as_char() == ';'),
-                );
-                return ends_early.then(|| {
-                    Error::new(
-                        name.span(),
-                        "a function without a body has nothing to keep; put `#[cached]` where \
-                         the body is",
-                    )
-                });
-            }
-            TokenTree::Ident(word) if OTHER_ITEMS.iter().any(|other| word == other) => {
-                other.get_or_insert(word);
-            }
-            TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => break,
-            _ => {}
-        }
-    }
-    Some(match other {
-        Some(word) => {
-            let article = if word == "impl" || word == "enum" {
-                "an"
-            } else {
-                "a"
-            };
-            Error::new(
-                word.span(),
-                format!("`#[cached]` goes on an `async fn`, not on {article} `{word}`"),
-            )
-        }
-        None => Error::new(
-            Span::call_site(),
-            "`#[cached]` goes on an `async fn`; this is no function",
-        ),
+    (|input: ParseStream<'_>| {
+        let attributes = input.call(Attribute::parse_outer)?;
+        let visibility = input.parse()?;
+        let signature: Signature = input.parse()?;
+        let body;
+        let braces = braced!(body in input);
+        let inner_attributes = body.call(Attribute::parse_inner)?;
+        let body: TokenStream = body.parse()?;
+        let mut function = Function {
+            attributes,
+            visibility,
+            form: Form::of(&signature, &body),
+            inner_attributes,
+            body,
+            braces: braces.span.join(),
+            receiver: None,
+            parameters: Vec::new(),
+            nameless: Vec::new(),
+            signature,
+        };
+        function.take_parameters();
+        Ok(function)
     })
+    .parse2(item)
 }
 
 impl Function {
-    /// The type that the function returns, unless it returns nothing.
+    /// The type of the result, unless it is nothing: of a function that returns a future, what
+    /// that resolves to.
     pub(crate) fn returns(&self) -> Option<&Type> {
-        match &self.item.sig.output {
-            ReturnType::Default => None,
-            ReturnType::Type(_, ty) => match &**ty {
-                Type::Tuple(tuple) if tuple.elems.is_empty() => None,
-                ty => Some(ty),
-            },
+        let ReturnType::Type(_, ty) = &self.signature.output else {
+            return None;
+        };
+        let ty = match self.form {
+            Form::Async | Form::Sync => Some(&**ty),
+            Form::AsyncBlock(_) | Form::Future { .. } => future(ty).map(|future| future.output),
+        };
+        ty.filter(|ty| !matches!(ty, Type::Tuple(tuple) if tuple.elems.is_empty()))
+    }
+
+    fn take_parameters(&mut self) {
+        for input in self.signature.inputs.clone() {
+            match input {
+                FnArg::Receiver(receiver) => self.receiver = Some(receiver.self_token.span),
+                FnArg::Typed(typed) => {
+                    let bound = self.parameters.len();
+                    let is_text = is_text(&typed.ty) && matches!(*typed.pat, Pat::Ident(_));
+                    self.bind(&typed.pat, Ends::of_argument(&typed.ty), is_text);
+                    let conditions = typed.attrs.iter().filter(|it| it.path().is_ident("cfg"));
+                    let conditions: Vec<Attribute> = conditions.cloned().collect();
+                    for parameter in &mut self.parameters[bound..] {
+                        parameter.conditions.clone_from(&conditions);
+                    }
+                }
+            }
         }
     }
 
@@ -145,6 +169,7 @@ impl Function {
                 name: ident.ident.clone(),
                 ty,
                 is_text,
+                conditions: Vec::new(),
             }),
             Pat::Wild(wild) => self.nameless.push(wild.span()),
             Pat::Tuple(tuple) => self.bind_all(tuple.elems.iter(), ty),
@@ -175,8 +200,192 @@ fn is_text(ty: &Type) -> bool {
         Type::Reference(TypeReference { elem, .. }) => elem,
         ty => ty,
     };
-    matches!(
-        ty.to_token_stream().to_string().as_str(),
-        "str" | "String" | "std :: string :: String"
-    )
+    let Type::Path(path) = ty else {
+        return false;
+    };
+    let segments = path.path.segments.iter();
+    let names: Vec<_> = segments.map(|it| it.ident.to_string()).collect();
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let names = match names.as_slice() {
+        ["std" | "alloc", of_std @ ..] => of_std,
+        imported => imported,
+    };
+    match names {
+        ["str" | "String"] | ["string", "String"] => true,
+        ["Arc" | "Rc" | "Box" | "Cow"]
+        | ["sync", "Arc"]
+        | ["rc", "Rc"]
+        | ["boxed", "Box"]
+        | ["borrow", "Cow"] => {
+            matches!(only_type(path), Some(Type::Path(inner)) if inner.path.is_ident("str"))
+        }
+        _ => false,
+    }
+}
+
+impl Form {
+    fn of(signature: &Signature, body: &TokenStream) -> Self {
+        if signature.asyncness.is_some() {
+            return Self::Async;
+        }
+        let ReturnType::Type(_, ty) = &signature.output else {
+            return Self::Sync;
+        };
+        match future(ty) {
+            None => Self::Sync,
+            Some(Future { is_boxed, .. }) => match AsyncBlock::of(body) {
+                Some(block) => Self::AsyncBlock(block),
+                None => Self::Future { is_boxed },
+            },
+        }
+    }
+}
+
+/// A future as the type of a function's result.
+struct Future<'a> {
+    output: &'a Type,
+    is_boxed: bool,
+}
+
+/// `impl Future<Output = T>`, `Pin<Box<dyn Future<Output = T>>>` or `BoxFuture<'a, T>`: what
+/// cannot be recognized by its name is no future to us.
+fn future(ty: &Type) -> Option<Future<'_>> {
+    let boxed = |output| Future {
+        output,
+        is_boxed: true,
+    };
+    match ty {
+        Type::Paren(inner) => future(&inner.elem),
+        Type::Group(inner) => future(&inner.elem),
+        Type::ImplTrait(it) => it.bounds.iter().find_map(output).map(|output| Future {
+            output,
+            is_boxed: false,
+        }),
+        Type::Path(path) => match path.path.segments.last()?.ident.to_string().as_str() {
+            "Pin" => match only_type(path)? {
+                Type::Path(inner) if inner.path.segments.last()?.ident == "Box" => {
+                    let Type::TraitObject(object) = only_type(inner)? else {
+                        return None;
+                    };
+                    object.bounds.iter().find_map(output).map(boxed)
+                }
+                _ => None,
+            },
+            "BoxFuture" | "LocalBoxFuture" => only_type(path).map(boxed),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The one type between the angle brackets at the end of a path.
+fn only_type(path: &TypePath) -> Option<&Type> {
+    let PathArguments::AngleBracketed(arguments) = &path.path.segments.last()?.arguments else {
+        return None;
+    };
+    let mut types = arguments.args.iter().filter_map(|argument| match argument {
+        GenericArgument::Type(ty) => Some(ty),
+        _ => None,
+    });
+    let only = types.next()?;
+    types.next().is_none().then_some(only)
+}
+
+/// The `T` of a bound `Future<Output = T>`.
+fn output(bound: &TypeParamBound) -> Option<&Type> {
+    let TypeParamBound::Trait(bound) = bound else {
+        return None;
+    };
+    let future = bound.path.segments.last()?;
+    if !future.ident.to_string().ends_with("Future") {
+        return None;
+    }
+    let PathArguments::AngleBracketed(arguments) = &future.arguments else {
+        return None;
+    };
+    let mut arguments = arguments.args.iter();
+    arguments.find_map(|argument| match argument {
+        GenericArgument::AssocType(output) if output.ident == "Output" => Some(&output.ty),
+        _ => None,
+    })
+}
+
+impl AsyncBlock {
+    /// The block that a body consists of.
+    fn of(body: &TokenStream) -> Option<Self> {
+        let mut tokens: Vec<TokenTree> = body.clone().into_iter().collect();
+        match tokens.pop()? {
+            TokenTree::Group(block) if block.delimiter() == Delimiter::Brace => {
+                let (keyword, rest) = tokens.split_first()?;
+                let may_move = match rest {
+                    [] => true,
+                    [word] => is_word(word, "move"),
+                    _ => false,
+                };
+                (is_word(keyword, "async") && may_move).then(|| Self {
+                    boxed_by: None,
+                    keyword: keyword.clone(),
+                    block,
+                })
+            }
+            TokenTree::Group(call) if call.delimiter() == Delimiter::Parenthesis => {
+                let [.., boxed, first, second, pin] = tokens.as_slice() else {
+                    return None;
+                };
+                let is_colon = |token: &TokenTree| matches!(token, TokenTree::Punct(punct) if punct.as_char() == ':');
+                let names_a_box = is_word(boxed, "Box")
+                    && is_colon(first)
+                    && is_colon(second)
+                    && is_word(pin, "pin");
+                let is_path =
+                    |token: &TokenTree| matches!(token, TokenTree::Ident(_)) || is_colon(token);
+                if !names_a_box || !tokens.iter().all(is_path) {
+                    return None;
+                }
+                let inner = Self::of(&call.stream()).filter(|inner| inner.boxed_by.is_none())?;
+                Some(Self {
+                    boxed_by: Some((tokens.into_iter().collect(), call.span())),
+                    ..inner
+                })
+            }
+            _ => None,
+        }
+    }
+}
+
+fn is_word(token: &TokenTree, expected: &str) -> bool {
+    matches!(token, TokenTree::Ident(word) if word == expected)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_known_by_their_names() -> syn::Result<()> {
+        for (ty, expected) in [
+            ("&str", true),
+            ("&'a mut str", true),
+            ("String", true),
+            ("&std::string::String", true),
+            ("::alloc::string::String", true),
+            ("Arc<str>", true),
+            ("&std::sync::Arc<str>", true),
+            ("Rc<str>", true),
+            ("Box<str>", true),
+            ("Cow<'_, str>", true),
+            ("std::borrow::Cow<'static, str>", true),
+            ("Arc<String>", false),
+            ("Box<[u8]>", false),
+            ("Option<&str>", false),
+            ("&&str", false),
+            ("std::Arc", false),
+            ("mine::String", false),
+            ("mine::Arc<str>", false),
+            ("[String]", false),
+        ] {
+            assert_eq!(is_text(&syn::parse_str(ty)?), expected, "{ty}");
+        }
+        Ok(())
+    }
 }

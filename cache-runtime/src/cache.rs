@@ -4,17 +4,18 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::call::{self, Operation, Own, Pending, Shape, Value};
+use crate::call::{self, Answered, Miss, Operation, Own, Pending, Shape, Value};
 use crate::clock::{Clock, ManualClock};
 use crate::config::{self, CacheConfig};
 use crate::envelope::{Unstorable, ValueType};
 use crate::error::CacheError;
-use crate::flight::Flights;
-use crate::key::{CHOSEN, LONGEST_WHOLE_KEY, chosen_by_application, chosen_key, glob_match};
+use crate::key::{
+    CHOSEN, LONGEST_WHOLE_KEY, MemoryKey, chosen_by_application, chosen_key, glob_match,
+};
 use crate::kind::Kind;
 use crate::memory::{Entry, MemoryTier};
 use crate::observe::{CacheStats, Counters, Event, RefusedEntries};
-use crate::policy::Ttl;
+use crate::policy::{Lifetime, Ttl};
 use crate::store::{Store, StoreTier};
 
 /// Keys that one listing shows at most.
@@ -29,6 +30,9 @@ const LISTED: usize = 100_000;
 /// No method fails because of the store: what cannot be read is absent, what cannot be written
 /// stays in memory. Dropping the future of any method leaves the cache whole; what it would have
 /// written may or may not be written.
+///
+/// Inside of [`call::tenant`](crate::call::tenant()) every method but [`clear`](Self::clear) and
+/// [`stats`](Self::stats) sees the keys of that tenant alone.
 ///
 /// Nothing is kept under a key of more than 16 KiB: it is always absent, [`set`](Self::set) does
 /// nothing, and [`get_or_compute`](Self::get_or_compute) computes each time. Such look-ups are
@@ -103,13 +107,17 @@ impl CacheBuilder {
                 store: store.map(|store| {
                     StoreTier::new(store, config.store_settings(&kind), clock.clone())
                 }),
-                flights: Flights::default(),
+                flights: Arc::default(),
+                requires_tenant: config.require_tenant,
                 ai: config.ai.clone(),
                 chosen: Arc::new(Operation {
                     number: CHOSEN,
                     store_keys: None,
                     name: "keys".to_owned(),
-                    ttl: Ttl::After(config.default_ttl),
+                    lifetime: Lifetime {
+                        ttl: Ttl::After(config.default_ttl),
+                        is_operators: false,
+                    },
                     counters: Counters::default(),
                 }),
                 keys,
@@ -146,43 +154,55 @@ impl Cache {
 
     /// The value of `key`, if there is a fresh one of this type.
     pub async fn get<T: Value>(&self, key: &str) -> Option<T> {
-        if self.refuses(key) {
-            return None;
-        }
-        let found = self.find::<T>(key).await;
+        let names = self.names_or_count(key)?;
+        let found = self.find::<T>(names).await;
         if found.is_none() {
             self.inner.chosen.counters.count(Event::Missed);
         }
         found
     }
 
-    /// Whether the key is too long to keep anything under it; counted.
-    fn refuses(&self, key: &str) -> bool {
-        let is_too_long = key.len() > LONGEST_WHOLE_KEY;
-        if is_too_long {
-            self.inner.chosen.counters.count(Event::NoKey);
+    /// What the tiers call a key; where nothing can be kept under it, why.
+    fn names(&self, key: &str) -> Result<Names, Event> {
+        let kind = &*self.inner;
+        let tenant = call::current_tenant().map_err(|_ending| Event::NoKey)?;
+        if key.len() > LONGEST_WHOLE_KEY {
+            return Err(Event::NoKey);
         }
-        is_too_long
+        if kind.requires_tenant && tenant.as_deref().is_none_or(str::is_empty) {
+            return Err(Event::NoTenant);
+        }
+        let tenant = tenant.as_deref();
+        let store = kind.store.as_ref();
+        Ok(Names {
+            in_memory: chosen_key(tenant, key),
+            in_store: store.map(|_| kind.keys.of_chosen(tenant, key)),
+        })
     }
 
-    async fn find<T: Value>(&self, key: &str) -> Option<T> {
+    /// The same, for a use that is counted where it fails.
+    fn names_or_count(&self, key: &str) -> Option<Names> {
+        let counters = &self.inner.chosen.counters;
+        let names = self.names(key);
+        names.map_err(|obstacle| counters.count(obstacle)).ok()
+    }
+
+    async fn find<T: Value>(&self, names: Names) -> Option<T> {
         let kind = &*self.inner;
-        let memory_key = chosen_key(key);
         let in_memory = kind
             .memory
             .as_ref()
-            .and_then(|memory| memory.get(&memory_key));
+            .and_then(|memory| memory.get(&names.in_memory));
         if let Some(entry) = in_memory
             && let Some(value) = entry.value.downcast_ref::<T>()
         {
             kind.chosen.counters.count_memory_hit();
             return Some(value.clone());
         }
-        let store = kind.store.as_ref()?;
-        let store_key = kind.keys.of_chosen(key);
+        let (store, store_key) = kind.store.as_ref().zip(names.in_store)?;
         let entry = store.look_up(&store_key, ValueType::of::<Own<T>>()).await?;
         if let Some(memory) = &kind.memory {
-            memory.insert(memory_key, entry.clone());
+            memory.insert(names.in_memory, entry.clone());
         }
         kind.chosen.counters.count(Event::StoreHit);
         entry.value.downcast_ref::<T>().cloned()
@@ -193,48 +213,42 @@ impl Cache {
     /// Returns when the store has the value, or has failed to take it: first what is queued for it
     /// has twice the time budget of a look-up, then this value has.
     pub async fn set<T: Value>(&self, key: &str, value: T) {
-        self.set_for(key, value, self.inner.chosen.ttl).await;
+        self.set_for(key, value, self.inner.chosen.lifetime.ttl)
+            .await;
     }
 
     /// Keeps `value` for this long. A lifetime of zero forgets the key.
     pub async fn set_for<T: Value>(&self, key: &str, value: T, ttl: impl Into<Ttl>) {
-        if self.refuses(key) {
-            return;
-        }
         let ttl = ttl.into();
+        let Some(names) = self.names_or_count(key) else {
+            return;
+        };
+        let kind = &*self.inner;
         if ttl.is_zero() {
-            self.remove(key).await;
+            kind.remove(&names.in_memory, names.in_store.as_deref())
+                .await;
             return;
         }
-        let kind = &*self.inner;
         let entry: Arc<Entry> = Arc::new(Entry::new(value, kind.clock.now(), ttl));
-        if let Some(store) = &kind.store {
-            let store_key = kind.keys.of_chosen(key);
+        if let Some((store, store_key)) = kind.store.as_ref().zip(names.in_store) {
             let write = store.write(store_key, entry.clone(), ValueType::of::<Own<T>>(), ttl);
             store.settle().await;
             store.write_through(&write).await;
         }
         if let Some(memory) = &kind.memory {
-            memory.insert(chosen_key(key), entry);
+            memory.insert(names.in_memory, entry);
         }
     }
 
     /// Forgets `key` in both tiers, and says whether either had it.
     pub async fn remove(&self, key: &str) -> bool {
-        let kind = &*self.inner;
-        // The store first: a look-up in between would fill memory from it again.
-        let in_store = match &kind.store {
-            Some(store) => {
-                store.settle().await;
-                store.remove(&kind.keys.of_chosen(key)).await
+        match self.names(key) {
+            Ok(names) => {
+                let store_key = names.in_store.as_deref();
+                self.inner.remove(&names.in_memory, store_key).await
             }
-            None => false,
-        };
-        let in_memory = kind
-            .memory
-            .as_ref()
-            .is_some_and(|memory| memory.remove(&chosen_key(key)));
-        in_store || in_memory
+            Err(_) => false,
+        }
     }
 
     /// Whether there is an entry, of whatever type. Does not count as a use of it.
@@ -251,28 +265,30 @@ impl Cache {
     /// `None` where there is no entry; inside, `None` for one that never expires.
     async fn entry_lifetime(&self, key: &str) -> Option<Option<Duration>> {
         let kind = &*self.inner;
+        let names = self.names(key).ok()?;
         let in_memory = kind
             .memory
             .as_ref()
-            .and_then(|memory| memory.peek(&chosen_key(key)));
+            .and_then(|memory| memory.peek(&names.in_memory));
         if let Some(entry) = in_memory {
             return Some(entry.remaining(kind.clock.now()));
         }
-        let store = kind.store.as_ref()?;
-        store.ttl(&kind.keys.of_chosen(key)).await.map(Some)
+        let (store, store_key) = kind.store.as_ref().zip(names.in_store)?;
+        store.ttl(&store_key).await.map(Some)
     }
 
     /// The value of `key`, computed by `compute` where there is none.
     ///
     /// Of callers that ask at once, one computes and the others take its value. A caller that is
-    /// dropped while it computes hands over to one that waits.
+    /// dropped while it computes hands over to one that waits. What [`call`](crate::call) has for
+    /// calls of annotated functions holds for this one too.
     pub async fn get_or_compute<T, F, Fut>(&self, key: &str, compute: F) -> T
     where
         T: Value,
         F: FnOnce() -> Fut,
         Fut: Future<Output = T>,
     {
-        self.compute_as(key, call::plain::<T>(), compute).await
+        self.compute_as(key, call::opaque::<T>(), compute).await
     }
 
     /// The same for a computation that can fail. A failure is not kept.
@@ -295,18 +311,21 @@ impl Cache {
         F: FnOnce() -> Fut,
         Fut: Future<Output = S::Returned>,
     {
-        if self.refuses(key) {
-            return compute().await;
-        }
         let kind = self.inner.clone();
-        let pending = Pending {
+        let pending = self.names_or_count(key).map(|names| Pending {
             operation: kind.chosen.clone(),
-            key: chosen_key(key),
-            store_key: kind.store.as_ref().map(|_| kind.keys.of_chosen(key)),
+            key: names.in_memory,
+            store_key: names.in_store,
             kind,
+        });
+        let asked = Miss::of_chosen(pending, shape).ask().await;
+        let turn = match asked.answer(shape) {
+            Answered::Answer(answer) => return answer,
+            Answered::Turn(turn) => turn,
         };
-        let body = std::pin::pin!(async { compute().await });
-        pending.answer(shape, None, body).await
+        let returned = compute().await;
+        turn.keep(shape, &returned, call::always);
+        returned
     }
 
     /// Up to 100 000 of the application's keys that match a glob (`*` any text, `?` one
@@ -318,9 +337,13 @@ impl Cache {
     pub async fn keys(&self, pattern: &str) -> Vec<String> {
         let kind = &*self.inner;
         let pattern = all_if_empty(pattern);
+        let Ok(tenant) = call::current_tenant() else {
+            return Vec::new();
+        };
         let mut keys = self.active_keys();
         keys.retain(|key| glob_match(pattern, key));
-        if let (Some(store), Some(prefix)) = (&kind.store, kind.keys.chosen_prefix()) {
+        let prefix = kind.keys.chosen_prefix(tenant.as_deref());
+        if let (Some(store), Some(prefix)) = (&kind.store, prefix) {
             keys.extend(store.keys(&prefix, pattern, LISTED).await);
         }
         keys.sort_unstable();
@@ -342,7 +365,11 @@ impl Cache {
             let keys = self.active_keys().into_iter();
             keys.filter(|key| glob_match(pattern, key))
         };
-        let Some(prefix) = kind.keys.chosen_prefix() else {
+        let Ok(tenant) = call::current_tenant() else {
+            return 0;
+        };
+        let tenant = tenant.as_deref();
+        let Some(prefix) = kind.keys.chosen_prefix(tenant) else {
             let mut removed = 0;
             for key in in_memory() {
                 removed += u64::from(self.remove(&key).await);
@@ -359,14 +386,14 @@ impl Cache {
         let mut removed = 0;
         if let Some(memory) = &kind.memory {
             for key in in_memory() {
-                removed += u64::from(memory.remove(&chosen_key(&key)));
+                removed += u64::from(memory.remove(&chosen_key(tenant, &key)));
             }
         }
         in_store.max(removed)
     }
 
-    /// Forgets everything of this kind: the application's keys and the results of annotated
-    /// functions. In the store, what lies under the kind's own prefix.
+    /// Forgets everything of this kind, of all tenants: the application's keys and the results of
+    /// annotated functions. In the store, what lies under the kind's own prefix.
     pub async fn clear(&self) {
         let kind = &*self.inner;
         if let Some(store) = &kind.store {
@@ -393,9 +420,12 @@ impl Cache {
         let Some(memory) = &self.inner.memory else {
             return Vec::new();
         };
+        let Ok(tenant) = call::current_tenant() else {
+            return Vec::new();
+        };
         let mut keys: Vec<String> = memory
             .fresh()
-            .filter_map(|(key, _)| chosen_by_application(&key))
+            .filter_map(|(key, _)| chosen_by_application(tenant.as_deref(), &key))
             .collect();
         keys.sort_unstable();
         keys
@@ -472,6 +502,13 @@ impl Cache {
             store.disconnect();
         }
     }
+}
+
+/// What the tiers call a key that the application chose.
+struct Names {
+    in_memory: MemoryKey,
+    /// Where there is a store.
+    in_store: Option<String>,
 }
 
 fn all_if_empty(pattern: &str) -> &str {

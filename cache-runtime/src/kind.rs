@@ -8,7 +8,7 @@ use crate::call::{Function, Operation};
 use crate::clock::Clock;
 use crate::config::AiConfig;
 use crate::flight::Flights;
-use crate::key::{CHOSEN, Identity, StoreKeys};
+use crate::key::{CHOSEN, Identity, MemoryKey, StoreKeys};
 use crate::memory::MemoryTier;
 use crate::observe::Counters;
 use crate::policy::Lifetimes;
@@ -20,8 +20,10 @@ pub(crate) struct Kind {
     pub(crate) clock: Clock,
     pub(crate) memory: Option<MemoryTier>,
     pub(crate) store: Option<StoreTier>,
-    pub(crate) flights: Flights,
+    pub(crate) flights: Arc<Flights>,
     pub(crate) keys: Arc<StoreKeys>,
+    /// Whether nothing is kept without a tenant.
+    pub(crate) requires_tenant: bool,
     /// The settings for language models.
     pub(crate) ai: Option<AiConfig>,
     pub(crate) lifetimes: Lifetimes,
@@ -78,7 +80,7 @@ impl Kind {
         let operation = Arc::new(Operation {
             number,
             store_keys,
-            ttl: self.lifetimes.of(&name, function.site.ttl()),
+            lifetime: self.lifetimes.of(&name, function.site.ttl()),
             name,
             counters: Counters::default(),
         });
@@ -97,6 +99,21 @@ impl Kind {
             .values()
             .cloned()
             .collect()
+    }
+
+    /// Forgets an entry in both tiers, and says whether either had it.
+    pub(crate) async fn remove(&self, key: &MemoryKey, store_key: Option<&str>) -> bool {
+        // The store first: a look-up in between would fill memory from it again.
+        let in_store = match self.store.as_ref().zip(store_key) {
+            Some((store, store_key)) => {
+                store.settle().await;
+                store.remove(store_key).await
+            }
+            None => false,
+        };
+        let memory = self.memory.as_ref();
+        let in_memory = memory.is_some_and(|memory| memory.remove(key));
+        in_store || in_memory
     }
 
     fn lock_operations(&self) -> MutexGuard<'_, Operations> {

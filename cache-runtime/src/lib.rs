@@ -53,9 +53,12 @@ pub const REDIS_AVAILABLE: bool = cfg!(feature = "redis");
 pub mod expansion {
     pub use inventory;
 
+    pub use crate::__larder_site as site;
+
     pub use crate::key::KeyWriter;
 
     pub use crate::call::{
-        CallSite, Collected, Description, Entered, Probe, Probed, checked_shape, enter, returned,
+        Answered, Call, CallSite, Collected, Description, Entered, LocalProbe, Probe, Probed, Rule,
+        always, call, checked, enter, local_plain, plain, returned,
     };
 }

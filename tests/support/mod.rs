@@ -40,6 +40,16 @@ pub fn register(kind: &str, config: CacheConfigBuilder) -> Cache {
     cache
 }
 
+/// Registers a cache of this kind over a store, with an empty memory, and gives its handle.
+pub fn register_over(kind: &str, store: &Arc<map_store::MapStore>) -> Cache {
+    let cache = Cache::builder(kind, &roomy().build().expect("valid settings"))
+        .store(store.clone())
+        .build()
+        .expect("a cache");
+    larder::register(cache.clone());
+    cache
+}
+
 /// Settings with room for a thousand entries.
 pub fn roomy() -> CacheConfigBuilder {
     CacheConfig::builder().l1_cache_size(1000)

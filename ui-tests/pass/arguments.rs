@@ -197,3 +197,72 @@ async fn a_handle_that_is_not_in_the_key() {
     assert_eq!(name(&Connection { prefix: "b" }, 2).await, "b2");
     assert_eq!(RUNS.total(), 2);
 }
+
+#[tokio::test]
+async fn arguments_that_the_body_gives_away() {
+    static RUNS: Runs = Runs::new();
+    #[cached]
+    async fn joined(first: String, rest: Vec<String>, quietly: bool) -> Option<String> {
+        RUNS.count();
+        if quietly {
+            drop((first, rest));
+            return Some(String::new());
+        }
+        let joined = tokio::spawn(async move { first + &rest.join("") });
+        joined.await.ok()
+    }
+    let call = |rest: &[&str], quietly| {
+        let rest = rest.iter().map(ToString::to_string).collect();
+        joined("a".to_owned(), rest, quietly)
+    };
+    make_room();
+
+    for _ in 0..2 {
+        assert_eq!(call(&["b", "c"], false).await.as_deref(), Some("abc"));
+        assert_eq!(call(&["bc"], false).await.as_deref(), Some("abc"));
+        assert_eq!(call(&["b"], false).await.as_deref(), Some("ab"));
+        assert_eq!(call(&["b"], true).await.as_deref(), Some(""));
+    }
+    assert_eq!(RUNS.total(), 4);
+}
+
+#[derive(Serialize)]
+enum Order {
+    Newest,
+    By { column: String, ascending: bool },
+}
+
+#[tokio::test]
+async fn enums_tuples_arrays_and_references_to_references() {
+    static RUNS: Runs = Runs::new();
+    #[cached]
+    async fn shown(
+        order: &Order,
+        window: (u32, Option<u32>),
+        flags: [bool; 2],
+        words: &&[&&str],
+    ) -> String {
+        RUNS.count();
+        let order = match order {
+            Order::Newest => "newest",
+            Order::By { column, .. } => column,
+        };
+        format!("{order} {window:?} {flags:?} {words:?}")
+    }
+    let by = |ascending| Order::By {
+        column: "a".to_owned(),
+        ascending,
+    };
+    let words: &[&&str] = &[&"x"];
+    make_room();
+
+    for _ in 0..2 {
+        let shown = async |order, window| shown(&order, window, [true, false], &words).await;
+        let newest = shown(Order::Newest, (1, None)).await;
+        assert_eq!(newest, r#"newest (1, None) [true, false] ["x"]"#);
+        assert!(shown(Order::Newest, (1, Some(1))).await.contains("Some(1)"));
+        assert!(shown(by(true), (1, None)).await.starts_with("a (1, None)"));
+        assert!(shown(by(false), (1, None)).await.starts_with("a (1, None)"));
+    }
+    assert_eq!(RUNS.total(), 4);
+}

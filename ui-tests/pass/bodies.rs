@@ -124,7 +124,7 @@ async fn items_labels_macros_and_closures() {
 #[tokio::test]
 async fn a_body_that_lets_go_of_a_lock_before_it_waits() {
     static RUNS: Runs = Runs::new();
-    #[cached(skip(names))]
+    #[cached(key = ())]
     async fn first(names: &std::sync::Mutex<Vec<String>>) -> Option<String> {
         RUNS.count();
         let first = names.lock().ok()?.first()?.clone();
@@ -159,4 +159,80 @@ async fn a_cached_function_in_a_cached_function() {
     assert_eq!(outer(4).await, 3);
     assert_eq!(outer(5).await, 3);
     assert_eq!((OUTER.total(), INNER.total()), (2, 1));
+}
+
+#[tokio::test]
+async fn what_only_the_return_type_decides() {
+    static RUNS: Runs = Runs::new();
+    #[cached]
+    async fn converted(n: u8) -> Result<u64, String> {
+        RUNS.count();
+        if n == 0 {
+            return Err("zero".into());
+        }
+        Ok(n.into())
+    }
+    #[cached]
+    async fn parsed(digits: &str) -> u16 {
+        RUNS.count();
+        digits.parse().unwrap_or_default()
+    }
+    #[cached]
+    async fn summed(numbers: &[f32]) -> f32 {
+        RUNS.count();
+        numbers.iter().sum()
+    }
+    #[cached]
+    async fn absent(_id: u32) -> (Vec<u8>, Option<String>, u8) {
+        RUNS.count();
+        let mut first = Vec::new();
+        first.extend([255]);
+        (first, None, Default::default())
+    }
+    make_room();
+
+    for _ in 0..2 {
+        assert_eq!(converted(7).await, Ok(7));
+        assert_eq!(converted(255).await, Ok(255));
+        assert_eq!(parsed("65535").await, u16::MAX);
+        assert_eq!(parsed("65536").await, 0);
+        assert!((summed(&[0.5, 0.25]).await - 0.75).abs() < f32::EPSILON);
+        assert_eq!(absent(1).await, (vec![255], None, 0));
+    }
+    assert_eq!(RUNS.total(), 6);
+    assert_eq!(converted(0).await, Err("zero".to_owned()));
+    assert_eq!(converted(0).await, Err("zero".to_owned()));
+    assert_eq!(RUNS.total(), 8);
+}
+
+static DEPTHS: Runs = Runs::new();
+
+#[cached]
+async fn depth(tree: &[(u32, u32)], of: u32) -> Result<u32, String> {
+    DEPTHS.count();
+    let mut depth = 0;
+    for (parent, child) in tree {
+        if *parent == of {
+            if child == parent {
+                return Err(format!("{child} is its own child"));
+            }
+            depth = depth.max(1 + Box::pin(self::depth(tree, *child)).await?);
+        }
+    }
+    Ok(depth)
+}
+
+#[tokio::test]
+async fn recursion_that_borrows_and_fails() {
+    let tree = [(1, 2), (1, 3), (3, 4), (9, 9)];
+    make_room();
+
+    assert_eq!(depth(&tree, 1).await, Ok(2));
+    assert_eq!(DEPTHS.total(), 4);
+    assert_eq!(depth(&tree, 1).await, Ok(2));
+    assert_eq!(depth(&tree, 3).await, Ok(1));
+    assert_eq!(DEPTHS.total(), 4);
+    assert!(depth(&tree, 9).await.is_err());
+    assert!(depth(&tree, 9).await.is_err());
+    assert_eq!(DEPTHS.total(), 6);
 }

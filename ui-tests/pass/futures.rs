@@ -1,6 +1,8 @@
 //! The future of a call can go where the plain one can.
 
 use std::collections::HashMap;
+use std::future::Future;
+use std::rc::Rc;
 
 use larder::cached;
 
@@ -87,7 +89,7 @@ async fn a_body_that_cannot_leave_its_thread() {
     #[cached]
     async fn counted(n: u32) -> u32 {
         RUNS.count();
-        let shared = std::rc::Rc::new(n);
+        let shared = Rc::new(n);
         tokio::task::yield_now().await;
         *shared + 1
     }
@@ -96,4 +98,97 @@ async fn a_body_that_cannot_leave_its_thread() {
     assert_eq!(counted(1).await, 2);
     assert_eq!(counted(1).await, 2);
     assert_eq!(RUNS.total(), 1);
+}
+
+#[tokio::test]
+async fn a_call_on_a_local_set_with_what_cannot_leave_its_thread() {
+    static RUNS: Runs = Runs::new();
+    #[cached(skip(names))]
+    async fn name(names: Rc<Vec<String>>, at: usize) -> Option<String> {
+        RUNS.count();
+        tokio::task::yield_now().await;
+        names.get(at).cloned()
+    }
+    make_room();
+
+    let names = Rc::new(vec!["Ada".to_owned(), "Eve".to_owned()]);
+    let local = tokio::task::LocalSet::new();
+    let found = local.run_until(async {
+        let mut found = Vec::new();
+        for at in [0, 0, 1, 1, 2, 2] {
+            let task = tokio::task::spawn_local(name(Rc::clone(&names), at));
+            found.push(task.await.ok().flatten().unwrap_or_default());
+        }
+        found
+    });
+    assert_eq!(found.await, ["Ada", "Ada", "Eve", "Eve", "", ""]);
+    assert_eq!(RUNS.total(), 4);
+}
+
+/// Tells whether a future is `Send`: the method of the type comes before that of the trait.
+struct Probe<F>(F);
+
+trait StaysHere {
+    fn is_send(&self) -> bool {
+        false
+    }
+}
+
+impl<F> StaysHere for Probe<F> {}
+
+impl<F: Send> Probe<F> {
+    #[expect(clippy::unused_self, reason = "like the method of the trait")]
+    fn is_send(&self) -> bool {
+        true
+    }
+}
+
+#[tokio::test]
+async fn a_call_is_send_exactly_when_that_of_the_plain_function_is() {
+    static RUNS: Runs = Runs::new();
+    async fn sent_plainly(text: &str) -> usize {
+        tokio::task::yield_now().await;
+        text.len()
+    }
+    #[cached]
+    async fn sent(text: &str) -> usize {
+        RUNS.count();
+        sent_plainly(text).await
+    }
+    async fn held_plainly(n: u32) -> u32 {
+        let held = Rc::new(n);
+        tokio::task::yield_now().await;
+        *held
+    }
+    #[cached]
+    async fn held(n: u32) -> u32 {
+        RUNS.count();
+        let held = Rc::new(n);
+        tokio::task::yield_now().await;
+        *held
+    }
+    async fn passed_plainly(n: Rc<u32>) -> u32 {
+        tokio::task::yield_now().await;
+        *n
+    }
+    #[cached(key = *n)]
+    async fn passed(n: Rc<u32>) -> u32 {
+        RUNS.count();
+        tokio::task::yield_now().await;
+        *n
+    }
+    make_room();
+
+    assert!(Probe(sent_plainly("a")).is_send() && Probe(sent("a")).is_send());
+    assert!(!Probe(held_plainly(1)).is_send() && !Probe(held(1)).is_send());
+    assert!(!Probe(passed_plainly(Rc::new(1))).is_send());
+    assert!(!Probe(passed(Rc::new(1))).is_send());
+    assert_eq!(RUNS.total(), 0);
+    for _ in 0..2 {
+        assert_eq!((sent("a").await, sent("bc").await), (1, 2));
+        assert_eq!((held(1).await, held(2).await), (1, 2));
+        assert_eq!(passed(Rc::new(1)).await, 1);
+        assert_eq!(passed(Rc::new(2)).await, 2);
+    }
+    assert_eq!(RUNS.total(), 6);
 }

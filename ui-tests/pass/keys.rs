@@ -1,5 +1,8 @@
 //! Explicit keys and texts.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use larder::cached;
 
 use crate::support::{Runs, make_room};
@@ -49,6 +52,41 @@ async fn an_expression_as_the_key() {
     assert_eq!(RUNS.total(), 2);
 }
 
+struct Settings {
+    greeting: String,
+}
+
+impl Settings {
+    #[cached(key = ())]
+    async fn greeting(&self) -> String {
+        RUNS_OF_SETTINGS.count();
+        self.greeting.clone()
+    }
+}
+
+static RUNS_OF_SETTINGS: Runs = Runs::new();
+
+#[tokio::test]
+async fn a_key_of_nothing_is_one_answer_for_all_calls() {
+    static RUNS: Runs = Runs::new();
+    #[cached(key = (), op = "keys.first")]
+    async fn first(name: &str, _id: u32) -> String {
+        RUNS.count();
+        name.to_owned()
+    }
+    let settings = |greeting: &str| Settings {
+        greeting: greeting.to_owned(),
+    };
+    make_room();
+
+    assert_eq!(first("Ada", 1).await, "Ada");
+    assert_eq!(first("Eve", 2).await, "Ada");
+    assert_eq!(RUNS.total(), 1);
+    assert_eq!(settings("hello").greeting().await, "hello");
+    assert_eq!(settings("good day").greeting().await, "hello");
+    assert_eq!(RUNS_OF_SETTINGS.total(), 1);
+}
+
 #[tokio::test]
 async fn what_fills_a_template_is_not_pasted() {
     static RUNS: Runs = Runs::new();
@@ -85,4 +123,43 @@ async fn a_text_of_the_operation() {
     assert_eq!(words("a bc".to_owned(), 1).await, 2);
     assert_eq!(words("a b".to_owned(), 2).await, 0);
     assert_eq!(RUNS.total(), 3);
+}
+
+// None of these needs serde's feature `rc`.
+#[tokio::test]
+async fn whatever_derefs_to_text_is_a_text() {
+    static RUNS: Runs = Runs::new();
+    #[cached(text = article)]
+    async fn shared(article: Arc<str>) -> usize {
+        RUNS.count();
+        article.len()
+    }
+    #[cached]
+    async fn perhaps(text: Cow<'_, str>) -> usize {
+        RUNS.count();
+        text.len()
+    }
+    #[cached(kind = "ai")]
+    async fn boxed(article: Box<str>) -> usize {
+        RUNS.count();
+        article.len()
+    }
+    #[cached(text = article)]
+    async fn changed(article: &mut str) -> String {
+        RUNS.count();
+        article.make_ascii_uppercase();
+        article.to_owned()
+    }
+    make_room();
+
+    for _ in 0..2 {
+        assert_eq!(shared("abc".into()).await, 3);
+        assert_eq!(perhaps("abc".into()).await, 3);
+        assert_eq!(boxed("abc".into()).await, 3);
+        assert_eq!(changed(&mut "abc".to_owned()).await, "ABC");
+    }
+    assert_eq!(RUNS.total(), 4);
+    assert_eq!(shared("ab".into()).await, 2);
+    assert_eq!(perhaps("ab".into()).await, 2);
+    assert_eq!(RUNS.total(), 6);
 }

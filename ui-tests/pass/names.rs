@@ -91,6 +91,11 @@ mod shadowed {
             compile_error!("not this one")
         };
     }
+    macro_rules! format {
+        ($($any:tt)*) => {
+            compile_error!("not this one")
+        };
+    }
     macro_rules! line {
         () => {
             compile_error!("not this one")

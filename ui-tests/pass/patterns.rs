@@ -84,3 +84,68 @@ async fn a_name_that_begins_with_an_underscore_is_in_the_key() {
     assert_eq!(versioned(1, 2).await, 1);
     assert_eq!(RUNS.total(), 2);
 }
+
+#[tokio::test]
+async fn a_parameter_without_a_name() {
+    static RUNS: Runs = Runs::new();
+    #[cached(key = (id, page))]
+    async fn shown(_: &Point, id: u32, Point { x: page, .. }: &Point) -> String {
+        RUNS.count();
+        format!("{id} on {page}")
+    }
+    let (here, there) = (Point { x: 1, y: 2 }, Point { x: 2, y: 2 });
+    make_room();
+
+    assert_eq!(shown(&here, 7, &here).await, "7 on 1");
+    assert_eq!(shown(&there, 7, &here).await, "7 on 1");
+    assert_eq!(RUNS.total(), 1);
+    assert_eq!(shown(&here, 7, &there).await, "7 on 2");
+    assert_eq!(shown(&here, 8, &here).await, "8 on 1");
+    assert_eq!(RUNS.total(), 3);
+}
+
+#[tokio::test]
+async fn every_parameter_without_a_name() {
+    const VERSION: u32 = 3;
+    static RUNS: Runs = Runs::new();
+    #[cached(key = "{VERSION}")]
+    async fn settings(_: &Point, (..): (u32, u32)) -> Vec<u32> {
+        RUNS.count();
+        vec![1, 2]
+    }
+    make_room();
+
+    assert_eq!(settings(&Point { x: 1, y: 2 }, (1, 2)).await, [1, 2]);
+    assert_eq!(settings(&Point { x: 2, y: 1 }, (2, 1)).await, [1, 2]);
+    assert_eq!(RUNS.total(), 1);
+}
+
+#[derive(Serialize)]
+struct Meters(u32);
+
+#[tokio::test]
+async fn patterns_in_patterns() {
+    static RUNS: Runs = Runs::new();
+    #[cached(skip(unit))]
+    #[expect(clippy::toplevel_ref_arg, reason = "it is what is tested")]
+    async fn way(
+        (Meters(mut length), [(from, to), (over, _by)]): (Meters, [(char, char); 2]),
+        ref unit: String,
+        mut factor: u32,
+    ) -> String {
+        RUNS.count();
+        factor += 1;
+        length *= factor;
+        format!("{from} {over} {to}: {length} {unit}")
+    }
+    let stops = |by| [('a', 'c'), ('b', by)];
+    make_room();
+
+    let way = async |meters, by| way((Meters(meters), stops(by)), "m".into(), 9).await;
+    assert_eq!(way(1, 'x').await, "a b c: 10 m");
+    assert_eq!(way(1, 'x').await, "a b c: 10 m");
+    assert_eq!(RUNS.total(), 1);
+    assert_eq!(way(2, 'x').await, "a b c: 20 m");
+    assert_eq!(way(1, 'y').await, "a b c: 10 m");
+    assert_eq!(RUNS.total(), 3);
+}

@@ -1,12 +1,11 @@
-//! What the key is made of: parameters, an expression or a template.
+//! What the key is made of, where the parameters are it.
 
-use proc_macro2::Span;
+use quote::quote;
 use syn::ext::IdentExt;
-use syn::visit::{self, Visit};
-use syn::{Error, Expr, ExprLit, Ident, Lit, LitStr};
+use syn::{Attribute, Error, Expr, Ident};
 
-use crate::attribute::{closest, list};
-use crate::signature::{Ends, Function};
+use crate::signature::{Ends, Function, Parameter};
+use crate::vocabulary::{closest, did_you_mean, list};
 
 /// What the key is made of.
 pub(crate) enum Key {
@@ -22,6 +21,8 @@ pub(crate) struct KeyParameter {
     pub(crate) name: Ident,
     pub(crate) ty: Ends,
     pub(crate) role: Role,
+    /// Under which the parameter exists.
+    pub(crate) conditions: Vec<Attribute>,
 }
 
 /// What a parameter is in the key, in the order in which they are written.
@@ -39,7 +40,9 @@ pub(crate) enum TemplatePart {
     Hole(Box<Expr>),
 }
 
-pub(super) fn check_skip(mistakes: &mut Vec<Error>, skip: &[Ident], function: &Function) {
+/// Whether there is nothing to say against it.
+pub(super) fn check_skip(mistakes: &mut Vec<Error>, skip: &[Ident], function: &Function) -> bool {
+    let before = mistakes.len();
     for (index, skipped) in skip.iter().enumerate() {
         if skip[..index].contains(skipped) {
             mistakes.push(Error::new(
@@ -48,8 +51,38 @@ pub(super) fn check_skip(mistakes: &mut Vec<Error>, skip: &[Ident], function: &F
             ));
         } else if !is_parameter(skipped, function) {
             mistakes.push(no_such_parameter(skipped, function));
+        } else if is_ambiguous(skipped, function) {
+            mistakes.push(ambiguous(skipped));
         }
     }
+    mistakes.len() == before
+}
+
+/// Whether several parameters have this name: a macro can write such a function, and only the
+/// compiler can tell which of them is meant.
+fn is_ambiguous(name: &Ident, function: &Function) -> bool {
+    let unconditional = function
+        .parameters
+        .iter()
+        .filter(|parameter| parameter.conditions.is_empty());
+    unconditional.filter(|it| it.name.unraw() == *name).count() > 1
+}
+
+fn ambiguous(name: &Ident) -> Error {
+    Error::new(
+        name.span(),
+        format!("several parameters are called `{name}`; give them different names"),
+    )
+}
+
+/// Whether there are parameters and `skip` leaves none of them.
+fn skips_everything(skip: &[Ident], function: &Function) -> bool {
+    let mut names = function.parameters.iter().map(|it| it.name.unraw());
+    let has_some = function.receiver.is_some() || !function.parameters.is_empty();
+    has_some
+        && function.nameless.is_empty()
+        && (function.receiver.is_none() || skip.iter().any(|skipped| skipped == "self"))
+        && names.all(|name| skip.contains(&name))
 }
 
 fn is_parameter(name: &Ident, function: &Function) -> bool {
@@ -62,7 +95,7 @@ fn is_parameter(name: &Ident, function: &Function) -> bool {
         .any(|parameter| parameter.name.unraw() == *name)
 }
 
-fn no_such_parameter(name: &Ident, function: &Function) -> Error {
+pub(super) fn no_such_parameter(name: &Ident, function: &Function) -> Error {
     let names: Vec<String> = function
         .receiver
         .iter()
@@ -70,10 +103,7 @@ fn no_such_parameter(name: &Ident, function: &Function) -> Error {
         .chain(function.parameters.iter().map(|it| it.name.to_string()))
         .collect();
     let names = || names.iter().map(String::as_str);
-    let hint = match closest(&name.to_string(), names()) {
-        Some(meant) => format!("did you mean `{meant}`? "),
-        None => String::new(),
-    };
+    let hint = did_you_mean(closest(&name.to_string(), names()));
     let known = if names().next().is_some() {
         format!("the parameters are {}", list(names()))
     } else {
@@ -85,13 +115,15 @@ fn no_such_parameter(name: &Ident, function: &Function) -> Error {
     )
 }
 
-pub(super) fn parameters_as_key(
-    mistakes: &mut Vec<Error>,
-    kind: &str,
-    skip: &[Ident],
-    text: Option<&Ident>,
-    function: &Function,
-) -> Key {
+/// What is said of parameters that are neither in the key nor skipped.
+pub(super) fn check_parameters(mistakes: &mut Vec<Error>, skip: &[Ident], function: &Function) {
+    if skips_everything(skip, function) {
+        mistakes.push(Error::new_spanned(
+            quote!(#(#skip)*),
+            "every parameter is skipped, so all calls would get one answer; if that is meant, \
+             write `key = ()`",
+        ));
+    }
     if let Some(receiver) = function.receiver
         && !skip.iter().any(|skipped| skipped == "self")
     {
@@ -108,6 +140,15 @@ pub(super) fn parameters_as_key(
              a name, or say what the key is: `key = …`",
         ));
     }
+}
+
+pub(super) fn parameters_as_key(
+    mistakes: &mut Vec<Error>,
+    kind: &str,
+    skip: &[Ident],
+    text: Option<&Ident>,
+    function: &Function,
+) -> Key {
     let text = match text {
         Some(named) => match check_text(named, skip, function) {
             Ok(()) => Some(named.clone()),
@@ -126,7 +167,7 @@ pub(super) fn parameters_as_key(
             let name = parameter.name.unraw();
             let role = if text.as_ref() == Some(&name) {
                 Role::Text
-            } else if kind == "ai" && name == QUESTION {
+            } else if kind == "ai" && name == QUESTION && parameter.conditions.is_empty() {
                 Role::Question
             } else {
                 Role::Other
@@ -135,6 +176,7 @@ pub(super) fn parameters_as_key(
                 name: parameter.name.clone(),
                 ty: parameter.ty,
                 role,
+                conditions: parameter.conditions.clone(),
             }
         })
         .collect();
@@ -154,6 +196,9 @@ fn check_text(named: &Ident, skip: &[Ident], function: &Function) -> syn::Result
     else {
         return Err(no_such_parameter(named, function));
     };
+    if is_ambiguous(named, function) {
+        return Err(ambiguous(named));
+    }
     if skip.contains(named) {
         return Err(Error::new(
             named.span(),
@@ -163,7 +208,15 @@ fn check_text(named: &Ident, skip: &[Ident], function: &Function) -> syn::Result
     if !parameter.is_text {
         return Err(Error::new(
             named.span(),
-            format!("`{named}` is no text; the text of an operation is a `&str` or a `String`"),
+            format!(
+                "`{named}` is no text; the text of an operation is a `&str`, a `String` or an `Arc<str>`"
+            ),
+        ));
+    }
+    if !parameter.conditions.is_empty() {
+        return Err(Error::new(
+            named.span(),
+            format!("`{named}` is not always there, so it cannot be the text of the operation"),
         ));
     }
     Ok(())
@@ -172,10 +225,11 @@ fn check_text(named: &Ident, skip: &[Ident], function: &Function) -> syn::Result
 /// The parameter called `text`; for language models else the only one that is a text and not the
 /// question.
 fn usual_text(kind: &str, skip: &[Ident], function: &Function) -> Option<Ident> {
-    let texts = function
-        .parameters
-        .iter()
-        .filter(|parameter| parameter.is_text && !skip.contains(&parameter.name.unraw()));
+    let may_be_it = |parameter: &&Parameter| {
+        let is_skipped = skip.contains(&parameter.name.unraw());
+        parameter.is_text && parameter.conditions.is_empty() && !is_skipped
+    };
+    let texts = function.parameters.iter().filter(may_be_it);
     let called_text = texts.clone().find(|parameter| parameter.name == "text");
     let mut candidates =
         texts.filter(|parameter| kind == "ai" && parameter.name.unraw() != QUESTION);
@@ -184,106 +238,4 @@ fn usual_text(kind: &str, skip: &[Ident], function: &Function) -> Option<Ident> 
         _ => None,
     };
     called_text.or(only).map(|parameter| parameter.name.unraw())
-}
-
-pub(super) fn explicit_key(key: Expr, place: Span) -> syn::Result<Key> {
-    match &key {
-        Expr::Lit(ExprLit {
-            lit: Lit::Str(template),
-            ..
-        }) => parse_template(template),
-        Expr::Lit(_) => Err(Error::new_spanned(
-            &key,
-            "this key is the same for every call; write an expression over the parameters",
-        )),
-        _ => {
-            let mut awaits = FindAwait(None);
-            awaits.visit_expr(&key);
-            match awaits.0 {
-                Some(span) => Err(Error::new(
-                    span,
-                    "a key cannot wait; compute it before the call and pass it as a parameter",
-                )),
-                None if matches!(key, Expr::Closure(_)) => Err(Error::new(
-                    place,
-                    "`key` takes an expression over the parameters, not a closure",
-                )),
-                None => Ok(Key::Expression(key)),
-            }
-        }
-    }
-}
-
-struct FindAwait(Option<Span>);
-
-impl<'ast> Visit<'ast> for FindAwait {
-    fn visit_expr_await(&mut self, node: &'ast syn::ExprAwait) {
-        self.0.get_or_insert(node.await_token.span);
-        visit::visit_expr_await(self, node);
-    }
-}
-
-/// `user:{id}`; `{{` and `}}` stand for braces.
-fn parse_template(template: &LitStr) -> syn::Result<Key> {
-    let text = template.value();
-    let mistake = |message: &str| Error::new(template.span(), message);
-    let mut parts = Vec::new();
-    let mut literal = String::new();
-    let mut rest = text.chars().peekable();
-    while let Some(character) = rest.next() {
-        match character {
-            '{' | '}' if rest.next_if_eq(&character).is_some() => literal.push(character),
-            '}' => return Err(mistake("this `}` closes nothing; write `}}` for a brace")),
-            '{' => {
-                let mut closed = false;
-                let hole: String = rest
-                    .by_ref()
-                    .take_while(|next| {
-                        closed = *next == '}';
-                        !closed
-                    })
-                    .collect();
-                if !closed {
-                    return Err(mistake("this `{` is never closed; write `{{` for a brace"));
-                }
-                let expression = template.clone().parse_hole(&hole)?;
-                if !literal.is_empty() {
-                    parts.push(TemplatePart::Text(std::mem::take(&mut literal)));
-                }
-                parts.push(TemplatePart::Hole(Box::new(expression)));
-            }
-            other => literal.push(other),
-        }
-    }
-    if !parts
-        .iter()
-        .any(|part| matches!(part, TemplatePart::Hole(_)))
-    {
-        return Err(mistake(
-            "this key is the same for every call; name parameters in braces: `\"user:{id}\"`",
-        ));
-    }
-    if !literal.is_empty() {
-        parts.push(TemplatePart::Text(literal));
-    }
-    Ok(Key::Template(text, parts))
-}
-
-trait ParseHole {
-    fn parse_hole(self, hole: &str) -> syn::Result<Expr>;
-}
-
-impl ParseHole for LitStr {
-    fn parse_hole(self, hole: &str) -> syn::Result<Expr> {
-        let place = self.span();
-        let refused = || {
-            Error::new(
-                place,
-                format!("`{{{hole}}}` is no expression over the parameters, such as `{{user.id}}`"),
-            )
-        };
-        LitStr::new(hole, place)
-            .parse::<Expr>()
-            .map_err(|_| refused())
-    }
 }

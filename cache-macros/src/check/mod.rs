@@ -1,18 +1,23 @@
 //! What may not be, and what is meant.
 
+mod explicit;
+mod item;
 mod key;
+mod returns;
 
 use std::time::Duration;
 
-use quote::ToTokens;
-use syn::visit::Visit;
-use syn::{Error, GenericArgument, LitStr, PathArguments, Type};
+use proc_macro2::Span;
+use syn::{Error, Expr, ExprClosure, Ident, LitStr, Path};
 
-use crate::attribute::Options;
-use crate::signature::Function;
+use crate::attribute::{Options, Ttl};
+use crate::signature::{Form, Function};
 
+use explicit::{explicit_key, names, stays_within};
+pub(crate) use item::{is_closure, no_function};
 pub(crate) use key::{Key, KeyParameter, Role, TemplatePart};
-use key::{check_skip, explicit_key, parameters_as_key};
+use key::{check_parameters, check_skip, parameters_as_key};
+use returns::check_returns;
 
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -23,58 +28,69 @@ pub(crate) struct Checked {
     pub(crate) op: Option<String>,
     pub(crate) version: Option<String>,
     pub(crate) shared: bool,
-    pub(crate) ttl: Option<Duration>,
     pub(crate) key: Key,
+    pub(crate) rule: Rule,
+    pub(crate) is_plain: bool,
+    pub(crate) is_local: bool,
+    /// Where `larder` is to be found.
+    pub(crate) larder: Option<Path>,
+}
+
+/// Whether a value is kept, and for how long.
+pub(crate) struct Rule {
+    pub(crate) ttl: Option<Lifetime>,
+    pub(crate) cache_if: Option<Expr>,
+    pub(crate) unless: Option<Expr>,
+}
+
+pub(crate) enum Lifetime {
+    Fixed(Duration),
+    /// An expression over the parameters.
+    OfCall(Expr),
+    /// A closure over the value.
+    OfValue(ExprClosure),
 }
 
 pub(crate) fn check(options: Options, function: &Function) -> syn::Result<Checked> {
     let mut mistakes = options.mistakes;
-    check_function(&mut mistakes, function);
+    check_form(&mut mistakes, options.local, function);
+    check_flags(&mut mistakes, options.shared, options.local);
+    check_returns(&mut mistakes, options.is_plain, function);
 
-    let kind = options.kind.as_ref().map_or("web".to_owned(), |kind| {
-        not_empty(&mut mistakes, "kind", kind)
-    });
-    let op = options
-        .op
+    let kind = options
+        .kind
         .as_ref()
-        .map(|op| not_empty(&mut mistakes, "op", op));
+        .map_or("web".to_owned(), |kind| name(&mut mistakes, "kind", kind));
+    let op = options.op.as_ref().map(|op| name(&mut mistakes, "op", op));
     let version = options
         .version
         .as_ref()
-        .map(|version| not_empty(&mut mistakes, "version", version));
-    let ttl = options.ttl.and_then(|ttl| {
-        lifetime(&ttl)
+        .map(|version| name(&mut mistakes, "version", version));
+    let ttl = options.ttl.and_then(|ttl| match ttl {
+        Ttl::Fixed(text) => lifetime(&text)
             .map_err(|mistake| mistakes.push(mistake))
             .ok()
+            .map(Lifetime::Fixed),
+        Ttl::OfCall(expression) => stays_within(&expression, "a lifetime")
+            .map_err(|mistake| mistakes.push(mistake))
+            .ok()
+            .map(|()| Lifetime::OfCall(expression)),
+        Ttl::OfValue(closure) => Some(Lifetime::OfValue(closure)),
     });
-    check_skip(&mut mistakes, &options.skip, function);
-    let key = match options.key {
-        Some((place, key)) => {
-            if let Some(skipped) = options.skip.first() {
-                mistakes.push(Error::new(
-                    skipped.span(),
-                    "`skip` has no meaning beside `key`, which already says what is in the key; \
-                     remove one of them",
-                ));
-            }
-            if let Some(text) = &options.text {
-                mistakes.push(Error::new(
-                    text.span(),
-                    "`text` has no meaning beside `key`; remove one of them",
-                ));
-            }
-            explicit_key(key, place).unwrap_or_else(|mistake| {
-                mistakes.push(mistake);
-                Key::Parameters(Vec::new())
-            })
+    let is_skip_clear = check_skip(&mut mistakes, &options.skip, function);
+    let (skip, text) = (&options.skip, options.text.as_ref());
+    let key = if let Some((place, key)) = options.key {
+        let key = explicit_key(key, place, function).unwrap_or_else(|mistake| {
+            mistakes.push(mistake);
+            Key::Parameters(Vec::new())
+        });
+        check_beside(&mut mistakes, &key, skip, text);
+        key
+    } else {
+        if is_skip_clear && !options.is_key_unclear {
+            check_parameters(&mut mistakes, skip, function);
         }
-        None => parameters_as_key(
-            &mut mistakes,
-            &kind,
-            &options.skip,
-            options.text.as_ref(),
-            function,
-        ),
+        parameters_as_key(&mut mistakes, &kind, skip, text, function)
     };
 
     match mistakes.into_iter().reduce(|mut all, mistake| {
@@ -86,133 +102,88 @@ pub(crate) fn check(options: Options, function: &Function) -> syn::Result<Checke
             kind,
             op,
             version,
-            shared: options.shared,
-            ttl,
+            shared: options.shared.is_some(),
             key,
+            rule: Rule {
+                ttl,
+                cache_if: options.cache_if,
+                unless: options.unless,
+            },
+            is_plain: options.is_plain,
+            is_local: options.local.is_some(),
+            larder: options.larder,
         }),
     }
 }
 
-fn check_function(mistakes: &mut Vec<Error>, function: &Function) {
-    let signature = &function.item.sig;
-    if signature.asyncness.is_none() {
+fn check_form(mistakes: &mut Vec<Error>, local: Option<Span>, function: &Function) {
+    let signature = &function.signature;
+    if let Some(constness) = signature.constness {
+        mistakes.push(Error::new(
+            constness.span,
+            "a `const fn` cannot look anything up; remove `const`, or remove `#[cached]`",
+        ));
+    } else if let Some(abi) = &signature.abi {
+        mistakes.push(Error::new(
+            abi.extern_token.span,
+            "`#[cached]` does not go on an `extern fn`; put it on a function that this one calls",
+        ));
+    } else if matches!(function.form, Form::Sync) && local.is_none() && function.returns().is_some()
+    {
         mistakes.push(Error::new(
             signature.fn_token.span,
-            "`#[cached]` needs an `async fn`; make it `async`, or call `get_or_compute` of \
-             `larder::cache(kind)` in it",
+            "`#[cached]` needs an `async fn`, or a result that is written as a future \
+             (`impl Future<Output = T>`); make it `async`, or write `local` to keep its answers in \
+             memory alone",
         ));
     }
-    let Some(returns) = function.returns() else {
+}
+
+fn check_flags(mistakes: &mut Vec<Error>, shared: Option<Span>, local: Option<Span>) {
+    if let (Some(shared), Some(_)) = (shared, local) {
         mistakes.push(Error::new(
-            signature.ident.span(),
-            "a function that returns nothing has nothing to keep; remove `#[cached]` or return a \
-             value",
+            shared,
+            "`shared` and `local` do not go together: what functions share is in the store too; \
+             remove one of them",
         ));
-        return;
-    };
-    let mut nameless = FindNameless(None);
-    nameless.visit_type(returns);
-    if let Some(nameless) = nameless.0 {
-        mistakes.push(Error::new_spanned(
-            nameless,
-            "a cache cannot keep a value of a type without a name; return a named type",
+    }
+}
+
+/// What is beside a key that is written out.
+fn check_beside(mistakes: &mut Vec<Error>, key: &Key, skip: &[Ident], text: Option<&Ident>) {
+    if let Some(both) = skip.iter().find(|skipped| names(key, skipped)) {
+        mistakes.push(Error::new(
+            both.span(),
+            format!("`{both}` is in the key and skipped; `key` says all there is to say, so remove `skip`"),
         ));
-        return;
-    }
-    if let Some(borrowed) = borrowed(returns) {
-        mistakes.push(Error::new_spanned(
-            borrowed,
-            "a cache cannot keep a borrowed value; return an owned one, such as `String` for \
-             `&str`",
+    } else if let Some(skipped) = skip.first() {
+        mistakes.push(Error::new(
+            skipped.span(),
+            "`skip` has no meaning beside `key`, which already says what is in the key; remove \
+             one of them",
         ));
-        return;
     }
-    match returns {
-        Type::Never(_) => mistakes.push(Error::new_spanned(
-            returns,
-            "a function that never returns has nothing to keep; remove `#[cached]`",
-        )),
-        Type::Path(path) => {
-            if let Some(name) = generic_name(path, signature) {
-                mistakes.push(Error::new_spanned(
-                    returns,
-                    format!(
-                        "`{name}` may turn out to be a `Result` or an `Option`, of which only a \
-                         part is kept; say which: return `Result<{name}, E>`, `Option<{name}>` or \
-                         a concrete type"
-                    ),
-                ));
-            }
-        }
-        _ => {}
+    if let Some(text) = text {
+        mistakes.push(Error::new(
+            text.span(),
+            "`text` has no meaning beside `key`; remove one of them",
+        ));
     }
 }
 
-/// The first `impl Trait` in a type.
-struct FindNameless(Option<syn::TypeImplTrait>);
-
-impl<'ast> Visit<'ast> for FindNameless {
-    fn visit_type_impl_trait(&mut self, node: &'ast syn::TypeImplTrait) {
-        self.0.get_or_insert_with(|| node.clone());
-    }
-}
-
-/// The part of a type that would be kept and is a reference, as far as that can be seen without
-/// knowing what the names stand for: the error of a `Result` may well be borrowed.
-fn borrowed(ty: &Type) -> Option<&Type> {
-    match ty {
-        Type::Reference(reference) => (!is_static(reference)).then_some(ty),
-        Type::Tuple(tuple) => tuple.elems.iter().find_map(borrowed),
-        Type::Path(path) => {
-            let outer = path.path.segments.last()?;
-            let is_known = ["Result", "Option", "Vec"]
-                .iter()
-                .any(|known| outer.ident == known);
-            match &outer.arguments {
-                PathArguments::AngleBracketed(arguments) if is_known => {
-                    match arguments.args.first()? {
-                        GenericArgument::Type(inner) => borrowed(inner),
-                        _ => None,
-                    }
-                }
-                _ => None,
-            }
-        }
-        _ => None,
-    }
-}
-
-fn is_static(reference: &syn::TypeReference) -> bool {
-    reference
-        .lifetime
-        .as_ref()
-        .is_some_and(|lifetime| lifetime.ident == "static")
-}
-
-/// The type as it is written, where only its user knows what it stands for: a type parameter of the
-/// function, or an associated type.
-fn generic_name(path: &syn::TypePath, signature: &syn::Signature) -> Option<String> {
-    let first = &path.path.segments.first()?.ident;
-    let is_parameter = signature
-        .generics
-        .type_params()
-        .any(|parameter| parameter.ident == *first);
-    let is_projected = path.qself.is_some() || (first == "Self" && path.path.segments.len() > 1);
-    (is_parameter || is_projected).then(|| {
-        let spaced = path.to_token_stream().to_string();
-        spaced
-            .replace(" :: ", "::")
-            .replace("< ", "<")
-            .replace(" >", ">")
-    })
-}
-
-fn not_empty(mistakes: &mut Vec<Error>, option: &str, text: &LitStr) -> String {
+/// A name that is a part of keys.
+fn name(mistakes: &mut Vec<Error>, option: &str, text: &LitStr) -> String {
     let value = text.value();
-    if value.trim().is_empty() {
+    let trimmed = value.trim();
+    if trimmed.is_empty() {
         mistakes.push(Error::new(
             text.span(),
             format!("`{option}` is empty; name one, or leave it out"),
+        ));
+    } else if trimmed != value {
+        mistakes.push(Error::new(
+            text.span(),
+            format!("{value:?} has blanks around it; write `{option} = {trimmed:?}`"),
         ));
     }
     value

@@ -4,27 +4,178 @@
 //! cached call that is reached during the first poll finds them. Nothing is added to the
 //! annotated function for it.
 
+use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::local;
+use super::tenant::in_tenant;
 use crate::policy::Ttl;
 
-/// What a caller wants of one call, and wants to know about it.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Control {
+/// What a caller wants of one call of a function that is not async: what the functions of this
+/// module do for a future, [`sync`] does with these.
+///
+/// ```
+/// # use cache_runtime as larder;
+/// use std::time::Duration;
+/// use larder::call::Control;
+///
+/// let control = Control::new().refresh().ttl(Duration::from_secs(60)).tenant("acme");
+/// # drop(control);
+/// ```
+#[derive(Clone, Default)]
+#[must_use]
+pub struct Control {
+    pub(super) way: Option<Way>,
     pub(super) ttl: Option<Ttl>,
+    pub(super) max_age: Option<Duration>,
     /// Of all wrappers that want to know.
-    pub(super) reports: Vec<Arc<OnceLock<Report>>>,
+    reports: Vec<Arc<OnceLock<Report>>>,
+    /// Lives as long as the wrapper that wants the call to stop.
+    stopper: Weak<()>,
+    /// For [`sync`] alone: futures have it around every poll.
+    tenant: Option<Arc<str>>,
+}
+
+/// Which way a call goes, if not the usual one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    Bypass,
+    Refresh,
+    Peek,
+    Remove,
+    Expire,
+    Key,
+}
+
+impl Way {
+    /// Whether the call ends before its body.
+    fn stops(self) -> bool {
+        !matches!(self, Self::Bypass | Self::Refresh)
+    }
 }
 
 /// How a call ended, for the one who asked.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Report {
-    pub(super) origin: Origin,
-    pub(super) age: Duration,
+#[derive(Clone)]
+pub(super) enum Report {
+    Returned { origin: Origin, age: Duration },
+    Stopped(Finding),
+}
+
+/// What a call found that did not run.
+#[derive(Clone)]
+pub(super) enum Finding {
+    Nothing,
+    /// Whether there was an entry.
+    Forgot(bool),
+    Key(Option<String>),
+}
+
+impl Control {
+    /// No wishes.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn going(way: Way) -> Self {
+        Self {
+            way: Some(way),
+            ..Self::default()
+        }
+    }
+
+    /// As [`bypass`].
+    pub fn bypass(self) -> Self {
+        Self {
+            way: Some(Way::Bypass),
+            ..self
+        }
+    }
+
+    /// As [`refresh`].
+    pub fn refresh(self) -> Self {
+        Self {
+            way: Some(Way::Refresh),
+            ..self
+        }
+    }
+
+    /// As [`ttl`].
+    pub fn ttl(self, ttl: impl Into<Ttl>) -> Self {
+        Self {
+            ttl: Some(ttl.into()),
+            ..self
+        }
+    }
+
+    /// As [`max_age`].
+    pub fn max_age(self, age: Duration) -> Self {
+        Self {
+            max_age: Some(age),
+            ..self
+        }
+    }
+
+    /// As [`tenant`](super::tenant()).
+    pub fn tenant(self, tenant: impl Into<Arc<str>>) -> Self {
+        Self {
+            tenant: Some(tenant.into()),
+            ..self
+        }
+    }
+
+    /// Of two wrappers, the inner one has the last word on a wish that both have, but where either
+    /// wants no body to start, none does. Both are told how the call ended.
+    fn within(&mut self, outer: &Self) {
+        if self.way.is_none() || (outer.stops() && !self.stops()) {
+            self.way = outer.way;
+            self.stopper = outer.stopper.clone();
+        }
+        self.ttl = self.ttl.or(outer.ttl);
+        self.max_age = self.max_age.or(outer.max_age);
+        self.reports.extend(outer.reports.iter().cloned());
+    }
+
+    /// Whether the call ends before its body.
+    pub(super) fn stops(&self) -> bool {
+        self.way.is_some_and(Way::stops)
+    }
+
+    pub(super) fn report(&self, report: &Report) {
+        for place in &self.reports {
+            // Set once: each call reports once.
+            let _ = place.set(report.clone());
+        }
+    }
+
+    /// Tells the wrapper what was found. It drops the call then; one that it does not own, because
+    /// it has a reference to it, goes on when it is polled after the wrapper has gone.
+    pub(super) async fn stop(&self, finding: Finding) {
+        self.report(&Report::Stopped(finding));
+        poll_fn(|context| {
+            if self.stopper.strong_count() == 0 {
+                return Poll::Ready(());
+            }
+            // Others may wait for the same future. The wrapper ends with this poll, so this does not
+            // go on for long.
+            context.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+impl std::fmt::Debug for Control {
+    /// Without the tenant, and without what was found.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Control")
+            .field("way", &self.way)
+            .field("ttl", &self.ttl)
+            .field("max_age", &self.max_age)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Where the result of a call came from.
@@ -39,9 +190,14 @@ pub enum Origin {
     Joined,
     /// The body ran, and its result is kept where the operation and its lifetime allow it.
     Computed,
-    /// The body ran without a cache: nobody knows the kind, an argument has no key, or the text is
-    /// longer than the kind takes.
+    /// The body ran, and the caller wanted no cache: [`bypass`].
+    Bypassed,
+    /// The body ran without a cache: nobody knows the kind, an argument has no key, the text is
+    /// longer than the kind takes, or the kind wants a tenant and there was none.
     Uncached,
+    /// The body did not run: [`peek`] found nothing, or the call was only to be forgotten, or asked
+    /// for its key.
+    Stopped,
     /// No cached call was reached during the first poll, so nothing is known.
     Unreached,
 }
@@ -53,14 +209,16 @@ impl std::fmt::Display for Origin {
             Self::Store => "store",
             Self::Joined => "joined",
             Self::Computed => "computed",
+            Self::Bypassed => "bypassed",
             Self::Uncached => "uncached",
+            Self::Stopped => "stopped",
             Self::Unreached => "unreached",
         })
     }
 }
 
 /// The result of a call, and where it came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Outcome<T> {
     /// What the call returned.
@@ -72,10 +230,20 @@ pub struct Outcome<T> {
     pub age: Duration,
 }
 
+impl<T> Outcome<T> {
+    fn of(value: T, report: &OnceLock<Report>) -> Self {
+        let (origin, age) = match report.get() {
+            Some(Report::Returned { origin, age }) => (*origin, *age),
+            Some(Report::Stopped(_)) => (Origin::Stopped, Duration::ZERO),
+            None => (Origin::Unreached, Duration::ZERO),
+        };
+        Self { value, origin, age }
+    }
+}
+
 /// Runs a call and says where its result came from.
 ///
-/// Wrap the cached call itself. What counts is the first cached call that is reached during the
-/// first poll of `call`: a function that waits for something else before it calls a cached one is
+/// A function that waits for something else before it calls a cached one is
 /// [`Unreached`](Origin::Unreached), and so is a spawned task.
 ///
 /// ```
@@ -90,26 +258,51 @@ pub async fn outcome<F: Future>(call: F) -> Outcome<F::Output> {
     let report = Arc::<OnceLock<Report>>::default();
     let wishes = Control {
         reports: vec![report.clone()],
-        ttl: None,
+        ..Control::default()
     };
-    let value = Controlled::new(call, wishes).await;
-    let report = report.get().copied().unwrap_or(Report {
-        origin: Origin::Unreached,
-        age: Duration::ZERO,
-    });
-    Outcome {
-        value,
-        origin: report.origin,
-        age: report.age,
-    }
+    let value = controlled(wishes, call).await;
+    Outcome::of(value, &report)
+}
+
+/// Runs the body of a call, whatever the cache has, and keeps nothing.
+///
+/// Nobody joins the call, and it joins nobody.
+///
+/// ```
+/// # use cache_runtime as larder;
+/// # async fn rate(currency: &str) -> f64 { 1.0 }
+/// # async fn example() {
+/// let euro = larder::call::bypass(rate("EUR")).await;
+/// # }
+/// ```
+pub fn bypass<F: Future>(call: F) -> impl Future<Output = F::Output> {
+    controlled(Control::going(Way::Bypass), call)
+}
+
+/// Runs the body of a call, whatever the cache has, and keeps the result in place of what was
+/// there.
+///
+/// It joins no call that is running, because that one may have begun before whatever it is that
+/// made a new answer necessary. Where the body fails, what was there stays; where it returns what is
+/// not to be kept (a `None`, or what the attribute refuses), what was there is forgotten, in the store
+/// as soon as it comes to what is queued for it. Without a
+/// memory tier, a computation that began before may still put its older result into the store.
+///
+/// ```
+/// # use cache_runtime as larder;
+/// # async fn rate(currency: &str) -> f64 { 1.0 }
+/// # async fn example() {
+/// let euro = larder::call::refresh(rate("EUR")).await;
+/// # }
+/// ```
+pub fn refresh<F: Future>(call: F) -> impl Future<Output = F::Output> {
+    controlled(Control::going(Way::Refresh), call)
 }
 
 /// Runs a call, and keeps its result for this long if it has to be computed. Comes before every
 /// other word on the lifetime; what may be read is not changed.
 ///
-/// Zero means that the result is not kept. Wrap the cached call itself: the lifetime holds for the
-/// first cached call that is reached during the first poll of `call`, and for none if there is
-/// none.
+/// Zero means that the result is not kept.
 ///
 /// ```
 /// # use cache_runtime as larder;
@@ -121,58 +314,279 @@ pub async fn outcome<F: Future>(call: F) -> Outcome<F::Output> {
 /// # }
 /// ```
 pub fn ttl<F: Future>(ttl: impl Into<Ttl>, call: F) -> impl Future<Output = F::Output> {
-    let wishes = Control {
-        ttl: Some(ttl.into()),
-        reports: Vec::new(),
+    controlled(Control::new().ttl(ttl), call)
+}
+
+/// Runs a call, and takes no answer that is older than this: the body runs where the cache has
+/// only older ones, and its result is kept in their place.
+///
+/// ```
+/// # use cache_runtime as larder;
+/// # async fn rate(currency: &str) -> f64 { 1.0 }
+/// # async fn example() {
+/// use std::time::Duration;
+///
+/// let euro = larder::call::max_age(Duration::from_secs(5), rate("EUR")).await;
+/// # }
+/// ```
+pub fn max_age<F: Future>(age: Duration, call: F) -> impl Future<Output = F::Output> {
+    controlled(Control::new().max_age(age), call)
+}
+
+/// The result that the cache has for a call. The body never starts.
+///
+/// `None` where there is none; one that is being computed is not waited for. Where the future
+/// reaches no cached call during its first poll it is dropped and a warning is logged.
+///
+/// ```
+/// # use cache_runtime as larder;
+/// # async fn rate(currency: &str) -> f64 { 1.0 }
+/// # async fn example() {
+/// match larder::call::peek(rate("EUR")).await {
+///     Some(euro) => println!("{euro}"),
+///     None => println!("nobody has asked for it yet"),
+/// }
+/// # }
+/// ```
+pub async fn peek<F: Future>(call: F) -> Option<F::Output> {
+    Stoppable::new(Way::Peek, call).await.ok()
+}
+
+/// Forgets the result of exactly this call, in both tiers, and says whether there was one. The
+/// body never starts.
+///
+/// Returns when the store has forgotten it too, or has failed to: as
+/// [`Cache::remove`](crate::Cache::remove) does. A call with the same arguments that is running
+/// meanwhile still keeps its result.
+///
+/// Where the future reaches no cached call during its first poll it is dropped, a warning is
+/// logged, and the answer is `false`.
+///
+/// ```
+/// # use cache_runtime as larder;
+/// # async fn profile(user: u64) -> String { String::new() }
+/// # async fn example() {
+/// let was_there = larder::call::remove(profile(7)).await;
+/// # }
+/// ```
+pub async fn remove<F: Future>(call: F) -> bool {
+    matches!(found(Way::Remove, call).await, Finding::Forgot(true))
+}
+
+/// Ends the lifetime of the result of exactly this call, and says whether there was one: the next
+/// call runs its body. The body of this one never starts.
+///
+/// An expired result is one that may be served again where nothing better is to be had. No option
+/// asks for that yet, so this does what [`remove`] does.
+///
+/// ```
+/// # use cache_runtime as larder;
+/// # async fn profile(user: u64) -> String { String::new() }
+/// # async fn example() {
+/// let was_there = larder::call::expire(profile(7)).await;
+/// # }
+/// ```
+pub async fn expire<F: Future>(call: F) -> bool {
+    matches!(found(Way::Expire, call).await, Finding::Forgot(true))
+}
+
+/// The name that a call's entry has in a store. The body never starts.
+///
+/// `None` where no store would keep it: the kind is unknown, an argument has no key, the function
+/// is `local`, or nothing tells it apart that another process would understand. Where the future
+/// reaches no cached call during its first poll it is dropped and a warning is logged.
+///
+/// ```
+/// # use cache_runtime as larder;
+/// # async fn profile(user: u64) -> String { String::new() }
+/// # async fn example() {
+/// let name = larder::call::key(profile(7)).await;
+/// # }
+/// ```
+pub async fn key<F: Future>(call: F) -> Option<String> {
+    match found(Way::Key, call).await {
+        Finding::Key(key) => key,
+        Finding::Nothing | Finding::Forgot(_) => None,
+    }
+}
+
+/// Calls a function that is not async, with these wishes, and says where its result came from.
+///
+/// The wishes hold for the first cached function that is called inside. There is no `peek`,
+/// `remove`, `expire` or `key` for it: a function that is not async cannot be stopped on its way to
+/// its body.
+///
+/// ```
+/// # use cache_runtime as larder;
+/// # fn parsed(text: &str) -> usize { text.len() }
+/// use larder::call::{self, Control};
+///
+/// let outcome = call::sync(Control::new().refresh(), || parsed("1 + 1"));
+/// println!("{} from {}", outcome.value, outcome.origin);
+/// ```
+pub fn sync<R>(mut control: Control, call: impl FnOnce() -> R) -> Outcome<R> {
+    let report = Arc::<OnceLock<Report>>::default();
+    control.reports.push(report.clone());
+    let tenant = control.tenant.take();
+    let value = with_wishes_of_sync(control, || match tenant {
+        Some(tenant) => in_tenant(Some(tenant), call),
+        None => call(),
+    });
+    Outcome::of(value, &report)
+}
+
+/// Calls `run` with these wishes at hand, and says whether a cached call took them.
+fn with_wishes<R>(mut wishes: Control, run: impl FnOnce() -> R) -> (R, bool) {
+    let outer = local::take_control();
+    if let Some(outer) = outer.as_deref() {
+        wishes.within(outer);
+    }
+    let mut take_back = TakeBack {
+        outer,
+        is_over: false,
     };
-    Controlled::new(call, wishes)
+    local::leave_control(Box::new(wishes));
+    let value = run();
+    (value, take_back.take_back())
 }
 
-/// Leaves its wishes for the first poll of the call inside.
-struct Controlled<F> {
-    call: Pin<Box<F>>,
-    wishes: Option<Control>,
+/// The same for a function that is not async. What would stop a call is not for it and stays as it
+/// was.
+fn with_wishes_of_sync<R>(wishes: Control, run: impl FnOnce() -> R) -> R {
+    let aside = match local::take_control() {
+        Some(outer) if outer.stops() => Some(outer),
+        Some(outer) => {
+            local::leave_control(outer);
+            None
+        }
+        None => None,
+    };
+    let _put_back = PutBack(aside);
+    with_wishes(wishes, run).0
 }
 
-impl<F: Future> Controlled<F> {
-    fn new(call: F, wishes: Control) -> Self {
-        Self {
-            call: Box::pin(call),
-            wishes: Some(wishes),
+/// Wishes that are left where they were, also when the call panics.
+struct PutBack(Option<Box<Control>>);
+
+impl Drop for PutBack {
+    fn drop(&mut self) {
+        if let Some(control) = self.0.take() {
+            local::leave_control(control);
         }
     }
+}
+
+/// Takes back what no cached call took, also when the call panics, and leaves the wishes of the
+/// wrapper around it where they were.
+struct TakeBack {
+    outer: Option<Box<Control>>,
+    is_over: bool,
+}
+
+impl TakeBack {
+    /// Whether a cached call took the wishes.
+    fn take_back(&mut self) -> bool {
+        self.is_over = true;
+        let was_taken = local::take_control().is_none();
+        if let Some(outer) = self.outer.take().filter(|_| !was_taken) {
+            local::leave_control(outer);
+        }
+        was_taken
+    }
+}
+
+impl Drop for TakeBack {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.take_back();
+        }
+    }
+}
+
+/// Has its wishes at hand during the first poll of `call`.
+fn controlled<F: Future>(wishes: Control, call: F) -> Controlled<F> {
+    Controlled {
+        call: Box::pin(call),
+        wishes: Some(wishes),
+        was_reached: false,
+    }
+}
+
+struct Controlled<F> {
+    call: Pin<Box<F>>,
+    /// Until the first poll.
+    wishes: Option<Control>,
+    was_reached: bool,
 }
 
 impl<F: Future> Future for Controlled<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        let Some(mut wishes) = self.wishes.take() else {
-            return self.call.as_mut().poll(context);
+        let this = &mut *self;
+        let Some(wishes) = this.wishes.take() else {
+            return this.call.as_mut().poll(context);
         };
-        let outer = local::take_control();
-        if let Some(outer) = outer.as_deref() {
-            // Of two wrappers, the inner one has the last word on a wish that both have.
-            wishes.ttl = wishes.ttl.or(outer.ttl);
-            wishes.reports.extend(outer.reports.iter().cloned());
+        let (way, ttl, max_age) = (wishes.way, wishes.ttl, wishes.max_age);
+        let (poll, was_reached) = with_wishes(wishes, || this.call.as_mut().poll(context));
+        this.was_reached = was_reached;
+        let wants_something = way.is_some() || ttl.is_some() || max_age.is_some();
+        if wants_something && !was_reached {
+            tracing::warn!(
+                ?way,
+                ?ttl,
+                ?max_age,
+                "no cached call was reached during the first poll of what was wrapped: nothing is \
+                 controlled"
+            );
         }
-        let _take_back = TakeBack { outer };
-        local::leave_control(Box::new(wishes));
-        self.call.as_mut().poll(context)
+        poll
     }
 }
 
-/// Takes back what no cached call took, also when the poll panics, and leaves the wishes of the
-/// wrapper around it where they were.
-struct TakeBack {
-    outer: Option<Box<Control>>,
+/// A call that ends before its body, unless the cache has its result.
+struct Stoppable<F> {
+    call: Controlled<F>,
+    report: Arc<OnceLock<Report>>,
+    _is_here: Arc<()>,
 }
 
-impl Drop for TakeBack {
-    fn drop(&mut self) {
-        let was_taken = local::take_control().is_none();
-        if let Some(outer) = self.outer.take().filter(|_| !was_taken) {
-            local::leave_control(outer);
+impl<F: Future> Stoppable<F> {
+    fn new(way: Way, call: F) -> Self {
+        let report = Arc::<OnceLock<Report>>::default();
+        let is_here = Arc::new(());
+        let wishes = Control {
+            reports: vec![report.clone()],
+            stopper: Arc::downgrade(&is_here),
+            ..Control::going(way)
+        };
+        Self {
+            call: controlled(wishes, call),
+            report,
+            _is_here: is_here,
         }
     }
+}
+
+impl<F: Future> Future for Stoppable<F> {
+    type Output = Result<F::Output, Finding>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let poll = Pin::new(&mut self.call).poll(context);
+        if !self.call.was_reached {
+            return Poll::Ready(Err(Finding::Nothing));
+        }
+        match self.report.get() {
+            Some(Report::Stopped(finding)) => Poll::Ready(Err(finding.clone())),
+            _ => poll.map(Ok),
+        }
+    }
+}
+
+/// What a call found that is stopped in any case.
+async fn found<F: Future>(way: Way, call: F) -> Finding {
+    Stoppable::new(way, call)
+        .await
+        .err()
+        .unwrap_or(Finding::Nothing)
 }

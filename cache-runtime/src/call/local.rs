@@ -1,9 +1,10 @@
-//! What each thread keeps at hand for the short way of a hit: a buffer for keys, and what every
-//! call site is bound to.
+//! What each thread keeps at hand for the short way of a hit: a buffer for keys, the tenant, and
+//! what every call site is bound to.
 
 use std::any::TypeId;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
+use std::thread::AccessError;
 
 use super::{Control, Function, Operation};
 use crate::kind::Kind;
@@ -16,6 +17,8 @@ thread_local! {
             buffer: Cell::new(Vec::new()),
             control: Cell::new(None),
             has_control: Cell::new(false),
+            tenant: RefCell::new(None),
+            has_tenant: Cell::new(false),
             bindings: RefCell::new(Bindings { epoch: 0, by_site: Vec::new() }),
         }
     };
@@ -29,6 +32,9 @@ struct Local {
     control: Cell<Option<Box<Control>>>,
     /// Whether `control` holds something: looked at by every call.
     has_control: Cell<bool>,
+    tenant: RefCell<Option<Arc<str>>>,
+    /// Whether `tenant` holds something: looked at by every call.
+    has_tenant: Cell<bool>,
     bindings: RefCell<Bindings>,
 }
 
@@ -89,9 +95,13 @@ pub(super) fn leave_control(control: Box<Control>) {
     });
 }
 
+#[inline]
 pub(super) fn take_control() -> Option<Box<Control>> {
     LOCAL
         .try_with(|local| {
+            if !local.has_control.get() {
+                return None;
+            }
             local.has_control.set(false);
             local.control.take()
         })
@@ -99,8 +109,41 @@ pub(super) fn take_control() -> Option<Box<Control>> {
         .flatten()
 }
 
-/// Runs `look_up` with what the site is bound to, unless the site is not bound yet or somebody
-/// wants control of this call.
+/// The wishes for a function that cannot be stopped; those that would stop it stay where they are.
+#[inline]
+pub(super) fn take_control_of_sync() -> Option<Box<Control>> {
+    let control = take_control()?;
+    if control.stops() {
+        leave_control(control);
+        return None;
+    }
+    Some(control)
+}
+
+/// Makes this the tenant of what the thread does next, and returns the one that was it.
+pub(super) fn change_tenant(tenant: Option<Arc<str>>) -> Option<Arc<str>> {
+    LOCAL
+        .try_with(|local| {
+            local.has_tenant.set(tenant.is_some());
+            local.tenant.replace(tenant)
+        })
+        .ok()
+        .flatten()
+}
+
+/// For whom the thread works just now. An error while the thread ends: then nobody knows.
+#[inline]
+pub(crate) fn tenant() -> Result<Option<Arc<str>>, AccessError> {
+    LOCAL.try_with(|local| {
+        if local.has_tenant.get() {
+            local.tenant.borrow().clone()
+        } else {
+            None
+        }
+    })
+}
+
+/// Runs `look_up` with what the site is bound to, unless the site is not bound yet.
 #[inline]
 pub(super) fn with_bound<R>(
     function: Function,
@@ -108,9 +151,6 @@ pub(super) fn with_bound<R>(
 ) -> Option<R> {
     LOCAL
         .try_with(|local| {
-            if local.has_control.get() {
-                return None;
-            }
             let bindings = local.bindings.try_borrow().ok()?;
             if bindings.epoch != registry::epoch() {
                 return None;

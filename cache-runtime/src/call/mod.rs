@@ -1,41 +1,51 @@
 //! The path of one cached call, from top to bottom.
 //!
 //! 1. [`enter`] writes the key and looks into memory. A hit ends here.
-//! 2. [`Miss::run`] goes the long way: `Pending::look_up` joins or leads the flight of the key and
-//!    asks the store; where that finds nothing, the body runs.
-//! 3. What is to be kept goes into memory at once, and to the store in the background.
+//! 2. [`Miss::ask`] goes the long way, which is in `pending`: it joins or leads the flight of the
+//!    key and asks the store. Where that finds nothing, it is the call's [`Turn`]: its body runs.
+//! 3. [`Turn::keep`] puts what is to be kept into memory at once, and to the store in the
+//!    background.
+//!
+//! Beside that path: `shape`, `value` and `rule` say what of a result is kept; `site` is what is
+//! known of a function before it is called; `control` and `tenant` are what a caller says about a
+//! single call; `local` is what each thread has at hand.
 
 mod control;
 mod local;
 mod operation;
+mod pending;
+mod rule;
 mod shape;
 mod site;
+mod tenant;
+mod turn;
 mod value;
 
 use std::any::{TypeId, type_name};
 use std::marker::PhantomData;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::time::Duration;
 
-pub use control::{Origin, Outcome, outcome, ttl};
-pub use shape::{Probe, Probed, Shape, checked_shape, returned};
+pub use control::{
+    Control, Origin, Outcome, bypass, expire, key, max_age, outcome, peek, refresh, remove, sync,
+    ttl,
+};
+pub use rule::{Rule, always};
+pub use shape::{LocalProbe, Probe, Probed, Shape, checked, local_plain, plain, returned};
 pub use site::{CallSite, Collected, Description};
-pub use value::{Own, Shared, SharedValue, Value};
+pub use tenant::{carry, tenant};
+pub use turn::{Answered, Asked, Miss, Turn};
+pub use value::{Local, LocalValue, Own, Shared, SharedValue, Value};
 
-pub(crate) use control::Control;
+pub(crate) use local::tenant as current_tenant;
 pub(crate) use operation::Operation;
-pub(crate) use shape::{fallible, plain};
+pub(crate) use pending::Pending;
+pub(crate) use shape::{fallible, opaque};
 pub(crate) use site::{Function, sites, unclear_claims};
 
-use control::Report;
 use local::{Binding, Bound};
 
 use crate::envelope::ValueType;
-use crate::flight::{Landing, Leader, Role};
-use crate::key::{KeyWriter, MemoryKey, Written, is_longer, with_memory_key};
-use crate::kind::Kind;
-use crate::memory::{Entry, SharedEntry};
+use crate::key::{KeyWriter, Written, is_longer, with_memory_key};
+use crate::memory::SharedEntry;
 use crate::observe::Event;
 use crate::registry;
 
@@ -45,7 +55,7 @@ pub enum Entered<S: Shape> {
     /// The result of the call, from memory.
     Hit(S::Returned),
     /// The rest of the way.
-    Miss(Miss<S>),
+    Miss(Miss),
 }
 
 /// The first steps of a call: writes the key and looks into memory.
@@ -55,31 +65,106 @@ pub fn enter<S: Shape, W: FnOnce(&mut KeyWriter<'_>)>(
     _shape: S,
     write_arguments: W,
 ) -> Entered<S> {
-    let function = Function {
-        site,
-        // The closure stands inside the function, so its type and the name of that have the
-        // generic arguments of the function and of the `impl` around it: what no macro can see.
-        instance: typeid::of::<W>(),
-        path: type_name::<W>(),
-        kept: TypeId::of::<S::Kept>(),
-    };
+    // First: the arguments may call cached functions as they are written.
+    let control = take_control(site);
     let mut written = local::take_buffer();
-    let mut writer = KeyWriter::new(&mut written);
-    write_arguments(&mut writer);
-    let noticed = writer.finish();
+    let noticed = write(&mut written, write_arguments);
+    let entered = look(Function::of::<S, W>(site), &mut written, noticed, control);
+    local::give_back_buffer(written);
+    entered
+}
 
-    if let Some(entry) = find(function, &mut written, &noticed)
+/// A call whose key is written, and which is not looked up before the future is polled that the
+/// function returns.
+pub struct Call<S> {
+    function: Function,
+    written: Vec<u8>,
+    noticed: Written,
+    shape: PhantomData<fn() -> S>,
+}
+
+impl<S> std::fmt::Debug for Call<S> {
+    /// Without what was written: those are arguments.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Call").finish_non_exhaustive()
+    }
+}
+
+/// The first step of a call of a function that makes its future by itself.
+pub fn call<S: Shape, W: FnOnce(&mut KeyWriter<'_>)>(
+    site: &'static CallSite,
+    _shape: S,
+    write_arguments: W,
+) -> Call<S> {
+    let mut written = Vec::new();
+    Call {
+        function: Function::of::<S, W>(site),
+        noticed: write(&mut written, write_arguments),
+        written,
+        shape: PhantomData,
+    }
+}
+
+impl<S> Call<S> {
+    /// Looks into memory.
+    #[must_use]
+    pub fn enter(mut self) -> Entered<S>
+    where
+        S: Shape,
+    {
+        let control = take_control(self.function.site);
+        look(self.function, &mut self.written, self.noticed, control)
+    }
+}
+
+impl Function {
+    fn of<S: Shape, W>(site: &'static CallSite) -> Self {
+        Self {
+            site,
+            // The closure stands inside the function, so its type and the name of that have the
+            // generic arguments of the function and of the `impl` around it: what no macro can see.
+            instance: typeid::of::<W>(),
+            path: type_name::<W>(),
+            kept: TypeId::of::<S::Kept>(),
+        }
+    }
+}
+
+#[inline]
+fn write(written: &mut Vec<u8>, write_arguments: impl FnOnce(&mut KeyWriter<'_>)) -> Written {
+    let mut writer = KeyWriter::new(written);
+    write_arguments(&mut writer);
+    writer.finish()
+}
+
+#[inline]
+fn take_control(site: &'static CallSite) -> Option<Box<Control>> {
+    if site.is_sync() {
+        local::take_control_of_sync()
+    } else {
+        local::take_control()
+    }
+}
+
+#[inline]
+fn look<S: Shape>(
+    function: Function,
+    written: &mut Vec<u8>,
+    mut noticed: Written,
+    control: Option<Box<Control>>,
+) -> Entered<S> {
+    match local::tenant() {
+        Ok(None) => {}
+        Ok(Some(tenant)) => noticed.add_tenant(&tenant, written),
+        Err(_) => noticed.refused = true,
+    }
+    if control.is_none()
+        && let Some(entry) = find(function, written, &noticed)
         && let Some(value) = entry.value.downcast_ref::<S::Kept>()
     {
-        local::give_back_buffer(written);
         return Entered::Hit(S::returned(value.clone()));
     }
-    let miss = Miss {
-        beginning: Box::new(begin(function, &mut written, &noticed)),
-        shape: PhantomData,
-    };
-    local::give_back_buffer(written);
-    Entered::Miss(miss)
+    Entered::Miss(begin(function, written, &noticed, control, S::value_type()))
 }
 
 /// The entry in memory. Its value has this function's type: only functions that keep values of one
@@ -98,248 +183,46 @@ fn find(function: Function, written: &mut [u8], noticed: &Written) -> Option<Sha
 }
 
 #[cold]
-fn begin(function: Function, written: &mut [u8], noticed: &Written) -> Beginning {
-    let control = local::take_control();
+fn begin(
+    function: Function,
+    written: &mut [u8],
+    noticed: &Written,
+    control: Option<Box<Control>>,
+    value_type: Option<ValueType>,
+) -> Miss {
     let pending = match local::bind(function) {
         Binding::Unknown => {
             registry::count_unknown_kind();
             None
         }
-        Binding::Bound(bound) if noticed.refused => {
-            bound.operation.counters.count(Event::NoKey);
-            None
-        }
-        Binding::Bound(bound) if is_too_long(&bound, written, noticed) => {
-            bound.operation.counters.count(Event::TextTooLong);
-            None
-        }
-        Binding::Bound(bound) => Some(Pending::of_call(bound, written, noticed)),
+        Binding::Bound(bound) => match obstacle(&bound, written, noticed) {
+            Some(obstacle) => {
+                bound.operation.counters.count(obstacle);
+                None
+            }
+            None => Some(Pending::of_call(
+                bound,
+                written,
+                noticed,
+                control.as_deref(),
+            )),
+        },
     };
-    Beginning { pending, control }
+    Miss::of(pending, control, value_type, function.kept)
 }
 
-fn is_too_long(bound: &Bound, written: &[u8], noticed: &Written) -> bool {
+/// Why the call cannot be cached, if it cannot.
+fn obstacle(bound: &Bound, written: &[u8], noticed: &Written) -> Option<Event> {
+    if noticed.refused {
+        return Some(Event::NoKey);
+    }
+    let arguments = noticed.arguments(written);
+    if bound.kind.requires_tenant && arguments.tenant.is_none_or(<[u8]>::is_empty) {
+        return Some(Event::NoTenant);
+    }
     let ai = bound.kind.ai.as_ref();
-    let text = noticed.arguments(written).text;
-    ai.zip(text)
-        .is_some_and(|(ai, text)| is_longer(text, ai.max_text_length))
-}
-
-/// A call on its way to a result.
-#[derive(Debug)]
-pub struct Miss<S> {
-    beginning: Box<Beginning>,
-    shape: PhantomData<fn() -> S>,
-}
-
-#[derive(Debug)]
-struct Beginning {
-    /// `None`: the body runs without a cache.
-    pending: Option<Pending>,
-    control: Option<Box<Control>>,
-}
-
-impl<S> Miss<S> {
-    /// The rest of the call. `body` is polled only if nothing else has the result.
-    ///
-    /// Dropping the future drops the body where it is; a call that waits for this one takes over.
-    pub async fn run<F>(self, shape: S, body: Pin<&mut F>) -> S::Returned
-    where
-        // Not on the `impl`: a method that is there but lacks a bound makes the better message.
-        S: Shape,
-        F: Future<Output = S::Returned>,
-    {
-        let Beginning { pending, control } = *self.beginning;
-        if let Some(pending) = pending {
-            return pending.answer(shape, control, body).await;
-        }
-        report(control.as_deref(), Origin::Uncached, Duration::ZERO);
-        body.await
-    }
-}
-
-/// One call whose key is known.
-pub(crate) struct Pending {
-    pub(crate) kind: Arc<Kind>,
-    pub(crate) operation: Arc<Operation>,
-    pub(crate) key: MemoryKey,
-    /// Where there is a store to ask, because memory has nothing.
-    pub(crate) store_key: Option<String>,
-}
-
-impl std::fmt::Debug for Pending {
-    /// Without the keys: they hold arguments.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Pending")
-            .field("operation", &self.operation.name)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Where a call stands when memory, the other callers and the store have been asked.
-enum Stand<'a> {
-    Found(SharedEntry, Origin),
-    /// Another caller computed a `None`.
-    Absent,
-    /// To be computed, for everybody who waits.
-    Leads(Leader<'a>),
-    /// To be computed for this caller alone, because the one it waited for failed.
-    Alone,
-}
-
-impl Pending {
-    fn of_call(bound: Bound, written: &mut [u8], noticed: &Written) -> Self {
-        let Bound {
-            kind, operation, ..
-        } = bound;
-        let key: MemoryKey = with_memory_key(operation.number, written, |key| key.into());
-        let in_memory = kind
-            .memory
-            .as_ref()
-            .is_some_and(|memory| memory.peek(&key).is_some());
-        let store_key = operation
-            .store_keys
-            .as_ref()
-            .filter(|_| kind.store.is_some() && !in_memory)
-            .map(|keys| keys.of_call(noticed.arguments(written)));
-        Self {
-            kind,
-            operation,
-            key,
-            store_key,
-        }
-    }
-
-    /// The result of the call: from a tier, from another caller, or from `body`.
-    pub(crate) async fn answer<S, F>(
-        &self,
-        _shape: S,
-        control: Option<Box<Control>>,
-        body: Pin<&mut F>,
-    ) -> S::Returned
-    where
-        S: Shape,
-        F: Future<Output = S::Returned>,
-    {
-        let value_type = S::value_type();
-        let leader = match self.look_up(value_type, TypeId::of::<S::Kept>()).await {
-            Stand::Found(entry, origin) => match entry.value.downcast_ref::<S::Kept>() {
-                Some(value) => {
-                    self.count(origin);
-                    let age = self.kind.clock.now().since(entry.created);
-                    report(control.as_deref(), origin, age);
-                    return S::returned(value.clone());
-                }
-                None => None,
-            },
-            Stand::Absent => match S::none() {
-                Some(none) => {
-                    self.count(Origin::Joined);
-                    report(control.as_deref(), Origin::Joined, Duration::ZERO);
-                    return none;
-                }
-                None => None,
-            },
-            Stand::Leads(leader) => Some(leader),
-            Stand::Alone => None,
-        };
-        let returned = body.await;
-        report(control.as_deref(), Origin::Computed, Duration::ZERO);
-        let landing = if let Some(value) = S::kept(&returned) {
-            self.operation.counters.count(Event::Computed);
-            Landing::Value(self.keep(value.clone(), value_type, control.as_deref()))
-        } else {
-            self.operation.counters.count(Event::NotKept);
-            if S::is_none(&returned) {
-                Landing::Absent
-            } else {
-                Landing::Failed
-            }
-        };
-        if let Some(leader) = leader {
-            leader.land(landing);
-        }
-        returned
-    }
-
-    /// Asks memory, the other callers and the store.
-    ///
-    /// May be dropped at each await: while it waits for another caller it holds nothing, and while
-    /// it waits for the store it leads, which passes on.
-    async fn look_up(&self, value_type: ValueType, kept: TypeId) -> Stand<'_> {
-        if let Some(entry) = self.in_memory(kept) {
-            return Stand::Found(entry, Origin::Memory);
-        }
-        let leader = match self.kind.flights.join(&self.key).await {
-            Role::Waiter(Landing::Value(entry)) => return Stand::Found(entry, Origin::Joined),
-            Role::Waiter(Landing::Absent) => return Stand::Absent,
-            Role::Waiter(Landing::Failed) => return Stand::Alone,
-            Role::Leader(leader) => leader,
-        };
-        // A flight may have landed between the look into memory and the lead of this one.
-        if let Some(entry) = self.in_memory(kept) {
-            leader.land(Landing::Value(entry.clone()));
-            return Stand::Found(entry, Origin::Memory);
-        }
-        let in_store = match (&self.kind.store, &self.store_key) {
-            (Some(store), Some(key)) => store.look_up(key, value_type).await,
-            _ => None,
-        };
-        match in_store {
-            Some(entry) => {
-                if let Some(memory) = &self.kind.memory {
-                    memory.insert(self.key.clone(), entry.clone());
-                }
-                leader.land(Landing::Value(entry.clone()));
-                Stand::Found(entry, Origin::Store)
-            }
-            None => Stand::Leads(leader),
-        }
-    }
-
-    fn in_memory(&self, kept: TypeId) -> Option<SharedEntry> {
-        let entry = self.kind.memory.as_ref()?.get(&self.key)?;
-        (entry.value.type_id() == kept).then_some(entry)
-    }
-
-    /// Puts a computed value into both tiers, unless its lifetime is zero.
-    fn keep<T: Send + Sync + 'static>(
-        &self,
-        value: T,
-        value_type: ValueType,
-        control: Option<&Control>,
-    ) -> SharedEntry {
-        let ttl = control
-            .and_then(|control| control.ttl)
-            .unwrap_or(self.operation.ttl);
-        let entry: SharedEntry = Arc::new(Entry::new(value, self.kind.clock.now(), ttl));
-        if ttl.is_zero() {
-            return entry;
-        }
-        if let Some(memory) = &self.kind.memory {
-            memory.insert(self.key.clone(), entry.clone());
-        }
-        if let (Some(store), Some(key)) = (&self.kind.store, &self.store_key) {
-            store.write_behind(store.write(key.clone(), entry.clone(), value_type, ttl));
-        }
-        entry
-    }
-
-    fn count(&self, origin: Origin) {
-        let counters = &self.operation.counters;
-        match origin {
-            Origin::Memory => counters.count_memory_hit(),
-            Origin::Store => counters.count(Event::StoreHit),
-            Origin::Joined => counters.count(Event::Joined),
-            // Counted where the body has run.
-            Origin::Computed | Origin::Uncached | Origin::Unreached => {}
-        }
-    }
-}
-
-fn report(control: Option<&Control>, origin: Origin, age: Duration) {
-    for report in control.iter().flat_map(|control| &control.reports) {
-        // Set once: each call reports once.
-        let _ = report.set(Report { origin, age });
-    }
+    let is_too_long = ai
+        .zip(arguments.text)
+        .is_some_and(|(ai, text)| is_longer(text, ai.max_text_length));
+    is_too_long.then_some(Event::TextTooLong)
 }

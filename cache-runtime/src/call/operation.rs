@@ -3,7 +3,7 @@
 
 use crate::key::OperationKeys;
 use crate::observe::Counters;
-use crate::policy::Ttl;
+use crate::policy::Lifetime;
 
 #[derive(Debug)]
 pub(crate) struct Operation {
@@ -12,6 +12,6 @@ pub(crate) struct Operation {
     pub(crate) name: String,
     /// `None`: no key in a store would mean this operation and no other.
     pub(crate) store_keys: Option<OperationKeys>,
-    pub(crate) ttl: Ttl,
+    pub(crate) lifetime: Lifetime,
     pub(crate) counters: Counters,
 }

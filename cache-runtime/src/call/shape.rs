@@ -6,9 +6,10 @@
 //! | `Result<T, E>` | the `T` of `Ok(_)` | `Err` |
 //! | `Option<T>` | the `T` of `Some(_)` | `None` |
 //! | any other `T` | the value | |
+//! | any `T`, with `value = plain` | the value, whatever it is | |
 //!
-//! Of an `Arc<T>` in any of these places the `T` is written and read, and the `Arc` is kept in
-//! memory: serde's feature `rc` is not needed, and a hit clones the `Arc` alone.
+//! Of an `Arc<T>` in any of the first four places the `T` is written and read, and the `Arc` is
+//! kept in memory: serde's feature `rc` is not needed, and a hit clones the `Arc` alone.
 //!
 //! The expansion of `#[cached]` cannot see through an alias, so it leaves the choice to method
 //! resolution: `(&&&&Probe::<R>::new()).__larder_shape()` takes the first of the impls of
@@ -18,8 +19,8 @@ use std::any::type_name;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use super::value::{Own, Shared};
-use crate::envelope::{Keep, ValueType};
+use super::value::{Local, Own, Shared, Tiered};
+use crate::envelope::ValueType;
 
 /// How to take a result apart and put it together again.
 pub trait Shape: Copy + Send + Sync {
@@ -28,9 +29,9 @@ pub trait Shape: Copy + Send + Sync {
     /// What is kept of it in memory.
     type Kept: Clone + Send + Sync + 'static;
 
-    /// How that is written into a store.
+    /// How that is written into a store; `None`: it stays in memory.
     #[must_use]
-    fn value_type() -> ValueType;
+    fn value_type() -> Option<ValueType>;
 
     /// The part that is kept, if this result is to be kept.
     fn kept(returned: &Self::Returned) -> Option<&Self::Kept>;
@@ -55,7 +56,20 @@ pub trait Shape: Copy + Send + Sync {
 #[derive(Debug)]
 pub struct Probe<R>(PhantomData<fn() -> R>);
 
+/// The same for a result that stays in memory.
+#[derive(Debug)]
+pub struct LocalProbe<R>(PhantomData<fn() -> R>);
+
 impl<R> Probe<R> {
+    /// A probe for the type `R`.
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "written by an expansion only")]
+    pub const fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<R> LocalProbe<R> {
     /// A probe for the type `R`.
     #[must_use]
     #[expect(clippy::new_without_default, reason = "written by an expansion only")]
@@ -74,18 +88,22 @@ pub trait Probed {
 }
 
 macro_rules! shapes {
-    ($($(#[$doc:meta])* $name:ident<$($parameter:ident),+>;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident<K $(, $error:ident)?>;)*) => {$(
         $(#[$doc])*
         #[derive(Debug)]
-        pub struct $name<$($parameter),+>(PhantomData<fn() -> ($($parameter,)+)>);
+        pub struct $name<K $(, $error)?>(PhantomData<fn() -> (K, $($error)?)>);
 
-        impl<$($parameter),+> Clone for $name<$($parameter),+> {
+        impl<K $(, $error)?> Clone for $name<K $(, $error)?> {
             fn clone(&self) -> Self {
                 *self
             }
         }
 
-        impl<$($parameter),+> Copy for $name<$($parameter),+> {}
+        impl<K $(, $error)?> Copy for $name<K $(, $error)?> {}
+
+        impl<K $(, $error)?> Keeping for $name<K $(, $error)?> {
+            type Keep = K;
+        }
     )*};
 }
 
@@ -98,6 +116,8 @@ shapes! {
     Optional<K>;
     /// Any other type.
     Plain<K>;
+    /// Any type, kept whatever it is.
+    Whole<K>;
 }
 
 macro_rules! probed {
@@ -121,14 +141,18 @@ probed! {
     <T> &&Probe<Option<T>> => Optional<Own<T>>;
     <T> &&Probe<Arc<T>> => Plain<Shared<T>>;
     <T> &Probe<T> => Plain<Own<T>>;
+    <T, E> &&&LocalProbe<Result<Option<T>, E>> => FallibleOption<Local<T>, E>;
+    <T, E> &&LocalProbe<Result<T, E>> => Fallible<Local<T>, E>;
+    <T> &&LocalProbe<Option<T>> => Optional<Local<T>>;
+    <T> &LocalProbe<T> => Plain<Local<T>>;
 }
 
-impl<K: Keep, E> Shape for FallibleOption<K, E> {
+impl<K: Tiered, E> Shape for FallibleOption<K, E> {
     type Returned = Result<Option<K::Kept>, E>;
     type Kept = K::Kept;
 
-    fn value_type() -> ValueType {
-        ValueType::of::<K>()
+    fn value_type() -> Option<ValueType> {
+        K::value_type()
     }
 
     fn kept(returned: &Self::Returned) -> Option<&K::Kept> {
@@ -148,16 +172,16 @@ impl<K: Keep, E> Shape for FallibleOption<K, E> {
     }
 }
 
-impl<K: Keep, E> Shape for Fallible<K, E> {
+impl<K: Tiered, E> Shape for Fallible<K, E> {
     type Returned = Result<K::Kept, E>;
     type Kept = K::Kept;
 
-    fn value_type() -> ValueType {
-        ValueType::of::<K>()
+    fn value_type() -> Option<ValueType> {
+        K::value_type()
     }
 
     fn kept(returned: &Self::Returned) -> Option<&K::Kept> {
-        returned.as_ref().ok()
+        returned.as_ref().ok().filter(|_| !is_hidden::<K::Kept>())
     }
 
     fn returned(kept: K::Kept) -> Self::Returned {
@@ -165,12 +189,12 @@ impl<K: Keep, E> Shape for Fallible<K, E> {
     }
 }
 
-impl<K: Keep> Shape for Optional<K> {
+impl<K: Tiered> Shape for Optional<K> {
     type Returned = Option<K::Kept>;
     type Kept = K::Kept;
 
-    fn value_type() -> ValueType {
-        ValueType::of::<K>()
+    fn value_type() -> Option<ValueType> {
+        K::value_type()
     }
 
     fn kept(returned: &Option<K::Kept>) -> Option<&K::Kept> {
@@ -190,26 +214,62 @@ impl<K: Keep> Shape for Optional<K> {
     }
 }
 
-impl<K: Keep> Shape for Plain<K> {
+impl<K: Tiered> Shape for Plain<K> {
     type Returned = K::Kept;
     type Kept = K::Kept;
 
-    fn value_type() -> ValueType {
-        ValueType::of::<K>()
+    fn value_type() -> Option<ValueType> {
+        K::value_type()
     }
 
-    /// Where a generic argument stands for a `Result` or an `Option`, method resolution could not
-    /// see it, and nothing is kept.
     fn kept(returned: &K::Kept) -> Option<&K::Kept> {
-        let name = type_name::<K::Kept>();
-        let hidden = ["core::result::Result<", "core::option::Option<"];
-        let is_hidden = hidden.iter().any(|beginning| name.starts_with(beginning));
-        (!is_hidden).then_some(returned)
+        (!is_hidden::<K::Kept>()).then_some(returned)
     }
 
     fn returned(kept: K::Kept) -> K::Kept {
         kept
     }
+}
+
+impl<K: Tiered> Shape for Whole<K> {
+    type Returned = K::Kept;
+    type Kept = K::Kept;
+
+    fn value_type() -> Option<ValueType> {
+        K::value_type()
+    }
+
+    fn kept(returned: &K::Kept) -> Option<&K::Kept> {
+        Some(returned)
+    }
+
+    fn returned(kept: K::Kept) -> K::Kept {
+        kept
+    }
+}
+
+/// A shape, whether or not its values can be kept.
+pub trait Keeping {
+    /// How its values would be kept.
+    type Keep;
+}
+
+/// The same shape. An expansion calls it before anything else: what a value lacks is then one
+/// error, about the value's own type.
+#[must_use]
+pub fn checked<S: Keeping>(shape: S) -> S
+where
+    S::Keep: Tiered,
+{
+    shape
+}
+
+/// Whether a generic argument stands for a `Result` or an `Option`: method resolution could not see
+/// it, so nothing is kept.
+fn is_hidden<T>() -> bool {
+    let name = type_name::<T>();
+    let hidden = ["core::result::Result<", "core::option::Option<"];
+    hidden.iter().any(|beginning| name.starts_with(beginning))
 }
 
 /// Tells an async block its type, in a place that is never reached.
@@ -218,14 +278,20 @@ pub fn returned<R>() -> R {
     unreachable!("written by an expansion behind `if false`")
 }
 
-/// The same shape: where its value cannot be kept, the error shows at the place of this call.
+/// The shape of a result that is kept whatever it is.
 #[must_use]
-pub fn checked_shape<S: Shape>(shape: S) -> S {
-    shape
+pub fn plain<R>() -> Whole<Own<R>> {
+    Whole(PhantomData)
 }
 
-/// The shape of a result that is kept whatever it is.
-pub(crate) fn plain<T>() -> Plain<Own<T>> {
+/// The same, in memory alone.
+#[must_use]
+pub fn local_plain<R>() -> Whole<Local<R>> {
+    Whole(PhantomData)
+}
+
+/// The shape of a result whose type nobody looks through.
+pub(crate) fn opaque<T>() -> Plain<Own<T>> {
     Plain(PhantomData)
 }
 

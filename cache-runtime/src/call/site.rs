@@ -19,24 +19,129 @@ pub struct CallSite {
 /// What the attribute and the signature say, as the expansion of `#[cached]` writes it down.
 #[derive(Clone, Copy, Debug)]
 #[doc(hidden)]
+#[must_use]
 pub struct Description {
-    pub kind: &'static str,
+    kind: &'static str,
     /// `None`: the function's own path.
-    pub op: Option<&'static str>,
-    pub version: Option<&'static str>,
-    pub shared: bool,
-    pub ttl: Option<Duration>,
-    pub module: &'static str,
-    pub function: &'static str,
-    pub file: &'static str,
-    pub line: u32,
-    pub column: u32,
+    op: Option<&'static str>,
+    version: Option<&'static str>,
+    is_shared: bool,
+    is_local: bool,
+    is_sync: bool,
+    /// `None`: not said, or to be computed.
+    ttl: Option<Duration>,
+    module: &'static str,
+    function: &'static str,
+    file: &'static str,
+    line: u32,
+    column: u32,
     /// The parameter that is the text of the operation.
-    pub text: Option<&'static str>,
+    text: Option<&'static str>,
     /// The parameter that is the question.
-    pub question: Option<&'static str>,
+    question: Option<&'static str>,
     /// Names of the other parameters that are in the key, sorted; with `key = …` what it says.
-    pub others: &'static [&'static str],
+    others: &'static [&'static str],
+}
+
+impl Description {
+    /// Of a function in this place, by an attribute that says nothing.
+    pub const fn at(
+        function: &'static str,
+        module: &'static str,
+        file: &'static str,
+        line: u32,
+        column: u32,
+    ) -> Self {
+        Self {
+            kind: "web",
+            op: None,
+            version: None,
+            is_shared: false,
+            is_local: false,
+            is_sync: false,
+            ttl: None,
+            module,
+            function,
+            file,
+            line,
+            column,
+            text: None,
+            question: None,
+            others: &[],
+        }
+    }
+
+    pub const fn kind(mut self, kind: &'static str) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    pub const fn op(mut self, op: &'static str) -> Self {
+        self.op = Some(op);
+        self
+    }
+
+    pub const fn version(mut self, version: &'static str) -> Self {
+        self.version = Some(version);
+        self
+    }
+
+    pub const fn ttl(mut self, ttl: Duration) -> Self {
+        self.ttl = Some(ttl);
+        self
+    }
+
+    pub const fn text(mut self, text: &'static str) -> Self {
+        self.text = Some(text);
+        self
+    }
+
+    pub const fn question(mut self, question: &'static str) -> Self {
+        self.question = Some(question);
+        self
+    }
+
+    pub const fn others(mut self, others: &'static [&'static str]) -> Self {
+        self.others = others;
+        self
+    }
+
+    pub const fn shared(mut self) -> Self {
+        self.is_shared = true;
+        self
+    }
+
+    pub const fn local(mut self) -> Self {
+        self.is_local = true;
+        self
+    }
+
+    pub const fn synchronous(mut self) -> Self {
+        self.is_sync = true;
+        self
+    }
+}
+
+/// The site of the function that this stands in. Written by an expansion.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __larder_site {
+    ($function:literal $($described:tt)*) => {{
+        static SITE: $crate::expansion::CallSite = $crate::expansion::CallSite::new(
+            $crate::expansion::Description::at(
+                $function,
+                ::core::module_path!(),
+                ::core::file!(),
+                ::core::line!(),
+                ::core::column!(),
+            )
+            $($described)*
+        );
+        $crate::expansion::inventory::submit! {
+            $crate::expansion::Collected(&SITE)
+        }
+        &SITE
+    }};
 }
 
 impl CallSite {
@@ -100,7 +205,17 @@ impl CallSite {
     /// Whether the attribute says `shared`.
     #[must_use]
     pub fn is_shared(&self) -> bool {
-        self.description.shared
+        self.description.is_shared
+    }
+
+    /// Whether the attribute says `local`: results stay in memory.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        self.description.is_local
+    }
+
+    pub(super) fn is_sync(&self) -> bool {
+        self.description.is_sync
     }
 
     pub(crate) fn ttl(&self) -> Option<Duration> {
@@ -161,7 +276,8 @@ impl Function {
             self.is_claimed_twice() || (generic.is_some() && self.site.is_shared());
         let closure = generic.is_some_and(|arguments| arguments.contains("{{closure}}"));
         let in_a_nameless_block = keeps_to_itself && self.path.contains("::_::");
-        if closure || in_a_nameless_block || self.has_a_twin() {
+        let is_local = self.site.is_local();
+        if is_local || closure || in_a_nameless_block || self.has_a_twin() {
             return None;
         }
         let place = format!("{file}:{line}:{column}");

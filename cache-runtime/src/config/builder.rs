@@ -170,6 +170,13 @@ impl CacheConfigBuilder {
         self
     }
 
+    /// Whether a call without a [tenant](crate::call::tenant()), or with an empty one, is never kept.
+    /// Default: it may be.
+    pub fn require_tenant(mut self, require: bool) -> Self {
+        self.config.require_tenant = require;
+        self
+    }
+
     /// Makes this a cache for responses of language models, with the lifetimes that their usual
     /// operations have: summarize 2 h, sentiment 24 h, `key_points` 90 min, questions 1 h, qa
     /// 30 min.

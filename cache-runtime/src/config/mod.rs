@@ -75,6 +75,9 @@ pub struct CacheConfig {
     pub store_budget: Duration,
     /// Whether the factory fails where the store cannot be reached. Default: no.
     pub fail_on_connection_error: bool,
+    /// Whether a call without a [tenant](crate::call::tenant()), or with an empty one, is never kept.
+    /// Default: it may be.
+    pub require_tenant: bool,
     /// Settings for responses of language models.
     pub ai: Option<AiConfig>,
     /// Lifetimes that come along with a preset or a factory, below those of attributes.
@@ -121,6 +124,7 @@ impl Default for CacheConfig {
             key_prefix: None,
             store_budget: Duration::from_millis(50),
             fail_on_connection_error: false,
+            require_tenant: false,
             ai: None,
             built_in_ttls: HashMap::new(),
         }

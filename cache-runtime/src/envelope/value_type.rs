@@ -15,7 +15,7 @@ use crate::memory::{Entry, SharedEntry};
 use crate::policy::Ttl;
 
 /// How one type of value is kept in memory, and what of it is written into a store.
-pub trait Keep {
+pub(crate) trait Keep {
     /// What is in memory.
     type Kept: Clone + Send + Sync + 'static;
     /// What is in a store.

@@ -33,6 +33,7 @@ enum State {
 }
 
 struct Flight {
+    key: MemoryKey,
     board: Mutex<Board>,
     changed: Notify,
 }
@@ -52,8 +53,8 @@ pub(crate) struct Flights {
 }
 
 /// What a caller is in a flight.
-pub(crate) enum Role<'a> {
-    Leader(Leader<'a>),
+pub(crate) enum Role {
+    Leader(Leader),
     Waiter(Landing),
 }
 
@@ -61,7 +62,7 @@ impl Flights {
     /// Leads the flight of `key`, or waits until it has landed.
     ///
     /// Dropping the future while it waits leaves the flight to the others.
-    pub(crate) async fn join<'a>(&'a self, key: &'a MemoryKey) -> Role<'a> {
+    pub(crate) async fn join(self: &Arc<Self>, key: &MemoryKey) -> Role {
         let mut seat = self.take_seat(key);
         let flight = seat.flight.clone();
         while !seat.leads {
@@ -77,18 +78,20 @@ impl Flights {
         Role::Leader(Leader(seat))
     }
 
-    fn take_seat<'a>(&'a self, key: &'a MemoryKey) -> Seat<'a> {
+    fn take_seat(self: &Arc<Self>, key: &MemoryKey) -> Seat {
         let mut under_way = lock(&self.under_way);
         let (flight, leads) = match under_way.entry(key.clone()) {
-            Slot::Vacant(slot) => (slot.insert(Arc::new(Flight::led())).clone(), true),
+            Slot::Vacant(slot) => (
+                slot.insert(Arc::new(Flight::led(key.clone()))).clone(),
+                true,
+            ),
             Slot::Occupied(slot) => (slot.get().clone(), false),
         };
         // Under both locks, as in `Seat::drop`: nobody takes a flight out of the table between
         // the look-up and the count.
         lock(&flight.board).seats += 1;
         Seat {
-            flights: self,
-            key,
+            flights: self.clone(),
             flight,
             leads,
         }
@@ -96,8 +99,9 @@ impl Flights {
 }
 
 impl Flight {
-    fn led() -> Self {
+    fn led(key: MemoryKey) -> Self {
         Self {
+            key,
             board: Mutex::new(Board {
                 state: State::Led,
                 seats: 0,
@@ -109,14 +113,13 @@ impl Flight {
 }
 
 /// One caller's place in a flight.
-struct Seat<'a> {
-    flights: &'a Flights,
-    key: &'a MemoryKey,
+struct Seat {
+    flights: Arc<Flights>,
     flight: Arc<Flight>,
     leads: bool,
 }
 
-impl Seat<'_> {
+impl Seat {
     /// What the flight brought, if it has landed; takes the lead if nobody has it.
     fn landed_or_lead(&mut self) -> Option<Landing> {
         let mut board = lock(&self.flight.board);
@@ -132,7 +135,7 @@ impl Seat<'_> {
     }
 }
 
-impl Drop for Seat<'_> {
+impl Drop for Seat {
     fn drop(&mut self) {
         let mut under_way = lock(&self.flights.under_way);
         let mut board = lock(&self.flight.board);
@@ -151,7 +154,7 @@ impl Drop for Seat<'_> {
             };
         }
         if board.seats == 0 || board.panics >= 2 {
-            under_way.remove(self.key);
+            under_way.remove(&self.flight.key);
         }
         drop(board);
         drop(under_way);
@@ -163,13 +166,13 @@ impl Drop for Seat<'_> {
 
 /// The right to compute for everybody who waits on one key. Dropped without
 /// [`land`](Leader::land), it hands over to one of them.
-pub(crate) struct Leader<'a>(Seat<'a>);
+pub(crate) struct Leader(Seat);
 
-impl Leader<'_> {
+impl Leader {
     /// Ends the flight. A value has to be in memory by now: who comes after this looks there.
     pub(crate) fn land(self, landing: Landing) {
         let flight = &self.0.flight;
-        lock(&self.0.flights.under_way).remove(self.0.key);
+        lock(&self.0.flights.under_way).remove(&flight.key);
         lock(&flight.board).state = State::Landed(landing);
         flight.changed.notify_waiters();
     }

@@ -44,6 +44,7 @@ pub struct KeyBuilder {
     version: Option<String>,
     text: Option<String>,
     question: Option<Vec<u8>>,
+    tenant: Option<String>,
     /// Names and canonical bytes.
     others: Vec<(String, Vec<u8>)>,
     /// The first thing that cannot be a part of a key.
@@ -73,6 +74,7 @@ impl KeyBuilder {
             version: None,
             text: None,
             question: None,
+            tenant: None,
             others: Vec::new(),
             problem: None,
         })
@@ -119,6 +121,12 @@ impl KeyBuilder {
         self
     }
 
+    /// The tenant of the call, as [`call::tenant`](crate::call::tenant()) has it.
+    pub fn tenant(mut self, tenant: &str) -> Self {
+        self.tenant = Some(tenant.to_owned());
+        self
+    }
+
     fn note(&mut self, problem: &str) {
         self.problem.get_or_insert_with(|| problem.to_owned());
     }
@@ -136,6 +144,7 @@ impl KeyBuilder {
             version,
             text,
             question,
+            tenant,
             mut others,
             problem,
         } = self;
@@ -168,6 +177,7 @@ impl KeyBuilder {
             text: text.as_deref().map(str::as_bytes),
             question: question.as_deref(),
             others: &bytes,
+            tenant: tenant.as_deref().map(str::as_bytes),
         }))
     }
 }

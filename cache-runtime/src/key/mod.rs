@@ -55,6 +55,9 @@ pub(crate) const LONGEST_WHOLE_KEY: usize = 16 * 1024;
 /// for arguments.
 const DIGEST_MARK: u8 = 0xFF;
 
+/// Stands before a tenant, and is neither a tag nor a byte of any text in UTF-8.
+const TENANT_MARK: u8 = 0xFE;
+
 const OPERATION_BYTES: usize = size_of::<u32>();
 const DIGESTED_BYTES: usize = OPERATION_BYTES + 1 + blake3::OUT_LEN;
 
@@ -77,9 +80,10 @@ pub struct KeyWriter<'a> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a part of the key",
     label = "this does not implement `serde::Serialize`",
-    note = "add `#[derive(serde::Serialize)]` to the type (to a type parameter, the bound \
-            `serde::Serialize`), leave the parameter out with `skip(..)`, or say what the key is \
-            with `key = ..`"
+    note = "add `#[derive(serde::Serialize)]` to a type of yours, the bound `serde::Serialize` to a \
+            type parameter, or the feature `serde` to the dependency that a type is from (`rc` to \
+            serde for `Arc` and `Rc`)",
+    note = "or leave the parameter out with `skip(..)`, or say what the key is with `key = ..`"
 )]
 pub trait KeyPart: Serialize {}
 
@@ -137,6 +141,7 @@ impl<'a> KeyWriter<'a> {
             others: OPERATION_BYTES..self.end.unwrap_or(self.out.len()),
             text: self.text,
             question: self.question,
+            tenant: None,
             refused: self.refused,
         }
     }
@@ -176,17 +181,29 @@ pub(crate) struct Written {
     others: Range<usize>,
     text: Option<Range<usize>>,
     question: Option<Range<usize>>,
+    tenant: Option<Range<usize>>,
     /// An argument refused to be serialized: this call has no key.
     pub(crate) refused: bool,
 }
 
 impl Written {
+    /// Adds the tenant after the arguments. Those are tagged and carry their lengths, so what comes
+    /// after them is never taken for one.
+    #[cold]
+    pub(crate) fn add_tenant(&mut self, tenant: &str, written: &mut Vec<u8>) {
+        written.push(TENANT_MARK);
+        let begin = written.len();
+        written.extend_from_slice(tenant.as_bytes());
+        self.tenant = Some(begin..written.len());
+    }
+
     pub(crate) fn arguments<'a>(&self, written: &'a [u8]) -> Arguments<'a> {
         let part = |range: &Range<usize>| &written[range.clone()];
         Arguments {
             text: self.text.as_ref().map(part),
             question: self.question.as_ref().map(part),
             others: part(&self.others),
+            tenant: self.tenant.as_ref().map(part),
         }
     }
 }
@@ -228,14 +245,27 @@ fn digested(written: &[u8]) -> [u8; DIGESTED_BYTES] {
 pub(crate) const CHOSEN: u32 = 0;
 
 /// The key in memory for a key that the application chose.
-pub(crate) fn chosen_key(key: &str) -> MemoryKey {
-    [&CHOSEN.to_le_bytes(), key.as_bytes()].concat().into()
+pub(crate) fn chosen_key(tenant: Option<&str>, key: &str) -> MemoryKey {
+    let mut bytes = chosen_beginning(tenant);
+    bytes.extend_from_slice(key.as_bytes());
+    bytes.into()
 }
 
-/// The other way round; `None` for the key of a call.
-pub(crate) fn chosen_by_application(key: &[u8]) -> Option<String> {
-    let key = key.strip_prefix(&CHOSEN.to_le_bytes())?;
+/// The other way round; `None` for the key of a call, and for one of another tenant.
+pub(crate) fn chosen_by_application(tenant: Option<&str>, key: &[u8]) -> Option<String> {
+    let key = key.strip_prefix(chosen_beginning(tenant).as_slice())?;
+    // Without a tenant, a key that has one goes on with a byte that is in no text.
     std::str::from_utf8(key).ok().map(str::to_owned)
+}
+
+fn chosen_beginning(tenant: Option<&str>) -> Vec<u8> {
+    let mut beginning = CHOSEN.to_le_bytes().to_vec();
+    if let Some(tenant) = tenant {
+        beginning.push(TENANT_MARK);
+        beginning.extend_from_slice(&(tenant.len() as u64).to_le_bytes());
+        beginning.extend_from_slice(tenant.as_bytes());
+    }
+    beginning
 }
 
 #[cfg(test)]

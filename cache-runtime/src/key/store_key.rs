@@ -6,6 +6,9 @@
 //! | call, other kinds | `{prefix}op:{operation}\|txt:{text}\|args:{digest}\|id:{digest}`, without `txt` where there is no text |
 //! | the application's own key | `{prefix}key:{key}` |
 //! | the same, hashed | `{prefix}keyhash:{digest}` |
+//! | either of a tenant | `{prefix}tenant:{digest}\|key:{key}`, `{prefix}tenant:{digest}\|keyhash:{digest}` |
+//!
+//! A tenant of a call is a part of the digest after `id:`.
 //!
 //! `txt` is the text itself while it is short, and `hash:{digest}` otherwise. Digests of texts and
 //! of the application's own keys are whole, the others are cut to 128 bits.
@@ -99,7 +102,7 @@ pub(crate) struct StoreKeys {
 pub(crate) struct OperationKeys {
     kind: Arc<StoreKeys>,
     beginning: String,
-    end: String,
+    identity: Identity,
 }
 
 /// The arguments of one call, as they were written.
@@ -110,6 +113,7 @@ pub(crate) struct Arguments<'a> {
     pub(crate) question: Option<&'a [u8]>,
     /// All others, one after the other.
     pub(crate) others: &'a [u8],
+    pub(crate) tenant: Option<&'a [u8]>,
 }
 
 impl StoreKeys {
@@ -118,33 +122,39 @@ impl StoreKeys {
         operation: &str,
         identity: Identity,
     ) -> OperationKeys {
-        let mut end = "|id:".to_owned();
-        push_hex(&mut end, &identity.0);
         let mut beginning = format!("{}op:", self.prefix);
         push_escaped(&mut beginning, operation);
         OperationKeys {
             kind: self.clone(),
             beginning,
-            end,
+            identity,
         }
     }
 
     /// The key of an entry whose key the application chose.
-    pub(crate) fn of_chosen(&self, key: &str) -> String {
+    pub(crate) fn of_chosen(&self, tenant: Option<&str>, key: &str) -> String {
+        let mut name = self.prefix.clone();
+        if let Some(tenant) = tenant {
+            self.push_digest(&mut name, "tenant:", tenant.as_bytes());
+            name.push('|');
+        }
         match self.privacy {
-            KeyPrivacy::Readable => format!("{}key:{key}", self.prefix),
+            KeyPrivacy::Readable => {
+                name.push_str("key:");
+                name.push_str(key);
+            }
             KeyPrivacy::Hashed => {
                 // Not `key:hash:…`, which an application without hashing may have chosen.
-                let mut name = format!("{}keyhash:", self.prefix);
+                name.push_str("keyhash:");
                 push_hex(&mut name, &self.digests.whole(key.as_bytes()));
-                name
             }
         }
+        name
     }
 
     /// What comes before the application's own keys, where they are readable.
-    pub(crate) fn chosen_prefix(&self) -> Option<String> {
-        (self.privacy == KeyPrivacy::Readable).then(|| self.of_chosen(""))
+    pub(crate) fn chosen_prefix(&self, tenant: Option<&str>) -> Option<String> {
+        (self.privacy == KeyPrivacy::Readable).then(|| self.of_chosen(tenant, ""))
     }
 
     fn push_text(&self, key: &mut String, text: &[u8]) {
@@ -205,7 +215,16 @@ impl OperationKeys {
         if let Some(question) = arguments.question {
             self.kind.push_digest(&mut key, "|q:", question);
         }
-        key.push_str(&self.end);
+        match arguments.tenant {
+            None => {
+                key.push_str("|id:");
+                push_hex(&mut key, &self.identity.0);
+            }
+            Some(tenant) => {
+                let identity = [&self.identity.0, tenant].concat();
+                self.kind.push_digest(&mut key, "|id:", &identity);
+            }
+        }
         key
     }
 }

@@ -55,7 +55,7 @@ pub(crate) type SharedEntry = Arc<Entry>;
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
 
 pub(crate) struct MemoryTier {
-    entries: QuickCache<MemoryKey, SharedEntry, UnitWeighter, DefaultHashBuilder, CountLeaving>,
+    entries: QuickCache<MemoryKey, SharedEntry, UnitWeighter, DefaultHashBuilder, CollectLeaving>,
     evictions: AtomicU64,
     capacity: usize,
     swept: SweepTime,
@@ -70,7 +70,7 @@ impl MemoryTier {
                 capacity as u64,
                 UnitWeighter,
                 DefaultHashBuilder::default(),
-                CountLeaving,
+                CollectLeaving,
             ),
             evictions: AtomicU64::new(0),
             capacity,
@@ -102,16 +102,33 @@ impl MemoryTier {
         self.entries.remove_if(key, |entry| !entry.is_fresh(now));
     }
 
+    /// Puts an entry in the place of the one that is there, unless that was made at `since` or later;
+    /// says whether it did.
+    pub(crate) fn insert_unless_newer(
+        &self,
+        key: MemoryKey,
+        entry: SharedEntry,
+        since: Tick,
+    ) -> bool {
+        let is_newer = |there: SharedEntry| there.created >= since;
+        let is_kept = !self.peek(&key).is_some_and(is_newer);
+        if is_kept {
+            self.insert(key, entry);
+        }
+        is_kept
+    }
+
     pub(crate) fn insert(&self, key: MemoryKey, entry: SharedEntry) {
         let now = self.clock.now();
         if self.swept.is_due(now) {
+            let _expired = self.leaving(|entry| !entry.is_fresh(now));
             self.entries.retain(|_, entry| entry.is_fresh(now));
         }
         // `quick_cache` counts a replaced entry as an evicted one.
         let replaced = u64::from(self.entries.contains_key(&key));
-        let mut left = 0;
+        let mut left = Vec::new();
         self.entries.insert_with_lifecycle(key, entry, &mut left);
-        let evicted = left.saturating_sub(replaced);
+        let evicted = (left.len() as u64).saturating_sub(replaced);
         if evicted > 0 {
             self.evictions.fetch_add(evicted, Ordering::Relaxed);
         }
@@ -126,7 +143,15 @@ impl MemoryTier {
     }
 
     pub(crate) fn clear(&self) {
+        let _all = self.leaving(|_| true);
         self.entries.clear();
+    }
+
+    /// Entries that are about to leave, held so that none of their values is dropped while a shard is
+    /// locked: a value may call a cached function when it is dropped.
+    fn leaving(&self, leaves: impl Fn(&Entry) -> bool) -> Vec<SharedEntry> {
+        let entries = self.entries.iter().map(|(_, entry)| entry);
+        entries.filter(|entry| leaves(entry)).collect()
     }
 
     /// Every fresh entry, with the lock of one shard held at a time.
@@ -164,15 +189,15 @@ pub(crate) struct MemoryUsage {
     pub(crate) evictions: u64,
 }
 
-/// Counts the entries that have to leave for one insertion.
+/// Collects the entries that have to leave for one insertion; they are dropped after it.
 #[derive(Clone, Debug)]
-struct CountLeaving;
+struct CollectLeaving;
 
-impl Lifecycle<MemoryKey, SharedEntry> for CountLeaving {
-    type RequestState = u64;
+impl Lifecycle<MemoryKey, SharedEntry> for CollectLeaving {
+    type RequestState = Vec<SharedEntry>;
 
-    fn on_evict(&self, leaving: &mut u64, _key: MemoryKey, _entry: SharedEntry) {
-        *leaving += 1;
+    fn on_evict(&self, leaving: &mut Vec<SharedEntry>, _key: MemoryKey, entry: SharedEntry) {
+        leaving.push(entry);
     }
 }
 

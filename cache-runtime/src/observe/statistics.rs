@@ -26,9 +26,13 @@ pub(crate) enum Event {
     NoKey,
     /// A call had a longer text than the kind takes.
     TextTooLong,
+    /// A call or a look-up had no tenant, and the kind requires one.
+    NoTenant,
+    /// A call was made past the cache.
+    Bypassed,
 }
 
-const EVENTS: usize = 7;
+const EVENTS: usize = 9;
 
 /// Hits in memory as one thread counts them.
 #[derive(Debug, Default)]
@@ -111,6 +115,8 @@ impl Counters {
             missed: event(Event::Missed),
             no_key: event(Event::NoKey),
             text_too_long: event(Event::TextTooLong),
+            no_tenant: event(Event::NoTenant),
+            bypassed: event(Event::Bypassed),
         }
     }
 }
@@ -126,6 +132,8 @@ pub(crate) struct Tally {
     missed: u64,
     no_key: u64,
     text_too_long: u64,
+    no_tenant: u64,
+    bypassed: u64,
 }
 
 /// How many entries a store had that were not served, by reason. Each was a miss.
@@ -206,13 +214,18 @@ pub struct CacheStats {
     pub misses: u64,
     /// Of `misses`, the calls whose result was kept.
     pub computed: u64,
-    /// Of `misses`, the calls whose result was not one to keep (`Err`, `None`).
+    /// Of `misses`, the calls whose result was not one to keep: `Err`, `None`, one that `cache_if`
+    /// or `unless` refuses, or one with a lifetime of zero.
     pub not_kept: u64,
     /// Of `misses`, the calls whose arguments could not be made into a key, and the look-ups by a
     /// key that is too long.
     pub no_key: u64,
     /// Of `misses`, the calls whose text is longer than `max_text_length`.
     pub text_too_long: u64,
+    /// Of `misses`, the calls and look-ups without a tenant, where the kind requires one.
+    pub no_tenant: u64,
+    /// Calls that went past the cache because their caller wanted it so; neither hits nor misses.
+    pub bypassed: u64,
     /// Store operations that failed or took too long.
     pub store_failures: u64,
     /// Of `store_failures`, those that took too long.
@@ -248,9 +261,15 @@ impl CacheStats {
         self.not_kept += tally.not_kept;
         self.no_key += tally.no_key;
         self.text_too_long += tally.text_too_long;
+        self.no_tenant += tally.no_tenant;
+        self.bypassed += tally.bypassed;
         self.hits += tally.memory_hits + tally.store_hits + tally.joined;
-        self.misses +=
-            tally.computed + tally.not_kept + tally.missed + tally.no_key + tally.text_too_long;
+        self.misses += tally.computed
+            + tally.not_kept
+            + tally.missed
+            + tally.no_key
+            + tally.text_too_long
+            + tally.no_tenant;
     }
 
     /// Hits as a part of all calls and look-ups, 0 to 1; `None` before the first one.

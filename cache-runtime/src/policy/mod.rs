@@ -63,12 +63,30 @@ pub(crate) struct Lifetimes {
 
 impl Lifetimes {
     /// The lifetime of an operation whose attribute says `attribute`.
-    pub(crate) fn of(&self, operation: &str, attribute: Option<Duration>) -> Ttl {
-        self.operator
-            .get(operation)
-            .copied()
+    pub(crate) fn of(&self, operation: &str, attribute: Option<Duration>) -> Lifetime {
+        let configured = self.operator.get(operation).copied();
+        let ttl = configured
             .or(attribute)
             .or_else(|| self.built_in.get(operation).copied())
-            .map_or(self.default, Ttl::After)
+            .map_or(self.default, Ttl::After);
+        Lifetime {
+            ttl,
+            is_operators: configured.is_some(),
+        }
+    }
+}
+
+/// The lifetime of one operation.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lifetime {
+    pub(crate) ttl: Ttl,
+    /// Whether it is the operator's word, which comes before that of an attribute.
+    pub(crate) is_operators: bool,
+}
+
+impl Lifetime {
+    /// What holds where the attribute computes a lifetime for each value.
+    pub(crate) fn or_computed(self, computed: Option<Ttl>) -> Ttl {
+        computed.filter(|_| !self.is_operators).unwrap_or(self.ttl)
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::write_behind::Sealed;
 use super::{Store, StoreError, Write, runtime};
 use crate::envelope::{Fault, Format, Unstorable};
 
@@ -75,17 +76,20 @@ impl BoundedStore {
         }
     }
 
-    /// Writes one entry, within twice the budget of a look-up.
+    /// Does one write, within twice the budget of a look-up.
     pub(super) async fn write(&self, write: &Write) {
         let time = self.settings.budget.saturating_mul(2);
-        match write.seal(&self.settings.format) {
-            Ok(sealed) => {
-                let set = self.store.set(&write.key, &sealed, write.ttl);
-                self.within(time, set).await;
-            }
+        let sealed = write.seal(&self.settings.format).unwrap_or_else(|reason| {
+            self.keep_out(reason);
             // What the key held before is not its value any more.
-            Err(reason) => {
-                self.keep_out(reason);
+            None
+        });
+        match sealed {
+            Some(Sealed { bytes, ttl }) => {
+                self.within(time, self.store.set(&write.key, &bytes, ttl))
+                    .await;
+            }
+            None => {
                 self.within(time, self.store.remove(&write.key)).await;
             }
         }

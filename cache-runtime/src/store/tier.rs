@@ -52,7 +52,12 @@ impl StoreTier {
         ttl: Ttl,
     ) -> Write {
         let created = self.clock.unix_millis();
-        Write::new(key, entry, value_type, created, ttl.bounded())
+        Write::entry(key, entry, value_type, created, ttl.bounded())
+    }
+
+    /// The write that has the store forget this key.
+    pub(crate) fn removal(key: String) -> Write {
+        Write::removal(key)
     }
 
     /// Has the write done soon; nobody waits for it. Given up and counted where the queue is full.

@@ -1,5 +1,6 @@
 //! Writes to the store that no caller waits for: a bounded queue and the task that empties it.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -20,40 +21,60 @@ const QUEUE: usize = 1024;
 /// Writes under way at once, on one multiplexed connection.
 const AT_ONCE: usize = 64;
 
-/// One entry on its way to the store.
+/// What is on its way to the store: an entry, or the end of one.
 pub(crate) struct Write {
     pub(super) key: String,
-    pub(super) ttl: Duration,
+    /// `None`: the key is to be forgotten.
+    content: Option<Content>,
+}
+
+struct Content {
+    ttl: Duration,
     entry: SharedEntry,
     value_type: ValueType,
     created: UnixMillis,
 }
 
+/// The bytes of an entry, and how long the store keeps them.
+pub(super) struct Sealed {
+    pub(super) bytes: Vec<u8>,
+    pub(super) ttl: Duration,
+}
+
 impl Write {
-    pub(super) fn new(
+    pub(super) fn entry(
         key: String,
         entry: SharedEntry,
         value_type: ValueType,
         created: UnixMillis,
         ttl: Duration,
     ) -> Self {
-        Self {
-            key,
+        let content = Some(Content {
             ttl,
             entry,
             value_type,
             created,
-        }
+        });
+        Self { key, content }
     }
 
-    /// The bytes to store.
-    pub(super) fn seal(&self, format: &Format) -> Result<Vec<u8>, Unstorable> {
-        let times = Times {
-            created: self.created,
-            fresh_until: self.created.saturating_add(millis(self.ttl)),
+    pub(super) fn removal(key: String) -> Self {
+        Self { key, content: None }
+    }
+
+    /// What is to be stored; `None` where the key is to be forgotten.
+    pub(super) fn seal(&self, format: &Format) -> Result<Option<Sealed>, Unstorable> {
+        let Some(content) = &self.content else {
+            return Ok(None);
         };
-        let value = &self.entry.value;
-        envelope::seal(&self.key, value, self.value_type, times, format)
+        let times = Times {
+            created: content.created,
+            fresh_until: content.created.saturating_add(millis(content.ttl)),
+        };
+        let value = &content.entry.value;
+        let bytes = envelope::seal(&self.key, value, content.value_type, times, format)?;
+        let ttl = content.ttl;
+        Ok(Some(Sealed { bytes, ttl }))
     }
 }
 
@@ -146,18 +167,22 @@ async fn empty(
 ) {
     let mut batch = Vec::with_capacity(AT_ONCE);
     while messages.recv_many(&mut batch, AT_ONCE).await > 0 {
-        let mut writes = Vec::with_capacity(batch.len());
+        // What is written side by side has no order: of several writes of one key the last one counts.
+        let mut writes = HashMap::with_capacity(batch.len());
         let mut flushed = Vec::new();
+        let mut done = 0;
         for message in batch.drain(..) {
             match message {
-                Message::Write(write) => writes.push(write),
+                Message::Write(write) => {
+                    writes.insert(write.key.clone(), write);
+                    done += 1;
+                }
                 Message::Flush(done) => flushed.push(done),
             }
         }
-        stream::iter(&writes)
+        stream::iter(writes.values())
             .for_each_concurrent(AT_ONCE, |write| store.write(write))
             .await;
-        let done = writes.len() as u64;
         // Not below zero: a task of a runtime that has ended may have left its count behind.
         let _ = waiting.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |waiting| {
             Some(waiting.saturating_sub(done))

@@ -1,0 +1,86 @@
+//! For whom calls are made: a partition of everything that is kept.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use super::local;
+
+/// Runs `call` for a tenant: every cached call inside, and every method of a
+/// [`Cache`](crate::Cache), has only what was kept for the same tenant, in memory, in the store and
+/// in the calls that it joins. Calls without a tenant are a partition of their own.
+///
+/// It holds for everything that `call` itself awaits, and not for what it spawns: [`carry`] takes
+/// the tenant along. Of two tenants, one inside of the other, the inner one holds.
+///
+/// A tenant has no name in logs and in keys: the store has a digest of it.
+///
+/// ```
+/// # use cache_runtime as larder;
+/// # async fn invoices(month: u32) -> Vec<u64> { Vec::new() }
+/// # async fn example() {
+/// let invoices = larder::call::tenant("acme", invoices(11)).await;
+/// # }
+/// ```
+pub fn tenant<F: Future>(tenant: impl Into<Arc<str>>, call: F) -> impl Future<Output = F::Output> {
+    ForTenant {
+        call: Some(Box::pin(call)),
+        tenant: Some(tenant.into()),
+    }
+}
+
+/// Takes the tenant of the task that calls this into a future that another task runs.
+///
+/// ```
+/// # use cache_runtime as larder;
+/// # async fn invoices(month: u32) -> Vec<u64> { Vec::new() }
+/// # async fn example() {
+/// larder::call::tenant("acme", async {
+///     tokio::spawn(larder::call::carry(invoices(11))).await
+/// })
+/// .await;
+/// # }
+/// ```
+pub fn carry<F: Future>(call: F) -> impl Future<Output = F::Output> {
+    ForTenant {
+        call: Some(Box::pin(call)),
+        tenant: local::tenant().ok().flatten(),
+    }
+}
+
+struct ForTenant<F> {
+    /// Until it is dropped.
+    call: Option<Pin<Box<F>>>,
+    tenant: Option<Arc<str>>,
+}
+
+impl<F: Future> Future for ForTenant<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let tenant = self.tenant.clone();
+        match &mut self.call {
+            Some(call) => in_tenant(tenant, || call.as_mut().poll(context)),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl<F> Drop for ForTenant<F> {
+    /// What is dropped with the call may call cached functions too.
+    fn drop(&mut self) {
+        in_tenant(self.tenant.take(), || drop(self.call.take()));
+    }
+}
+
+/// Calls `run` for a tenant, and puts back the one that was there, also when it panics.
+pub(super) fn in_tenant<R>(tenant: Option<Arc<str>>, run: impl FnOnce() -> R) -> R {
+    struct PutBack(Option<Arc<str>>);
+    impl Drop for PutBack {
+        fn drop(&mut self) {
+            local::change_tenant(self.0.take());
+        }
+    }
+    let _put_back = PutBack(local::change_tenant(tenant));
+    run()
+}

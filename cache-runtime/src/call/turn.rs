@@ -1,0 +1,311 @@
+//! The rest of a call that was no hit: it has an answer after all, or it is its turn to compute one.
+
+use std::any::TypeId;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::control::{Control, Finding, Origin, Report, Way};
+use super::local;
+use super::pending::{Pending, Stand};
+use super::rule::Rule;
+use super::shape::Shape;
+use crate::clock::Tick;
+use crate::envelope::ValueType;
+use crate::flight::{Landing, Leader};
+use crate::memory::{Entry, SharedEntry};
+use crate::observe::Event;
+use crate::policy::Ttl;
+use crate::store::StoreTier;
+
+/// A call that was no hit.
+#[derive(Debug)]
+pub struct Miss(Box<Beginning>);
+
+#[derive(Debug)]
+struct Beginning {
+    /// `None`: the body runs without a cache.
+    pending: Option<Pending>,
+    control: Option<Box<Control>>,
+    value_type: Option<ValueType>,
+    /// The type of what is in memory.
+    kept: TypeId,
+}
+
+/// What a call got when memory, the other callers and the store were asked.
+#[expect(missing_debug_implementations, reason = "would show the value")]
+pub struct Asked(Got);
+
+enum Got {
+    Entry(SharedEntry),
+    /// Another caller computed a `None`.
+    Absent,
+    Turn(Turn),
+}
+
+/// The same for a result of a known shape.
+#[expect(missing_debug_implementations, reason = "would show the value")]
+pub enum Answered<S: Shape> {
+    /// The result of the call.
+    Answer(S::Returned),
+    /// The body has to run.
+    Turn(Turn),
+}
+
+/// The right to run the body. Dropped without [`keep`](Turn::keep), it hands over to a call that
+/// waits.
+#[derive(Debug)]
+#[must_use]
+pub struct Turn {
+    /// `None`: nothing is kept.
+    kept_for: Option<KeptFor>,
+}
+
+struct KeptFor {
+    began: Tick,
+    pending: Pending,
+    control: Option<Box<Control>>,
+    /// `None`: for its own caller alone.
+    leader: Option<Leader>,
+}
+
+impl std::fmt::Debug for KeptFor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.pending.fmt(f)
+    }
+}
+
+impl Miss {
+    pub(super) fn of(
+        pending: Option<Pending>,
+        control: Option<Box<Control>>,
+        value_type: Option<ValueType>,
+        kept: TypeId,
+    ) -> Self {
+        Self(Box::new(Beginning {
+            pending,
+            control,
+            value_type,
+            kept,
+        }))
+    }
+
+    /// A computation under a key that the application chose, if that is one.
+    pub(crate) fn of_chosen<S: Shape>(pending: Option<Pending>, _shape: S) -> Self {
+        let kept = TypeId::of::<S::Kept>();
+        Self::of(pending, local::take_control(), S::value_type(), kept)
+    }
+
+    /// Asks memory again, the other callers and the store: everything that waits is in here, and
+    /// compiled once. Where the caller wants no result computed, it does not return as long as the
+    /// wrapper is there that wants it so.
+    pub async fn ask(self) -> Asked {
+        let Beginning {
+            pending,
+            control,
+            value_type,
+            kept,
+        } = *self.0;
+        let wishes = control.as_deref();
+        let Some(pending) = pending else {
+            match wishes.filter(|control| control.stops()) {
+                Some(control) => control.stop(Finding::Nothing).await,
+                None => report(wishes, Origin::Uncached, Duration::ZERO),
+            }
+            return Asked::to_run(None);
+        };
+        match pending.stand(wishes, value_type, kept).await {
+            Ok(stand) => Asked::of(stand, pending, control),
+            Err(finding) => {
+                if let Some(control) = wishes {
+                    control.stop(finding).await;
+                }
+                Asked::to_run(None)
+            }
+        }
+    }
+
+    /// The same for a function that is not async.
+    #[must_use]
+    pub fn ask_for_sync(self) -> Asked {
+        let Beginning {
+            pending,
+            control,
+            kept,
+            ..
+        } = *self.0;
+        let Some(pending) = pending else {
+            report(control.as_deref(), Origin::Uncached, Duration::ZERO);
+            return Asked::to_run(None);
+        };
+        let stand = pending.stand_of_sync(control.as_deref(), kept);
+        Asked::of(stand, pending, control)
+    }
+}
+
+impl Asked {
+    fn to_run(kept_for: Option<KeptFor>) -> Self {
+        Self(Got::Turn(Turn { kept_for }))
+    }
+
+    fn of(stand: Stand, pending: Pending, control: Option<Box<Control>>) -> Self {
+        let wishes = control.as_deref();
+        let leader = match stand {
+            Stand::Found(entry, origin) => {
+                match origin {
+                    Origin::Memory => pending.operation.counters.count_memory_hit(),
+                    Origin::Store => pending.count(Event::StoreHit),
+                    _ => pending.count(Event::Joined),
+                }
+                // The clock is read for those who ask alone.
+                if wishes.is_some() {
+                    report(wishes, origin, pending.age(&entry));
+                }
+                return Self(Got::Entry(entry));
+            }
+            Stand::Absent => {
+                pending.count(Event::Joined);
+                report(wishes, Origin::Joined, Duration::ZERO);
+                return Self(Got::Absent);
+            }
+            Stand::Bypasses => {
+                pending.count(Event::Bypassed);
+                report(wishes, Origin::Bypassed, Duration::ZERO);
+                return Self::to_run(None);
+            }
+            Stand::Leads(leader) => Some(leader),
+            Stand::Alone => None,
+        };
+        Self::to_run(Some(KeptFor {
+            began: pending.kind.clock.now(),
+            pending,
+            control,
+            leader,
+        }))
+    }
+
+    /// What that means for a result of this shape.
+    #[must_use]
+    pub fn answer<S: Shape>(self, _shape: S) -> Answered<S> {
+        let answer = match self.0 {
+            Got::Entry(entry) => {
+                let value = entry.value.downcast_ref::<S::Kept>();
+                value.map(|value| S::returned(value.clone()))
+            }
+            Got::Absent => S::none(),
+            Got::Turn(turn) => return Answered::Turn(turn),
+        };
+        // An entry has the type of its operation, and only operations with a `None` are absent: this
+        // body would run without a cache.
+        answer.map_or(Answered::Turn(Turn { kept_for: None }), Answered::Answer)
+    }
+}
+
+impl Turn {
+    /// Keeps what the body returned, where it is to be kept, and gives it to the calls that wait.
+    pub fn keep<S, R>(self, _shape: S, returned: &S::Returned, rule: R)
+    where
+        S: Shape,
+        R: FnOnce(&S::Kept) -> Rule,
+    {
+        let Some(kept_for) = self.kept_for else {
+            return;
+        };
+        match S::kept(returned) {
+            Some(value) => {
+                let rule = rule(value);
+                let ttl = kept_for.lifetime(rule);
+                let now = kept_for.pending.kind.clock.now();
+                let entry = Arc::new(Entry::new(value.clone(), now, ttl));
+                let is_kept = !rule.is_refused && !ttl.is_zero();
+                kept_for.land_value(entry, is_kept.then_some(ttl), S::value_type());
+            }
+            None => kept_for.land_nothing(S::is_none(returned)),
+        }
+    }
+}
+
+impl KeptFor {
+    fn lifetime(&self, rule: Rule) -> Ttl {
+        let called = self.control.as_deref().and_then(|control| control.ttl);
+        called.unwrap_or_else(|| self.pending.operation.lifetime.or_computed(rule.ttl))
+    }
+
+    fn land_value(self, entry: SharedEntry, ttl: Option<Ttl>, value_type: Option<ValueType>) {
+        if let Some(ttl) = ttl {
+            self.pending.count(Event::Computed);
+            self.put(&entry, ttl, value_type);
+        } else {
+            self.pending.count(Event::NotKept);
+            self.take_back_what_was_refreshed();
+        }
+        self.land(Landing::Value(entry));
+    }
+
+    fn put(&self, entry: &SharedEntry, ttl: Ttl, value_type: Option<ValueType>) {
+        let Pending {
+            kind,
+            key,
+            store_key,
+            ..
+        } = &self.pending;
+        if let Some(memory) = &kind.memory {
+            let (key, entry) = (key.clone(), entry.clone());
+            if self.refreshes() {
+                memory.insert(key, entry);
+            } else if !memory.insert_unless_newer(key, entry, self.began) {
+                // A refresh that began after this computation has come before it.
+                return;
+            }
+        }
+        if let (Some(store), Some(key), Some(value_type)) = (&kind.store, store_key, value_type) {
+            store.write_behind(store.write(key.clone(), entry.clone(), value_type, ttl));
+        }
+    }
+
+    fn refreshes(&self) -> bool {
+        let control = self.control.as_deref();
+        control.is_some_and(|control| control.way == Some(Way::Refresh))
+    }
+
+    /// A refresh whose result is not one to keep leaves nothing of the old one.
+    fn take_back_what_was_refreshed(&self) {
+        if !self.refreshes() {
+            return;
+        }
+        let Pending {
+            kind,
+            key,
+            store_key,
+            ..
+        } = &self.pending;
+        if let Some(memory) = &kind.memory {
+            memory.remove(key);
+        }
+        if let Some((store, key)) = kind.store.as_ref().zip(store_key.clone()) {
+            store.write_behind(StoreTier::removal(key));
+        }
+    }
+
+    fn land_nothing(self, is_none: bool) {
+        self.pending.count(Event::NotKept);
+        if is_none {
+            self.take_back_what_was_refreshed();
+            self.land(Landing::Absent);
+        } else {
+            self.land(Landing::Failed);
+        }
+    }
+
+    fn land(self, landing: Landing) {
+        report(self.control.as_deref(), Origin::Computed, Duration::ZERO);
+        if let Some(leader) = self.leader {
+            leader.land(landing);
+        }
+    }
+}
+
+fn report(control: Option<&Control>, origin: Origin, age: Duration) {
+    if let Some(control) = control {
+        control.report(&Report::Returned { origin, age });
+    }
+}

@@ -1,0 +1,8 @@
+unsafe extern "C" {
+    #[larder::cached]
+    safe fn abs(n: i32) -> i32;
+}
+
+fn main() {
+    let _ = abs(1);
+}

@@ -1,0 +1,6 @@
+#[larder::cached]
+extern crate std as other;
+
+fn main() {
+    let _ = other::mem::size_of::<u32>();
+}

@@ -1,0 +1,2 @@
+#[larder::cached]
+fn main() {}
