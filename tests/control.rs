@@ -15,6 +15,17 @@ use larder::{Cache, CacheConfig, KeyBuilder, cached};
 use support::map_store::MapStore;
 use support::{Runs, register, register_over, roomy};
 
+/// Registers a cache of this kind over a store, with an empty memory and this clock.
+fn register_timed(kind: &str, store: &Arc<MapStore>, clock: &ManualClock) -> Cache {
+    let cache = Cache::builder(kind, &roomy().build().expect("valid settings"))
+        .clock(clock.clone())
+        .store(store.clone())
+        .build()
+        .expect("a cache");
+    larder::register(cache.clone());
+    cache
+}
+
 #[tokio::test]
 async fn bypass_neither_reads_nor_keeps() {
     static RUNS: Runs = Runs::new();
@@ -203,15 +214,7 @@ async fn max_age_takes_nothing_that_is_older() {
     }
     let clock = ManualClock::new();
     let store = Arc::<MapStore>::default();
-    let open = || {
-        let cache = Cache::builder("aging", &roomy().build().expect("valid settings"))
-            .clock(clock.clone())
-            .store(store.clone())
-            .build()
-            .expect("a cache");
-        larder::register(cache.clone());
-        cache
-    };
+    let open = || register_timed("aging", &store, &clock);
     let cache = open();
     let seconds = Duration::from_secs;
 
@@ -235,15 +238,7 @@ async fn a_caller_with_a_max_age_does_not_take_an_old_value_from_another_caller(
     }
     let clock = ManualClock::new();
     let store = Arc::<MapStore>::default();
-    let open = || {
-        let cache = Cache::builder("joining", &roomy().build().expect("valid settings"))
-            .clock(clock.clone())
-            .store(store.clone())
-            .build()
-            .expect("a cache");
-        larder::register(cache.clone());
-        cache
-    };
+    let open = || register_timed("joining", &store, &clock);
     let cache = open();
     run(1).await;
     assert!(cache.flush(Duration::from_secs(1)).await);
@@ -573,15 +568,7 @@ async fn a_look_up_that_began_before_a_refresh_does_not_undo_it() {
     }
     let clock = ManualClock::new();
     let store = Arc::<MapStore>::default();
-    let open = || {
-        let cache = Cache::builder("looked-up", &roomy().build().expect("valid settings"))
-            .clock(clock.clone())
-            .store(store.clone())
-            .build()
-            .expect("a cache");
-        larder::register(cache.clone());
-        cache
-    };
+    let open = || register_timed("looked-up", &store, &clock);
     let cache = open();
     assert_eq!(run(1).await, 1);
     assert!(cache.flush(Duration::from_secs(1)).await);
@@ -649,15 +636,7 @@ async fn callers_with_a_max_age_compute_once_for_all_of_them() {
     }
     let clock = ManualClock::new();
     let store = Arc::<MapStore>::default();
-    let open = || {
-        let cache = Cache::builder("herd", &roomy().build().expect("valid settings"))
-            .clock(clock.clone())
-            .store(store.clone())
-            .build()
-            .expect("a cache");
-        larder::register(cache.clone());
-        cache
-    };
+    let open = || register_timed("herd", &store, &clock);
     let cache = open();
     run(1).await;
     assert!(cache.flush(Duration::from_secs(1)).await);

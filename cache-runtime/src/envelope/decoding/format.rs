@@ -70,6 +70,25 @@ impl<'de, D: Deserializer<'de>> Source<'de> for Format<D> {
     }
 }
 
+/// A visitor's methods for numbers, each as `$define` writes it.
+macro_rules! each_number {
+    ($define:ident) => {
+        $define! {
+            visit_bool(bool) => Bool;
+            visit_i8(i8) => I8;
+            visit_i16(i16) => I16;
+            visit_i32(i32) => I32;
+            visit_i64(i64) => I64;
+            visit_u8(u8) => U8;
+            visit_u16(u16) => U16;
+            visit_u32(u32) => U32;
+            visit_u64(u64) => U64;
+            visit_f32(f32) => F32;
+            visit_f64(f64) => F64;
+        }
+    };
+}
+
 /// A visitor that takes a number, and nothing else.
 struct Read;
 
@@ -88,19 +107,7 @@ impl Visitor<'_> for Read {
         f.write_str("a number")
     }
 
-    read_numbers! {
-        visit_bool(bool) => Bool;
-        visit_i8(i8) => I8;
-        visit_i16(i16) => I16;
-        visit_i32(i32) => I32;
-        visit_i64(i64) => I64;
-        visit_u8(u8) => U8;
-        visit_u16(u16) => U16;
-        visit_u32(u32) => U32;
-        visit_u64(u64) => U64;
-        visit_f32(f32) => F32;
-        visit_f64(f64) => F64;
-    }
+    each_number!(read_numbers);
 }
 
 /// A visitor that tells a target what it is visited with.
@@ -135,19 +142,7 @@ impl<'de> Visitor<'de> for Told<'_, 'de> {
         f.write_str("a value")
     }
 
-    visit_numbers! {
-        visit_bool(bool) => Bool;
-        visit_i8(i8) => I8;
-        visit_i16(i16) => I16;
-        visit_i32(i32) => I32;
-        visit_i64(i64) => I64;
-        visit_u8(u8) => U8;
-        visit_u16(u16) => U16;
-        visit_u32(u32) => U32;
-        visit_u64(u64) => U64;
-        visit_f32(f32) => F32;
-        visit_f64(f64) => F64;
-    }
+    each_number!(visit_numbers);
 
     visit! {
         visit_i128(i128) => I128;
