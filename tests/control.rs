@@ -13,7 +13,7 @@ use larder::call::{self, Control, Origin};
 use larder::testing::ManualClock;
 use larder::{Cache, CacheConfig, KeyBuilder, cached};
 use support::map_store::MapStore;
-use support::{Runs, register, register_over, roomy};
+use support::{Log, Runs, register, register_over, roomy};
 
 /// Registers a cache of this kind over a store, with an empty memory and this clock.
 fn register_timed(kind: &str, store: &Arc<MapStore>, clock: &ManualClock) -> Cache {
@@ -674,4 +674,25 @@ async fn where_one_wrapper_wants_no_body_to_start_none_does() {
     };
     assert_eq!(call::peek(both).await, None);
     assert_eq!((RUNS.total(), cache.stats().total_entries), (1, 0));
+}
+
+#[tokio::test]
+async fn wishes_that_no_cached_call_takes_are_logged() {
+    #[cached(local)]
+    fn length(text: &str) -> usize {
+        text.len()
+    }
+    let (log, _guard) = Log::collect_warnings_here();
+    let control = || Control::new().refresh();
+    assert_eq!(call::sync(control(), || length("four")).value, 4);
+    assert_eq!(call::refresh(async { 4 }).await, 4);
+    assert_eq!(call::sync(control(), || 4).value, 4);
+    assert_eq!(call::sync(Control::new(), || 4).value, 4);
+    assert_eq!(call::outcome(async { 4 }).await.value, 4);
+    let lines = log.lines();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(
+        lines.iter().all(|line| line.contains("Refresh")),
+        "{lines:?}"
+    );
 }

@@ -72,6 +72,32 @@ async fn generic_square<T: Copy + Into<u64> + serde::Serialize>(n: T) -> u64 {
     n.into() * n.into()
 }
 
+/// Neither names an operation, so neither claims one.
+struct Cat;
+struct Dog;
+
+impl Cat {
+    #[cached(skip(self))]
+    async fn sound(&self, loudness: u32) -> String {
+        "miau".repeat(loudness as usize)
+    }
+}
+
+impl Dog {
+    #[cached(skip(self))]
+    async fn sound(&self, loudness: u32) -> String {
+        "wow".repeat(loudness as usize)
+    }
+}
+
+#[tokio::test]
+async fn methods_of_one_name_that_name_no_operation_keep_apart_without_a_report() {
+    assert_eq!(Cat.sound(1).await, "miau");
+    assert_eq!(Dog.sound(1).await, "wow");
+    let problems = larder::verify().expect_err("those of the other functions");
+    assert!(!problems.to_string().contains("sound"), "{problems}");
+}
+
 /// One test, because the steps build on each other.
 #[tokio::test]
 async fn what_does_not_fit_is_reported_with_its_place_and_the_way_out() {
@@ -129,7 +155,7 @@ async fn what_does_not_fit_is_reported_with_its_place_and_the_way_out() {
 #[test]
 fn every_annotated_function_is_listed_with_its_place() {
     let sites: Vec<_> = larder::sites().collect();
-    assert_eq!(sites.len(), 10);
+    assert_eq!(sites.len(), 12);
     let site = sites.iter().find(|site| site.kind() == "geo");
     let site = site.expect("the site");
     assert_eq!(site.operation(), "place");

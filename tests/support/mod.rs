@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use larder::{Cache, CacheConfig, CacheConfigBuilder};
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// Counts the runs of a body.
 pub struct Runs(AtomicUsize);
@@ -82,6 +83,18 @@ impl Log {
             .with_writer(move || writer.clone())
             .init();
         log
+    }
+
+    /// Collects the warnings of this thread, until the guard is dropped.
+    pub fn collect_warnings_here() -> (Self, tracing::subscriber::DefaultGuard) {
+        let log = Self::default();
+        let writer = log.clone();
+        let guard = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::WARN)
+            .with_ansi(false)
+            .with_writer(move || writer.clone())
+            .set_default();
+        (log, guard)
     }
 
     pub fn lines(&self) -> Vec<String> {

@@ -1,6 +1,7 @@
 //! What stands in a body works as it does without the attribute.
 
 use std::collections::HashMap;
+use std::sync::Mutex;
 
 use larder::cached;
 
@@ -235,4 +236,35 @@ async fn recursion_that_borrows_and_fails() {
     assert!(depth(&tree, 9).await.is_err());
     assert!(depth(&tree, 9).await.is_err());
     assert_eq!(DEPTHS.total(), 6);
+}
+
+#[tokio::test]
+async fn arguments_that_the_body_takes_are_dropped_in_the_order_in_which_it_names_them() {
+    struct Handle<'a>(&'static str, &'a Mutex<Vec<&'static str>>);
+    impl Drop for Handle<'_> {
+        fn drop(&mut self) {
+            self.1.lock().unwrap().push(self.0);
+        }
+    }
+    fn use_both(_: &Handle<'_>, _: &Handle<'_>) {}
+
+    #[cached(skip(first, second, _third))]
+    async fn named(first: Handle<'_>, second: Handle<'_>, _third: Handle<'_>, n: u32) -> u32 {
+        use_both(&second, &first);
+        n
+    }
+    make_room();
+
+    let dropped = Mutex::default();
+    for (n, order) in [
+        (1, ["second", "first", "third"]),
+        (1, ["third", "second", "first"]),
+    ] {
+        let handle = |name| Handle(name, &dropped);
+        let call = named(handle("first"), handle("second"), handle("third"), n);
+        assert_eq!(call.await, n);
+        // The second time the body, which takes them, does not run.
+        assert_eq!(*dropped.lock().unwrap(), order);
+        dropped.lock().unwrap().clear();
+    }
 }

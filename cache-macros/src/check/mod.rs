@@ -17,7 +17,7 @@ use explicit::{explicit_key, names, stays_within};
 pub(crate) use item::{is_closure, no_function};
 pub(crate) use key::{Key, KeyParameter, Role, TemplatePart};
 use key::{check_parameters, check_skip, parameters_as_key};
-use returns::check_returns;
+use returns::{check_returns, nameless};
 
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -53,9 +53,15 @@ pub(crate) enum Lifetime {
 
 pub(crate) fn check(options: Options, function: &Function) -> syn::Result<Checked> {
     let mut mistakes = options.mistakes;
+    check_attributes(&mut mistakes, function);
     check_form(&mut mistakes, options.local, function);
     check_flags(&mut mistakes, options.shared, options.local);
-    check_returns(&mut mistakes, options.is_plain, function);
+    check_returns(
+        &mut mistakes,
+        options.is_plain,
+        options.local.is_some(),
+        function,
+    );
 
     let kind = options
         .kind
@@ -116,6 +122,20 @@ pub(crate) fn check(options: Options, function: &Function) -> syn::Result<Checke
     }
 }
 
+fn check_attributes(mistakes: &mut Vec<Error>, function: &Function) {
+    let mut others = function.attributes.iter();
+    let again = others.find(|other| {
+        let name = other.path().segments.last();
+        name.is_some_and(|name| name.ident == "cached")
+    });
+    if let Some(again) = again {
+        mistakes.push(Error::new_spanned(
+            again.path(),
+            "`#[cached]` stands here for the second time; remove one of the two",
+        ));
+    }
+}
+
 fn check_form(mistakes: &mut Vec<Error>, local: Option<Span>, function: &Function) {
     let signature = &function.signature;
     if let Some(constness) = signature.constness {
@@ -128,7 +148,9 @@ fn check_form(mistakes: &mut Vec<Error>, local: Option<Span>, function: &Functio
             abi.extern_token.span,
             "`#[cached]` does not go on an `extern fn`; put it on a function that this one calls",
         ));
-    } else if matches!(function.form, Form::Sync) && local.is_none() && function.returns().is_some()
+    } else if matches!(function.form, Form::Sync)
+        && local.is_none()
+        && function.returns().is_some_and(|it| nameless(it).is_none())
     {
         mistakes.push(Error::new(
             signature.fn_token.span,

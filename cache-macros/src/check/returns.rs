@@ -6,7 +6,12 @@ use syn::{Error, GenericArgument, Lifetime, PathArguments, Signature, Type};
 
 use crate::signature::Function;
 
-pub(super) fn check_returns(mistakes: &mut Vec<Error>, is_plain: bool, function: &Function) {
+pub(super) fn check_returns(
+    mistakes: &mut Vec<Error>,
+    is_plain: bool,
+    is_local: bool,
+    function: &Function,
+) {
     let Some(returns) = function.returns() else {
         mistakes.push(Error::new(
             function.signature.ident.span(),
@@ -15,21 +20,21 @@ pub(super) fn check_returns(mistakes: &mut Vec<Error>, is_plain: bool, function:
         ));
         return;
     };
-    let mut nameless = FindNameless(None);
-    nameless.visit_type(returns);
-    if let Some(nameless) = nameless.0 {
+    if let Some(nameless) = nameless(returns) {
         mistakes.push(Error::new_spanned(
             nameless,
             "a cache cannot keep a value of a type without a name; return a named type",
         ));
         return;
     }
-    if let Some(borrowed) = borrowed(returns) {
-        mistakes.push(Error::new_spanned(
-            borrowed,
-            "a cache cannot keep a borrowed value; return an owned one, such as `String` for \
-             `&str`",
-        ));
+    if let Some(borrowed) = borrowed(returns, is_local) {
+        let message = if is_static_reference(borrowed) {
+            "what is read from a store is owned; return an owned value, such as `String` for \
+             `&'static str`, or write `local` to keep the answers in memory alone"
+        } else {
+            "a cache cannot keep a borrowed value; return an owned one, such as `String` for `&str`"
+        };
+        mistakes.push(Error::new_spanned(borrowed, message));
         return;
     }
     match returns {
@@ -54,6 +59,12 @@ pub(super) fn check_returns(mistakes: &mut Vec<Error>, is_plain: bool, function:
 }
 
 /// The first `impl Trait` in a type.
+pub(super) fn nameless(ty: &Type) -> Option<syn::TypeImplTrait> {
+    let mut nameless = FindNameless(None);
+    nameless.visit_type(ty);
+    nameless.0
+}
+
 struct FindNameless(Option<syn::TypeImplTrait>);
 
 impl<'ast> Visit<'ast> for FindNameless {
@@ -64,17 +75,14 @@ impl<'ast> Visit<'ast> for FindNameless {
 
 /// The part of a type that would be kept and borrows something, as far as that can be seen without
 /// knowing what the names stand for: the error of a `Result`, whatever it is called, may well be
-/// borrowed.
-fn borrowed(ty: &Type) -> Option<&Type> {
+/// borrowed. Memory keeps what is borrowed for ever as well.
+fn borrowed(ty: &Type, is_local: bool) -> Option<&Type> {
     match ty {
-        Type::Reference(reference) => {
-            let is_static = reference.lifetime.as_ref().is_some_and(is_static);
-            (!is_static).then_some(ty)
-        }
-        Type::Tuple(tuple) => tuple.elems.iter().find_map(borrowed),
-        Type::Array(array) => borrowed(&array.elem),
-        Type::Paren(inner) => borrowed(&inner.elem),
-        Type::Group(inner) => borrowed(&inner.elem),
+        Type::Reference(_) => (!is_local || !is_static_reference(ty)).then_some(ty),
+        Type::Tuple(tuple) => tuple.elems.iter().find_map(|it| borrowed(it, is_local)),
+        Type::Array(array) => borrowed(&array.elem, is_local),
+        Type::Paren(inner) => borrowed(&inner.elem, is_local),
+        Type::Group(inner) => borrowed(&inner.elem, is_local),
         Type::Path(path) => {
             let outer = path.path.segments.last()?;
             let PathArguments::AngleBracketed(arguments) = &outer.arguments else {
@@ -85,7 +93,7 @@ fn borrowed(ty: &Type) -> Option<&Type> {
                 _ => None,
             });
             if outer.ident.to_string().ends_with("Result") {
-                return borrowed(types.next()?);
+                return borrowed(types.next()?, is_local);
             }
             let borrows = arguments.args.iter().any(|argument| {
                 matches!(argument, GenericArgument::Lifetime(lifetime) if !is_static(lifetime))
@@ -93,11 +101,15 @@ fn borrowed(ty: &Type) -> Option<&Type> {
             if borrows {
                 Some(ty)
             } else {
-                types.find_map(borrowed)
+                types.find_map(|it| borrowed(it, is_local))
             }
         }
         _ => None,
     }
+}
+
+fn is_static_reference(ty: &Type) -> bool {
+    matches!(ty, Type::Reference(reference) if reference.lifetime.as_ref().is_some_and(is_static))
 }
 
 fn is_static(lifetime: &Lifetime) -> bool {

@@ -437,6 +437,9 @@ pub fn sync<R>(mut control: Control, call: impl FnOnce() -> R) -> Outcome<R> {
 
 /// Calls `run` with these wishes at hand, and says whether a cached call took them.
 fn with_wishes<R>(mut wishes: Control, run: impl FnOnce() -> R) -> (R, bool) {
+    let Control {
+        way, ttl, max_age, ..
+    } = wishes;
     let outer = local::take_control();
     if let Some(outer) = outer.as_deref() {
         wishes.within(outer);
@@ -447,7 +450,22 @@ fn with_wishes<R>(mut wishes: Control, run: impl FnOnce() -> R) -> (R, bool) {
     };
     local::leave_control(Box::new(wishes));
     let value = run();
-    (value, take_back.take_back())
+    let was_taken = take_back.take_back();
+    if !was_taken && (way.is_some() || ttl.is_some() || max_age.is_some()) {
+        warn_of_no_call(way, ttl, max_age);
+    }
+    (value, was_taken)
+}
+
+#[cold]
+fn warn_of_no_call(way: Option<Way>, ttl: Option<Ttl>, max_age: Option<Duration>) {
+    tracing::warn!(
+        ?way,
+        ?ttl,
+        ?max_age,
+        "what was wrapped reached no cached call (a future: in its first poll), so nothing is \
+         controlled"
+    );
 }
 
 /// The same for a function that is not async. What would stop a call is not for it and stays as it
@@ -527,19 +545,8 @@ impl<F: Future> Future for Controlled<F> {
         let Some(wishes) = this.wishes.take() else {
             return this.call.as_mut().poll(context);
         };
-        let (way, ttl, max_age) = (wishes.way, wishes.ttl, wishes.max_age);
         let (poll, was_reached) = with_wishes(wishes, || this.call.as_mut().poll(context));
         this.was_reached = was_reached;
-        let wants_something = way.is_some() || ttl.is_some() || max_age.is_some();
-        if wants_something && !was_reached {
-            tracing::warn!(
-                ?way,
-                ?ttl,
-                ?max_age,
-                "no cached call was reached during the first poll of what was wrapped: nothing is \
-                 controlled"
-            );
-        }
         poll
     }
 }
