@@ -126,13 +126,13 @@ async fn items_labels_macros_and_closures() {
 async fn a_body_that_lets_go_of_a_lock_before_it_waits() {
     static RUNS: Runs = Runs::new();
     #[cached(key = ())]
-    async fn first(names: &std::sync::Mutex<Vec<String>>) -> Option<String> {
+    async fn first(names: &Mutex<Vec<String>>) -> Option<String> {
         RUNS.count();
         let first = names.lock().ok()?.first()?.clone();
         tokio::task::yield_now().await;
         Some(first)
     }
-    let names = std::sync::Mutex::new(vec!["Ada".to_owned()]);
+    let names = Mutex::new(vec!["Ada".to_owned()]);
     make_room();
 
     assert_eq!(first(&names).await.as_deref(), Some("Ada"));
