@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use larder::{Cache, CacheConfig, Store, StoreFuture};
+use larder::{Cache, CacheConfig, Generation, Invalidation, Store, StoreFuture};
 
 /// Keeps everything for ever. A look-up hands out a copy, as bytes from a network are one.
 #[derive(Debug, Default)]
@@ -77,6 +77,17 @@ impl Store for InProcess {
     /// Nothing here removes by pattern.
     fn remove_matching<'a>(&'a self, _prefix: &'a str, _pattern: &'a str) -> StoreFuture<'a, u64> {
         answer(0)
+    }
+
+    fn generation<'a>(
+        &'a self,
+        _key: &'a str,
+        _invalidate: Option<Invalidation>,
+        _new: Generation,
+        _ttl: Duration,
+    ) -> StoreFuture<'a, Generation> {
+        // Nothing is ever invalidated here.
+        answer([0; 2])
     }
 
     fn ping(&self) -> StoreFuture<'_, ()> {

@@ -36,9 +36,9 @@
 pub use cache_macros::cached;
 pub use cache_runtime::{
     AiConfig, Cache, CacheBuilder, CacheConfig, CacheConfigBuilder, CacheError, CacheFactory,
-    CacheStats, CallSite, Codec, HashAlgorithm, KeyBuilder, KeyPrivacy, ParsedKey, Preset,
-    REDIS_AVAILABLE, RefusedEntries, Store, StoreError, StoreFuture, TextTier, Ttl, cache, close,
-    init, kinds, register, sites, testing, unknown_kind_calls, verify,
+    CacheStats, CallSite, Codec, Generation, HashAlgorithm, Invalidation, KeyBuilder, KeyPrivacy,
+    ParsedKey, Preset, REDIS_AVAILABLE, Reach, RefusedEntries, Store, StoreError, StoreFuture,
+    TextTier, Ttl, cache, close, init, kinds, register, sites, testing, unknown_kind_calls, verify,
 };
 
 /// Control of one call, by wrapping the call expression.

@@ -142,6 +142,54 @@ async fn callers_that_wait_for_a_failure_run_side_by_side() {
 }
 
 #[tokio::test]
+async fn of_many_that_waited_for_a_failure_a_few_run_at_once() {
+    static RUNS: Runs = Runs::new();
+    static AT_ONCE: AtomicUsize = AtomicUsize::new(0);
+    static GATE: Semaphore = Semaphore::const_new(0);
+    #[cached(kind = "failing-often")]
+    async fn failing(id: u32) -> Result<u32, String> {
+        let run = RUNS.count();
+        AT_ONCE.fetch_add(1, Ordering::SeqCst);
+        GATE.acquire().await.expect("never closed").forget();
+        AT_ONCE.fetch_sub(1, Ordering::SeqCst);
+        if run < 30 {
+            Err(format!("no {id}"))
+        } else {
+            Ok(id)
+        }
+    }
+    register("failing-often", roomy());
+
+    let mut callers: JoinSet<_> = (0..100).map(|_| failing(1)).collect();
+    eventually("the leader runs", async || RUNS.total() == 1).await;
+    // One waits, and is not polled any more.
+    let mut held_up = Box::pin(failing(1));
+    assert!(futures_poll(&mut held_up).is_pending());
+    GATE.add_permits(1);
+    let sixteen = async || AT_ONCE.load(Ordering::SeqCst) == 16;
+    eventually("sixteen run", sixteen).await;
+    for _ in 0..10 {
+        assert_eq!(RUNS.total(), 17);
+        tokio::task::yield_now().await;
+    }
+    for run in 18..30 {
+        GATE.add_permits(1);
+        eventually("the next one runs", async || RUNS.total() >= run).await;
+        assert!(AT_ONCE.load(Ordering::SeqCst) <= 16);
+    }
+    // The thirtieth brings a value, and nobody computes who has not begun.
+    GATE.add_permits(100);
+    let mut failures = 0;
+    while let Some(answer) = callers.join_next().await {
+        failures += usize::from(answer.expect("no panic").is_err());
+    }
+    assert_eq!(held_up.await, Ok(1));
+    // Those that ran beside it had begun before.
+    assert!(RUNS.total() <= 30 + 15, "{}", RUNS.total());
+    assert_eq!(failures, 29);
+}
+
+#[tokio::test]
 async fn callers_that_wait_for_a_none_take_it() {
     static RUNS: Runs = Runs::new();
     static GATE: Semaphore = Semaphore::const_new(0);

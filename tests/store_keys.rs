@@ -30,12 +30,11 @@ async fn fresh(kind: &str, config: &CacheConfig) -> Cache {
     cache
 }
 
+/// Keys of entries.
 fn keys(server: &RedisServer) -> HashSet<String> {
     let keys = server.command(&["KEYS", "*"]);
-    keys.list()
-        .iter()
-        .map(|key| key.text().to_owned())
-        .collect()
+    let keys = keys.list().iter().map(|key| key.text().to_owned());
+    keys.filter(|key| !key.contains(":gen:")).collect()
 }
 
 /// Functions of the kind `ai`, which is one for the whole process.

@@ -9,14 +9,15 @@ use crate::clock::{Clock, ManualClock};
 use crate::config::{self, CacheConfig};
 use crate::envelope::{Unstorable, ValueType};
 use crate::error::CacheError;
+use crate::generation::{Generations, Invalidation, Name};
 use crate::key::{
     CHOSEN, LONGEST_WHOLE_KEY, MemoryKey, chosen_by_application, chosen_key, glob_match,
 };
-use crate::kind::Kind;
-use crate::memory::{Entry, MemoryTier};
+use crate::kind::{Kind, Reach};
+use crate::memory::{Entry, Head, MemoryTier};
 use crate::observe::{CacheStats, Counters, Event, RefusedEntries};
 use crate::policy::{Lifetime, Ttl};
-use crate::store::{Store, StoreTier};
+use crate::store::{Store, StoreName, StoreTier};
 
 /// Keys that one listing shows at most.
 const LISTED: usize = 100_000;
@@ -99,11 +100,14 @@ impl CacheBuilder {
             Some(store) => Some(store),
             None => config.open_store()?,
         };
+        let generations = Arc::new(Generations::new());
+        let memory = config
+            .memory_capacity()
+            .map(|capacity| MemoryTier::new(capacity, generations.clone(), clock.clone()));
         Ok(Cache {
             inner: Arc::new(Kind {
-                memory: config
-                    .memory_capacity()
-                    .map(|capacity| MemoryTier::new(capacity, clock.clone())),
+                memory,
+                generations,
                 store: store.map(|store| {
                     StoreTier::new(store, config.store_settings(&kind), clock.clone())
                 }),
@@ -165,6 +169,7 @@ impl Cache {
     /// What the tiers call a key; where nothing can be kept under it, why.
     fn names(&self, key: &str) -> Result<Names, Event> {
         let kind = &*self.inner;
+        let ttl = kind.chosen.lifetime.ttl;
         let tenant = call::current_tenant().map_err(|_ending| Event::NoKey)?;
         if key.len() > LONGEST_WHOLE_KEY {
             return Err(Event::NoKey);
@@ -176,8 +181,19 @@ impl Cache {
         let store = kind.store.as_ref();
         Ok(Names {
             in_memory: chosen_key(tenant, key),
-            in_store: store.map(|_| kind.keys.of_chosen(tenant, key)),
+            in_store: store.map(|_| kind.keys.name_of_chosen(tenant, key, ttl)),
+            tenant: tenant.map(|tenant| kind.generations.tenant(tenant.as_bytes())),
         })
+    }
+
+    fn pending(&self, names: Names) -> Pending {
+        Pending {
+            kind: self.inner.clone(),
+            operation: self.inner.chosen.clone(),
+            key: names.in_memory,
+            in_store: names.in_store,
+            names: names.tenant.into_iter().collect(),
+        }
     }
 
     /// The same, for a use that is counted where it fails.
@@ -199,11 +215,8 @@ impl Cache {
             kind.chosen.counters.count_memory_hit();
             return Some(value.clone());
         }
-        let (store, store_key) = kind.store.as_ref().zip(names.in_store)?;
-        let entry = store.look_up(&store_key, ValueType::of::<Own<T>>()).await?;
-        if let Some(memory) = &kind.memory {
-            memory.insert(names.in_memory, entry.clone());
-        }
+        let pending = self.pending(names);
+        let entry = pending.find_in_store(ValueType::of::<Own<T>>()).await?;
         kind.chosen.counters.count(Event::StoreHit);
         entry.value.downcast_ref::<T>().cloned()
     }
@@ -225,26 +238,35 @@ impl Cache {
         };
         let kind = &*self.inner;
         if ttl.is_zero() {
-            kind.remove(&names.in_memory, names.in_store.as_deref())
-                .await;
+            let store_key = names.in_store.as_ref().map(|name| name.key.as_str());
+            kind.remove(&names.in_memory, store_key).await;
             return;
         }
-        let entry: Arc<Entry> = Arc::new(Entry::new(value, kind.clock.now(), ttl));
-        if let Some((store, store_key)) = kind.store.as_ref().zip(names.in_store) {
-            let write = store.write(store_key, entry.clone(), ValueType::of::<Own<T>>(), ttl);
+        let carried = kind.generations.carry(names.tenant.as_slice());
+        let head = Head::new(kind.clock.now(), ttl, carried);
+        let entry: Arc<Entry> = Arc::new(Entry { head, value });
+        // What is under way is older.
+        kind.flights.invalidate(&names.in_memory);
+        let in_store = names.in_store.map(|name| StoreName { ttl, ..name });
+        if let Some((store, name)) = kind.store.as_ref().zip(in_store)
+            && let Some(generations) = store.read_generations(&name).await
+        {
+            let value_type = ValueType::of::<Own<T>>();
+            let write = store.write(name.key, entry.clone(), value_type, generations, ttl);
             store.settle().await;
             store.write_through(&write).await;
         }
-        if let Some(memory) = &kind.memory {
-            memory.insert(names.in_memory, entry);
-        }
+        let _left = kind.flights.replace(&names.in_memory, || {
+            let memory = kind.memory.as_ref();
+            memory.map(|memory| memory.insert(names.in_memory.clone(), entry))
+        });
     }
 
     /// Forgets `key` in both tiers, and says whether either had it.
     pub async fn remove(&self, key: &str) -> bool {
         match self.names(key) {
             Ok(names) => {
-                let store_key = names.in_store.as_deref();
+                let store_key = names.in_store.as_ref().map(|name| name.key.as_str());
                 self.inner.remove(&names.in_memory, store_key).await
             }
             Err(_) => false,
@@ -271,10 +293,10 @@ impl Cache {
             .as_ref()
             .and_then(|memory| memory.peek(&names.in_memory));
         if let Some(entry) = in_memory {
-            return Some(entry.remaining(kind.clock.now()));
+            return Some(entry.head.remaining(kind.clock.now()));
         }
-        let (store, store_key) = kind.store.as_ref().zip(names.in_store)?;
-        store.ttl(&store_key).await.map(Some)
+        let (store, name) = kind.store.as_ref().zip(names.in_store)?;
+        store.ttl(&name.key).await.map(Some)
     }
 
     /// The value of `key`, computed by `compute` where there is none.
@@ -311,13 +333,7 @@ impl Cache {
         F: FnOnce() -> Fut,
         Fut: Future<Output = S::Returned>,
     {
-        let kind = self.inner.clone();
-        let pending = self.names_or_count(key).map(|names| Pending {
-            operation: kind.chosen.clone(),
-            key: names.in_memory,
-            store_key: names.in_store,
-            kind,
-        });
+        let pending = self.names_or_count(key).map(|names| self.pending(names));
         let asked = Miss::of_chosen(pending, shape).ask().await;
         let turn = match asked.answer(shape) {
             Answered::Answer(answer) => return answer,
@@ -369,6 +385,14 @@ impl Cache {
             return 0;
         };
         let tenant = tenant.as_deref();
+        let invalidate_under_way = || {
+            kind.flights.invalidate_matching(|key| {
+                let key = chosen_by_application(tenant, key);
+                key.is_some_and(|key| glob_match(pattern, &key))
+            });
+        };
+        // What is under way is not kept.
+        invalidate_under_way();
         let Some(prefix) = kind.keys.chosen_prefix(tenant) else {
             let mut removed = 0;
             for key in in_memory() {
@@ -379,30 +403,82 @@ impl Cache {
         let in_store = match &kind.store {
             Some(store) => {
                 store.settle().await;
-                store.remove_matching(&prefix, pattern).await
+                let in_store = store.remove_matching(&prefix, pattern).await;
+                // What was read meanwhile is not kept either.
+                invalidate_under_way();
+                in_store
             }
             None => 0,
         };
         let mut removed = 0;
-        if let Some(memory) = &kind.memory {
-            for key in in_memory() {
-                removed += u64::from(memory.remove(&chosen_key(tenant, &key)));
-            }
+        for key in in_memory() {
+            removed += u64::from(kind.remove_here(&chosen_key(tenant, &key)));
         }
         in_store.max(removed)
     }
 
     /// Forgets everything of this kind, of all tenants: the application's keys and the results of
     /// annotated functions. In the store, what lies under the kind's own prefix.
-    pub async fn clear(&self) {
+    pub async fn clear(&self) -> Reach {
         let kind = &*self.inner;
-        if let Some(store) = &kind.store {
-            store.settle().await;
-            store.remove_matching(&kind.keys.prefix, "*").await;
-        }
+        let reach = kind.invalidate_all(Invalidation::Remove).await;
         if let Some(memory) = &kind.memory {
             memory.clear();
         }
+        if let Some(store) = &kind.store {
+            store.settle().await;
+            store.remove_matching(&kind.keys.prefix, "*").await;
+            store.forget_generations();
+        }
+        reach
+    }
+
+    /// Expires everything of this kind, of all tenants, in one step.
+    pub async fn expire_all(&self) -> Reach {
+        self.inner.invalidate_all(Invalidation::Expire).await
+    }
+
+    /// Removes all results of the annotated functions with this operation, of all tenants: in one
+    /// step, however many there are. Nothing that was being computed when this was called is served
+    /// after it has returned.
+    ///
+    /// The operation of a function without `op` is its path. The results are not served any more,
+    /// but leave memory and store when they are met or their lifetime is over.
+    ///
+    /// ```
+    /// # use cache_runtime as larder;
+    /// # async fn example(cache: larder::Cache) {
+    /// // The prompt has changed.
+    /// cache.remove_operation("summarize").await;
+    /// # }
+    /// ```
+    pub async fn remove_operation(&self, operation: &str) -> Reach {
+        self.inner
+            .invalidate_operation(operation, Invalidation::Remove)
+            .await
+    }
+
+    /// Expires all results of the annotated functions with this operation, in the same way.
+    pub async fn expire_operation(&self, operation: &str) -> Reach {
+        self.inner
+            .invalidate_operation(operation, Invalidation::Expire)
+            .await
+    }
+
+    /// Removes everything of a tenant, in one step, as
+    /// [`remove_operation`](Self::remove_operation) does: the results of annotated functions, and
+    /// the keys that the application chose.
+    pub async fn remove_tenant(&self, tenant: &str) -> Reach {
+        self.inner
+            .invalidate_tenant(tenant.as_bytes(), Invalidation::Remove)
+            .await
+    }
+
+    /// Expires everything of a tenant, in the same way.
+    pub async fn expire_tenant(&self, tenant: &str) -> Reach {
+        self.inner
+            .invalidate_tenant(tenant.as_bytes(), Invalidation::Expire)
+            .await
     }
 
     /// Entries in memory whose lifetime is not over.
@@ -411,7 +487,7 @@ impl Cache {
         self.inner
             .memory
             .as_ref()
-            .map_or(0, |memory| memory.fresh().count())
+            .map_or(0, |memory| memory.served().count())
     }
 
     /// The application's keys in memory whose lifetime is not over, sorted.
@@ -424,7 +500,7 @@ impl Cache {
             return Vec::new();
         };
         let mut keys: Vec<String> = memory
-            .fresh()
+            .served()
             .filter_map(|(key, _)| chosen_by_application(tenant.as_deref(), &key))
             .collect();
         keys.sort_unstable();
@@ -508,7 +584,8 @@ impl Cache {
 struct Names {
     in_memory: MemoryKey,
     /// Where there is a store.
-    in_store: Option<String>,
+    in_store: Option<StoreName>,
+    tenant: Option<Name>,
 }
 
 fn all_if_empty(pattern: &str) -> &str {

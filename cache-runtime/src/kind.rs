@@ -8,6 +8,7 @@ use crate::call::{Function, Operation};
 use crate::clock::Clock;
 use crate::config::AiConfig;
 use crate::flight::Flights;
+use crate::generation::{Generations, Invalidation, Scope};
 use crate::key::{CHOSEN, Identity, MemoryKey, StoreKeys};
 use crate::memory::MemoryTier;
 use crate::observe::Counters;
@@ -21,6 +22,7 @@ pub(crate) struct Kind {
     pub(crate) memory: Option<MemoryTier>,
     pub(crate) store: Option<StoreTier>,
     pub(crate) flights: Arc<Flights>,
+    pub(crate) generations: Arc<Generations>,
     pub(crate) keys: Arc<StoreKeys>,
     /// Whether nothing is kept without a tenant.
     pub(crate) requires_tenant: bool,
@@ -101,19 +103,92 @@ impl Kind {
             .collect()
     }
 
-    /// Forgets an entry in both tiers, and says whether either had it.
+    /// Forgets an entry in both tiers, and says whether either had it. Nothing is kept of what was
+    /// under way for it.
     pub(crate) async fn remove(&self, key: &MemoryKey, store_key: Option<&str>) -> bool {
-        // The store first: a look-up in between would fill memory from it again.
+        // First what could come after the removal; a write that it has queued is waited for.
+        let in_memory = self.remove_here(key);
         let in_store = match self.store.as_ref().zip(store_key) {
             Some((store, store_key)) => {
                 store.settle().await;
-                store.remove(store_key).await
+                let in_store = store.remove(store_key).await;
+                // Somebody may have read it meanwhile.
+                self.remove_here(key);
+                in_store
             }
             None => false,
         };
-        let memory = self.memory.as_ref();
-        let in_memory = memory.is_some_and(|memory| memory.remove(key));
         in_store || in_memory
+    }
+
+    /// Forgets an entry in memory, and says whether it had it.
+    pub(crate) fn remove_here(&self, key: &MemoryKey) -> bool {
+        let Some(memory) = &self.memory else {
+            self.flights.invalidate(key);
+            return false;
+        };
+        let removed = self.flights.replace(key, || memory.remove(key));
+        removed.is_some_and(|entry| memory.is_served(key, &entry.head))
+    }
+
+    /// Invalidates everything of all tenants.
+    pub(crate) async fn invalidate_all(&self, how: Invalidation) -> Reach {
+        let generation = self.keys.generation_of_kind();
+        self.invalidate(&generation, how, || {
+            self.generations.invalidate(Scope::Kind, how)
+        })
+        .await
+    }
+
+    /// Invalidates everything of the operations with this name, of all tenants.
+    pub(crate) async fn invalidate_operation(&self, name: &str, how: Invalidation) -> Reach {
+        let generation = self.keys.generation_of_operation(name);
+        let invalidate = || {
+            // While the table is locked no operation of this name begins.
+            let operations = self.lock_operations();
+            let named = operations.by_function.values().filter(|it| it.name == name);
+            let mut has_many = false;
+            for operation in named {
+                let scope = Scope::Operation(operation.number);
+                has_many = self.generations.invalidate(scope, how);
+            }
+            has_many
+        };
+        self.invalidate(&generation, how, invalidate).await
+    }
+
+    /// Invalidates everything of a tenant.
+    pub(crate) async fn invalidate_tenant(&self, tenant: &[u8], how: Invalidation) -> Reach {
+        let generation = self.keys.generation_of_tenant(tenant);
+        let scope = Scope::Named(self.generations.tenant(tenant));
+        self.invalidate(&generation, how, || self.generations.invalidate(scope, how))
+            .await
+    }
+
+    async fn invalidate(
+        &self,
+        generation: &Arc<str>,
+        how: Invalidation,
+        mark: impl FnOnce() -> bool,
+    ) -> Reach {
+        // First: what is read from the store after the mark was made is compared with the new
+        // generation.
+        let store = self.store.as_ref();
+        let in_store = store.map(|store| store.invalidate(generation, how));
+        if mark() {
+            let memory = self.memory.as_ref();
+            let entries = memory.into_iter().flat_map(MemoryTier::served);
+            self.generations.forget(|| entries.for_each(drop));
+        }
+        let is_everywhere = match in_store {
+            Some(in_store) => in_store.await,
+            None => true,
+        };
+        if is_everywhere {
+            Reach::Everywhere
+        } else {
+            Reach::Queued
+        }
     }
 
     fn lock_operations(&self) -> MutexGuard<'_, Operations> {
@@ -121,6 +196,17 @@ impl Kind {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How far an invalidation has come. In this process it holds as soon as it returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reach {
+    /// The store has it, too, or there is none: what it has is not served to any process. What other
+    /// processes have in memory stays there until its lifetime is over.
+    Everywhere,
+    /// The store could not be reached. It is told with the next call that needs to know; if this
+    /// process ends before, it is never told.
+    Queued,
 }
 
 /// The operations of one kind that have been called.

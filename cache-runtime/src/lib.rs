@@ -7,12 +7,14 @@
 //! - `key`: from arguments to keys
 //! - `policy`: how long a value is kept
 //! - `flight`: one computation for many callers
+//! - `generation`: what was invalidated when
 //! - `memory`: the tier in this process
 //! - `store`: the tier outside of it; `envelope`: the bytes of an entry there
 //! - `config`, `factory`, `registry`: from settings to the cache behind a kind; `verify`: whether the
 //!   annotated functions fit them
 //! - `kind`: what one kind of cache consists of; `cache`: the handle for those who want no macro
 //! - `observe`: what is counted
+//! - `sync`: the locks of what is checked by models
 
 mod cache;
 pub mod call;
@@ -22,6 +24,7 @@ mod envelope;
 mod error;
 mod factory;
 mod flight;
+mod generation;
 mod key;
 mod kind;
 mod memory;
@@ -29,6 +32,7 @@ mod observe;
 mod policy;
 mod registry;
 mod store;
+mod sync;
 pub mod testing;
 mod verify;
 
@@ -38,11 +42,13 @@ pub use config::{AiConfig, CacheConfig, CacheConfigBuilder, Preset};
 pub use envelope::Codec;
 pub use error::CacheError;
 pub use factory::CacheFactory;
+pub use generation::Invalidation;
 pub use key::{HashAlgorithm, KeyBuilder, KeyPrivacy, ParsedKey};
+pub use kind::Reach;
 pub use observe::{CacheStats, RefusedEntries};
 pub use policy::{TextTier, Ttl};
 pub use registry::{cache, close, init, kinds, register, unknown_kind_calls};
-pub use store::{Store, StoreError, StoreFuture};
+pub use store::{Generation, Store, StoreError, StoreFuture};
 pub use verify::{sites, verify};
 
 /// Whether this build can keep values in Redis.

@@ -6,12 +6,14 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use larder::{Store, StoreFuture};
+use larder::{Generation, Invalidation, Store, StoreFuture};
 
 /// Keeps everything in a map, for ever; answers nothing while it hangs.
 #[derive(Debug, Default)]
 pub struct MapStore {
     pub entries: Mutex<BTreeMap<String, Vec<u8>>>,
+    /// Zero for what was never invalidated: nothing is lost here.
+    pub generations: Mutex<BTreeMap<String, Generation>>,
     pub hangs: AtomicBool,
     pub timeouts: AtomicUsize,
 }
@@ -70,6 +72,25 @@ impl Store for MapStore {
             let before = entries.len();
             entries.retain(|key, _| !key.starts_with(prefix));
             (before - entries.len()) as u64
+        })
+    }
+
+    fn generation<'a>(
+        &'a self,
+        key: &'a str,
+        invalidate: Option<Invalidation>,
+        [removals, expiries]: Generation,
+        _ttl: Duration,
+    ) -> StoreFuture<'a, Generation> {
+        self.answer(move |_| {
+            let mut generations = self.generations.lock().expect("no panic");
+            let known = generations.entry(key.to_owned()).or_default();
+            match invalidate {
+                None => {}
+                Some(Invalidation::Expire) => known[1] = expiries,
+                Some(Invalidation::Remove) => *known = [removals, expiries],
+            }
+            *known
         })
     }
 

@@ -9,18 +9,22 @@ use super::local::Bound;
 use super::operation::Operation;
 use crate::envelope::ValueType;
 use crate::flight::{Landing, Leader, Role};
+use crate::generation::{Carried, Name, Touched};
 use crate::key::{MemoryKey, Written, with_memory_key};
 use crate::kind::Kind;
 use crate::memory::SharedEntry;
 use crate::observe::Event;
+use crate::store::{StoreName, StoreTier};
 
 /// One call whose key is known.
 pub(crate) struct Pending {
     pub(crate) kind: Arc<Kind>,
     pub(crate) operation: Arc<Operation>,
     pub(crate) key: MemoryKey,
-    /// Where there is a store.
-    pub(crate) store_key: Option<String>,
+    /// Where there is a store, or the caller asks for it.
+    pub(crate) in_store: Option<StoreName>,
+    /// What the entry belongs to, besides the kind and the operation.
+    pub(crate) names: Vec<Name>,
 }
 
 impl std::fmt::Debug for Pending {
@@ -38,12 +42,9 @@ pub(super) enum Stand {
     Found(SharedEntry, Origin),
     /// Another caller computed a `None`.
     Absent,
-    /// To be computed, for everybody who waits.
+    /// To be computed.
     Leads(Leader),
-    /// To be computed for this caller alone: because the one it waited for failed, or because it
-    /// wants no answer that is there.
-    Alone,
-    /// To be computed for this caller alone, and not to be kept.
+    /// To be computed, and not to be kept.
     Bypasses,
 }
 
@@ -60,16 +61,24 @@ impl Pending {
         let key: MemoryKey = with_memory_key(operation.number, written, |key| key.into());
         let is_asked_for = control.is_some_and(|control| control.way == Some(Way::Key));
         let needs_name = kind.store.is_some() || is_asked_for;
-        let store_key = operation
-            .store_keys
-            .as_ref()
-            .filter(|_| needs_name)
-            .map(|keys| keys.of_call(noticed.arguments(written)));
+        let arguments = noticed.arguments(written);
+        let names = arguments
+            .tenant
+            .map(|tenant| kind.generations.tenant(tenant));
+        let keys = operation.store_keys.as_ref().filter(|_| needs_name);
+        let in_store = keys.map(|keys| StoreName {
+            key: keys.of_call(arguments),
+            generations: keys.generations(arguments.tenant),
+            ttl: control
+                .and_then(|control| control.ttl)
+                .unwrap_or(operation.lifetime.ttl),
+        });
         Self {
             kind,
             operation,
             key,
-            store_key,
+            in_store,
+            names: names.into_iter().collect(),
         }
     }
 
@@ -88,37 +97,50 @@ impl Pending {
         match control.and_then(|control| control.way) {
             None => Ok(self.look_up(control, value_type, kept).await),
             Some(Way::Bypass) => Ok(Stand::Bypasses),
-            Some(Way::Refresh) => Ok(Stand::Alone),
+            Some(Way::Refresh) => {
+                let leader = self.kind.flights.fly_alone(&self.key);
+                // What is computed is written with them.
+                if let Some((store, name)) = self.store() {
+                    store.read_generations(name).await;
+                }
+                Ok(Stand::Leads(leader))
+            }
             Some(Way::Peek) => {
                 if let Some(entry) = self.in_memory(kept, control) {
                     return Ok(Stand::Found(entry, Origin::Memory));
                 }
-                match self.in_store(control, value_type).await {
+                let leader = self.kind.flights.fly_alone(&self.key);
+                match self.in_store(&leader, control, value_type).await {
                     Some(entry) => Ok(Stand::Found(entry, Origin::Store)),
                     None => Err(Finding::Nothing),
                 }
             }
             // Nothing serves an expired entry, so it need not stay.
             Some(Way::Remove | Way::Expire) => {
-                let store_key = self.store_key.as_deref();
+                let store_key = self.in_store.as_ref().map(|name| name.key.as_str());
                 let was_there = self.kind.remove(&self.key, store_key).await;
                 Err(Finding::Forgot(was_there))
             }
-            Some(Way::Key) => Err(Finding::Key(self.store_key.clone())),
+            Some(Way::Key) => {
+                let name = self.in_store.as_ref().map(|name| name.key.clone());
+                Err(Finding::Key(name))
+            }
         }
     }
 
     /// The same for a function that is not async: no other caller is waited for, no store is asked,
     /// and nothing can stop it.
     pub(super) fn stand_of_sync(&self, control: Option<&Control>, kept: TypeId) -> Stand {
-        match control.and_then(|control| control.way) {
-            Some(Way::Bypass) => Stand::Bypasses,
-            None => match self.in_memory(kept, control) {
-                Some(entry) => Stand::Found(entry, Origin::Memory),
-                None => Stand::Alone,
-            },
-            Some(_) => Stand::Alone,
+        let way = control.and_then(|control| control.way);
+        if way == Some(Way::Bypass) {
+            return Stand::Bypasses;
         }
+        if way.is_none()
+            && let Some(entry) = self.in_memory(kept, control)
+        {
+            return Stand::Found(entry, Origin::Memory);
+        }
+        Stand::Leads(self.kind.flights.fly_alone(&self.key))
     }
 
     async fn look_up(
@@ -127,32 +149,38 @@ impl Pending {
         value_type: Option<ValueType>,
         kept: TypeId,
     ) -> Stand {
-        if let Some(entry) = self.in_memory(kept, control) {
-            return Stand::Found(entry, Origin::Memory);
-        }
-        let leader = loop {
-            match self.kind.flights.join(&self.key).await {
-                Role::Waiter(Landing::Value(entry)) if self.is_young(&entry, control) => {
+        let flights = &self.kind.flights;
+        loop {
+            if let Some(entry) = self.in_memory(kept, control) {
+                return Stand::Found(entry, Origin::Memory);
+            }
+            let (leader, asks_store) = match flights.join(&self.key).await {
+                Role::Waiter(Landing::Absent) => return Stand::Absent,
+                Role::Waiter(Landing::Value(entry)) if self.is_served(&entry, control) => {
                     return Stand::Found(entry, Origin::Joined);
                 }
-                // Too old for this caller: it joins those who want a new one.
-                Role::Waiter(Landing::Value(_)) => {}
-                Role::Waiter(Landing::Absent) => return Stand::Absent,
-                Role::Waiter(Landing::Failed) => return Stand::Alone,
-                Role::Leader(leader) => break leader,
-            }
-        };
-        // A flight may have landed between the look into memory and the lead of this one.
-        if let Some(entry) = self.in_memory(kept, control) {
-            leader.land(Landing::Value(entry.clone()));
-            return Stand::Found(entry, Origin::Memory);
-        }
-        match self.in_store(control, value_type).await {
-            Some(entry) => {
+                // Too old for this caller, or from before an invalidation: it joins those who want a
+                // new one.
+                Role::Waiter(_) => continue,
+                Role::Alone(turn) => (flights.fly_in_turn(&self.key, Some(turn)), false),
+                Role::Leader(leader) => (leader, true),
+            };
+            // A flight may have landed between the look into memory and the lead of this one.
+            if let Some(entry) = self.in_memory(kept, control) {
                 leader.land(Landing::Value(entry.clone()));
-                Stand::Found(entry, Origin::Store)
+                return Stand::Found(entry, Origin::Memory);
             }
-            None => Stand::Leads(leader),
+            if asks_store {
+                if let Some(entry) = self.in_store(&leader, control, value_type).await {
+                    leader.land(Landing::Value(entry.clone()));
+                    return Stand::Found(entry, Origin::Store);
+                }
+                // Nothing of it would be kept, and nobody is with it any more.
+                if leader.is_invalidated() {
+                    continue;
+                }
+            }
+            return Stand::Leads(leader);
         }
     }
 
@@ -163,22 +191,48 @@ impl Pending {
         is_taken.then_some(entry)
     }
 
+    /// The entry in the store, for one who asks for nothing to be computed.
+    pub(crate) async fn find_in_store(&self, value_type: ValueType) -> Option<SharedEntry> {
+        let leader = self.kind.flights.fly_alone(&self.key);
+        self.in_store(&leader, None, Some(value_type)).await
+    }
+
     /// The entry in the store, if it is one that this caller takes; it is in memory then too.
     async fn in_store(
         &self,
+        leader: &Leader,
         control: Option<&Control>,
         value_type: Option<ValueType>,
     ) -> Option<SharedEntry> {
-        let (store, key) = self.kind.store.as_ref().zip(self.store_key.as_ref())?;
-        let entry = store.look_up(key, value_type?).await?;
-        if !self.is_young(&entry, control) {
+        let (store, name) = self.store()?;
+        let entry = store.look_up(name, value_type?, self.carry()).await?;
+        if !self.is_served(&entry, control) {
             return None;
         }
-        if let Some(memory) = &self.kind.memory {
-            // A newer one may have been computed meanwhile.
-            memory.insert_unless_newer(self.key.clone(), entry.clone(), entry.created);
-        }
+        let memory = self.kind.memory.as_ref();
+        let _left =
+            leader.keep(|| memory.map(|memory| memory.insert(self.key.clone(), entry.clone())))?;
         Some(entry)
+    }
+
+    /// The store, where it may have the entry.
+    pub(super) fn store(&self) -> Option<(&StoreTier, &StoreName)> {
+        self.kind.store.as_ref().zip(self.in_store.as_ref())
+    }
+
+    /// What an entry is to carry whose computation or look-up begins now.
+    pub(super) fn carry(&self) -> Carried {
+        self.kind.generations.carry(&self.names)
+    }
+
+    fn is_served(&self, entry: &SharedEntry, control: Option<&Control>) -> bool {
+        self.is_untouched(&entry.head.carried) && self.is_young(entry, control)
+    }
+
+    /// Whether nothing was invalidated that an entry with these generations belongs to.
+    pub(super) fn is_untouched(&self, carried: &Carried) -> bool {
+        let generations = &self.kind.generations;
+        generations.touched(self.operation.number, carried) == Touched::No
     }
 
     fn is_young(&self, entry: &SharedEntry, control: Option<&Control>) -> bool {
@@ -187,7 +241,7 @@ impl Pending {
     }
 
     pub(super) fn age(&self, entry: &SharedEntry) -> Duration {
-        self.kind.clock.now().since(entry.created)
+        self.kind.clock.now().since(entry.head.created)
     }
 
     pub(super) fn count(&self, event: Event) {

@@ -9,13 +9,13 @@ use super::local;
 use super::pending::{Pending, Stand};
 use super::rule::Rule;
 use super::shape::Shape;
-use crate::clock::Tick;
 use crate::envelope::ValueType;
 use crate::flight::{Landing, Leader};
-use crate::memory::{Entry, SharedEntry};
+use crate::generation::Carried;
+use crate::memory::{Entry, Head, Left, SharedEntry};
 use crate::observe::Event;
 use crate::policy::Ttl;
-use crate::store::StoreTier;
+use crate::store::{Generations, StoreTier};
 
 /// A call that was no hit.
 #[derive(Debug)]
@@ -57,20 +57,27 @@ pub enum Answered<S: Shape> {
 #[must_use]
 pub struct Turn {
     /// `None`: nothing is kept.
-    kept_for: Option<KeptFor>,
+    running: Option<Box<Running>>,
 }
 
+struct Running {
+    /// What the entry is to carry.
+    carried: Carried,
+    kept_for: KeptFor,
+}
+
+/// Where the result belongs.
 struct KeptFor {
-    began: Tick,
     pending: Pending,
     control: Option<Box<Control>>,
-    /// `None`: for its own caller alone.
-    leader: Option<Leader>,
+    leader: Leader,
+    /// What the entry is to carry in the store. `None`: it does not get there.
+    generations: Option<Generations>,
 }
 
-impl std::fmt::Debug for KeptFor {
+impl std::fmt::Debug for Running {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.pending.fmt(f)
+        self.kept_for.pending.fmt(f)
     }
 }
 
@@ -143,8 +150,8 @@ impl Miss {
 }
 
 impl Asked {
-    fn to_run(kept_for: Option<KeptFor>) -> Self {
-        Self(Got::Turn(Turn { kept_for }))
+    fn to_run(running: Option<Box<Running>>) -> Self {
+        Self(Got::Turn(Turn { running }))
     }
 
     fn of(stand: Stand, pending: Pending, control: Option<Box<Control>>) -> Self {
@@ -172,15 +179,19 @@ impl Asked {
                 report(wishes, Origin::Bypassed, Duration::ZERO);
                 return Self::to_run(None);
             }
-            Stand::Leads(leader) => Some(leader),
-            Stand::Alone => None,
+            Stand::Leads(leader) => leader,
         };
-        Self::to_run(Some(KeptFor {
-            began: pending.kind.clock.now(),
-            pending,
-            control,
-            leader,
-        }))
+        Self::to_run(Some(Box::new(Running {
+            carried: pending.carry(),
+            kept_for: KeptFor {
+                generations: pending
+                    .store()
+                    .and_then(|(store, name)| store.generations(name)),
+                pending,
+                control,
+                leader,
+            },
+        })))
     }
 
     /// What that means for a result of this shape.
@@ -196,7 +207,7 @@ impl Asked {
         };
         // An entry has the type of its operation, and only operations with a `None` are absent: this
         // body would run without a cache.
-        answer.map_or(Answered::Turn(Turn { kept_for: None }), Answered::Answer)
+        answer.map_or(Answered::Turn(Turn { running: None }), Answered::Answer)
     }
 }
 
@@ -207,16 +218,18 @@ impl Turn {
         S: Shape,
         R: FnOnce(&S::Kept) -> Rule,
     {
-        let Some(kept_for) = self.kept_for else {
+        let Some(running) = self.running else {
             return;
         };
+        let Running { carried, kept_for } = *running;
         match S::kept(returned) {
             Some(value) => {
                 let rule = rule(value);
                 let ttl = kept_for.lifetime(rule);
-                let now = kept_for.pending.kind.clock.now();
-                let entry = Arc::new(Entry::new(value.clone(), now, ttl));
                 let is_kept = !rule.is_refused && !ttl.is_zero();
+                let head = Head::new(kept_for.pending.kind.clock.now(), ttl, carried);
+                let value = value.clone();
+                let entry = Arc::new(Entry { head, value });
                 kept_for.land_value(entry, is_kept.then_some(ttl), S::value_type());
             }
             None => kept_for.land_nothing(S::is_none(returned)),
@@ -231,9 +244,9 @@ impl KeptFor {
     }
 
     fn land_value(self, entry: SharedEntry, ttl: Option<Ttl>, value_type: Option<ValueType>) {
-        if let Some(ttl) = ttl {
+        if let Some(ttl) = ttl.filter(|_| self.pending.is_untouched(&entry.head.carried)) {
             self.pending.count(Event::Computed);
-            self.put(&entry, ttl, value_type);
+            self.keep(|| self.put(&entry, ttl, value_type));
         } else {
             self.pending.count(Event::NotKept);
             self.take_back_what_was_refreshed();
@@ -241,24 +254,26 @@ impl KeptFor {
         self.land(Landing::Value(entry));
     }
 
-    fn put(&self, entry: &SharedEntry, ttl: Ttl, value_type: Option<ValueType>) {
-        let Pending {
-            kind,
-            key,
-            store_key,
-            ..
-        } = &self.pending;
-        if let Some(memory) = &kind.memory {
-            let (key, entry) = (key.clone(), entry.clone());
-            if self.refreshes() {
-                memory.insert(key, entry);
-            } else if !memory.insert_unless_newer(key, entry, self.began) {
-                // A refresh that began after this computation has come before it.
-                return;
-            }
+    /// Does it in the place of all else that is under way for the key, where the caller wants it
+    /// computed anew; not at all, where the key was invalidated meanwhile.
+    fn keep(&self, keep: impl FnOnce() -> Left) {
+        let _left = if self.refreshes() {
+            self.leader.replace(keep)
+        } else {
+            self.leader.keep(keep)
+        };
+    }
+
+    fn put(&self, entry: &SharedEntry, ttl: Ttl, value_type: Option<ValueType>) -> Left {
+        if let Some((store, name)) = self.pending.store()
+            && let Some((value_type, generations)) = value_type.zip(self.generations)
+        {
+            let (key, entry) = (name.key.clone(), entry.clone());
+            store.write_behind(store.write(key, entry, value_type, generations, ttl));
         }
-        if let (Some(store), Some(key), Some(value_type)) = (&kind.store, store_key, value_type) {
-            store.write_behind(store.write(key.clone(), entry.clone(), value_type, ttl));
+        match &self.pending.kind.memory {
+            Some(memory) => memory.insert(self.pending.key.clone(), entry.clone()),
+            None => Left::new(),
         }
     }
 
@@ -269,21 +284,18 @@ impl KeptFor {
 
     /// A refresh whose result is not one to keep leaves nothing of the old one.
     fn take_back_what_was_refreshed(&self) {
-        if !self.refreshes() {
-            return;
+        if self.refreshes() {
+            self.keep(|| self.take_back());
         }
-        let Pending {
-            kind,
-            key,
-            store_key,
-            ..
-        } = &self.pending;
-        if let Some(memory) = &kind.memory {
-            memory.remove(key);
+    }
+
+    fn take_back(&self) -> Left {
+        if let Some((store, name)) = self.pending.store() {
+            store.write_behind(StoreTier::removal(name.key.clone()));
         }
-        if let Some((store, key)) = kind.store.as_ref().zip(store_key.clone()) {
-            store.write_behind(StoreTier::removal(key));
-        }
+        let memory = self.pending.kind.memory.as_ref();
+        let left = memory.and_then(|memory| memory.remove(&self.pending.key));
+        left.into_iter().collect()
     }
 
     fn land_nothing(self, is_none: bool) {
@@ -298,9 +310,7 @@ impl KeptFor {
 
     fn land(self, landing: Landing) {
         report(self.control.as_deref(), Origin::Computed, Duration::ZERO);
-        if let Some(leader) = self.leader {
-            leader.land(landing);
-        }
+        self.leader.land(landing);
     }
 }
 

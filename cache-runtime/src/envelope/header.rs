@@ -2,6 +2,7 @@
 
 use super::Codec;
 use crate::clock::UnixMillis;
+use crate::store::Generations;
 
 const MAGIC: [u8; 4] = *b"LRDR";
 const VERSION: u8 = 1;
@@ -36,8 +37,7 @@ pub(super) struct Header {
     pub(super) packing: Packing,
     pub(super) sealing: Sealing,
     pub(super) times: Times,
-    /// Of the removals and of the expiries that the entry depends on; zero: of none.
-    pub(super) generations: [u64; 2],
+    pub(super) generations: Generations,
 }
 
 impl Header {

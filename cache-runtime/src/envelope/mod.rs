@@ -27,9 +27,11 @@ pub(crate) use header::Times;
 pub(crate) use value_type::{Keep, ValueType};
 
 use crate::clock::Clock;
+use crate::generation::Carried;
 use crate::key::Refused;
-use crate::memory::SharedEntry;
+use crate::memory::{Head, SharedEntry};
 use crate::policy::Ttl;
+use crate::store::Generations;
 use compression::{deflate, inflate};
 use header::{HEADER, Header, Packing, Sealing};
 use twox_hash::{XxHash3_64, XxHash3_128};
@@ -68,7 +70,7 @@ pub(crate) enum Fault {
     UnknownKey,
     /// Not encrypted, where that is demanded.
     NotEncrypted,
-    /// Depends on an invalidation that this build knows nothing of.
+    /// It was invalidated, or the store has forgotten whether it was.
     Invalidated,
     /// The lifetime is over.
     Expired,
@@ -94,8 +96,7 @@ impl Fault {
             Self::NotEncrypted => {
                 Some("not encrypted: allow that for a while with `require_encryption(false)`")
             }
-            Self::Invalidated => Some("written by a later version of larder"),
-            Self::Expired => None,
+            Self::Invalidated | Self::Expired => None,
             Self::Undecodable | Self::Unverified => Some(
                 "of a type that has changed, or that does not come back as it was written: raise \
                  `version` in the attribute when a type changes",
@@ -136,6 +137,7 @@ pub(crate) fn seal(
     value: &Erased,
     value_type: ValueType,
     times: Times,
+    generations: Generations,
     format: &Format,
 ) -> Result<Vec<u8>, Unstorable> {
     let sealing = match &format.keyring {
@@ -166,7 +168,7 @@ pub(crate) fn seal(
         },
         sealing,
         times,
-        generations: [0; 2],
+        generations,
     };
     let header = header.to_bytes();
     sealed[..HEADER].copy_from_slice(&header);
@@ -188,11 +190,15 @@ pub(crate) fn seal(
     Ok(sealed)
 }
 
-/// The entry in these bytes, if they are those of a fresh entry of `key` whose value has this type.
+/// The entry in these bytes, if they are those of a fresh entry of `key` whose value has this type,
+/// and the generations in the store are still those that its writer knew. In memory it is going to
+/// carry what was noted before the bytes were asked for.
 pub(crate) fn open(
     key: &str,
     mut sealed: Vec<u8>,
     value_type: ValueType,
+    generations: Generations,
+    carried: Carried,
     clock: &Clock,
     format: &Format,
 ) -> Result<SharedEntry, Fault> {
@@ -220,7 +226,7 @@ pub(crate) fn open(
             keyring.decrypt(id, header_bytes, &format.kind, key, seal, body)?;
         }
     }
-    if header.generations != [0; 2] {
+    if header.generations != generations {
         return Err(Fault::Invalidated);
     }
 
@@ -256,7 +262,7 @@ pub(crate) fn open(
         return Err(Fault::Damaged);
     }
     let decoded = value_type
-        .decode(payload, header.codec, created, ttl)
+        .decode(payload, header.codec, Head::new(created, ttl, carried))
         .ok_or(Fault::Undecodable)?;
     if decoded.digest != *digest {
         return Err(Fault::Unverified);

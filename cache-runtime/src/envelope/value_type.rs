@@ -9,10 +9,8 @@ use serde::de::DeserializeOwned;
 
 use super::codec::{self, Codec};
 use super::digest::digest;
-use crate::clock::Tick;
 use crate::key::Refused;
-use crate::memory::{Entry, SharedEntry};
-use crate::policy::Ttl;
+use crate::memory::{Entry, Head, SharedEntry};
 
 /// How one type of value is kept in memory, and what of it is written into a store.
 pub(crate) trait Keep {
@@ -37,7 +35,7 @@ pub(super) type Digest = [u8; 16];
 #[derive(Clone, Copy, Debug)]
 pub struct ValueType {
     encode: fn(&Erased, Codec, &mut Vec<u8>) -> Result<Digest, Refused>,
-    decode: fn(&[u8], Codec, Tick, Ttl) -> Option<Decoded>,
+    decode: fn(&[u8], Codec, Head) -> Option<Decoded>,
 }
 
 /// A value that was read, before it is known whether it is the one that was stored.
@@ -65,16 +63,10 @@ impl ValueType {
         catch_unwind(encode).unwrap_or(Err(Refused))
     }
 
-    /// The entry that these bytes and times make. A panic in the value's own `Deserialize` is as
+    /// The entry that these bytes make with this head. A panic in the value's own `Deserialize` is as
     /// good as an error.
-    pub(super) fn decode(
-        &self,
-        bytes: &[u8],
-        codec: Codec,
-        created: Tick,
-        ttl: Ttl,
-    ) -> Option<Decoded> {
-        let decode = AssertUnwindSafe(|| (self.decode)(bytes, codec, created, ttl));
+    pub(super) fn decode(&self, bytes: &[u8], codec: Codec, head: Head) -> Option<Decoded> {
+        let decode = AssertUnwindSafe(|| (self.decode)(bytes, codec, head));
         catch_unwind(decode).ok().flatten()
     }
 }
@@ -88,10 +80,11 @@ fn encode<K: Keep>(value: &Erased, codec: Codec, out: &mut Vec<u8>) -> Result<Di
     Ok(digest)
 }
 
-fn decode<K: Keep>(bytes: &[u8], codec: Codec, created: Tick, ttl: Ttl) -> Option<Decoded> {
+fn decode<K: Keep>(bytes: &[u8], codec: Codec, head: Head) -> Option<Decoded> {
     let value: K::Written = codec::read(codec, bytes)?;
     // Tags and lengths take room beside the bytes.
     let digest = digest(&value, bytes.len() + bytes.len() / 8 + 64).ok()?;
-    let entry = Arc::new(Entry::new(K::kept(value), created, ttl));
+    let value = K::kept(value);
+    let entry = Arc::new(Entry { head, value });
     Some(Decoded { entry, digest })
 }

@@ -1,19 +1,30 @@
-//! One computation for many callers, in this process.
+//! Computations that are under way, for one caller or for many.
 //!
-//! The first caller of a key leads its flight; the others wait. A leader that ends its flight
-//! wakes all of them at once. A leader that is dropped leaves the flight without one; whichever
-//! waiter is polled first takes over, so a waiter that is never polled again holds up nobody. After
-//! a second panic nobody takes over: the waiters run side by side, not one panic behind the other.
+//! Each computation is a flight, and so is each look into the store: it begins before the look and
+//! ends when what was found is kept. Callers of the same key join a flight that takes others along;
+//! a caller that wants nobody's answer but its own flies alone. While a flight is under way its key
+//! may be invalidated; then nothing that it brings is kept, its leader alone has it, and those who
+//! wait begin anew.
+//!
+//! A leader that ends its flight wakes all who wait at once. A leader that is dropped leaves the
+//! flight without one; whoever of them is polled first takes over, so a caller that is never polled
+//! again holds up nobody. After a second panic nobody takes over: they run side by side, not one
+//! panic behind the other.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry as Slot;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::{BTreeMap, HashMap};
+use std::mem::take;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
 use quick_cache::DefaultHashBuilder;
-use tokio::sync::Notify;
 
 use crate::key::MemoryKey;
 use crate::memory::SharedEntry;
+use crate::sync::{Mutex, lock};
+
+/// So many of those who waited for a failure compute at once.
+const AFTER_A_FAILURE: usize = 16;
 
 /// What the leader brought.
 #[derive(Clone)]
@@ -24,18 +35,36 @@ pub(crate) enum Landing {
     Absent,
     /// A failure that only its own caller can have.
     Failed,
+    /// The key was invalidated on the way.
+    Invalidated,
 }
 
-enum State {
-    Led,
-    Leaderless,
-    Landed(Landing),
+/// What a caller is in a flight.
+pub(crate) enum Role {
+    Leader(Leader),
+    Waiter(Landing),
+    /// It waited for a failure, and may compute for itself now.
+    Alone(AfterFailure),
+}
+
+/// The flights of one kind.
+#[derive(Default)]
+pub(crate) struct Flights {
+    under_way: Mutex<HashMap<MemoryKey, UnderWay, DefaultHashBuilder>>,
+}
+
+/// The flights of one key.
+#[derive(Default)]
+struct UnderWay {
+    /// The one that takes others along.
+    joint: Option<Arc<Flight>>,
+    /// Those that do not.
+    alone: Vec<Arc<Flight>>,
 }
 
 struct Flight {
     key: MemoryKey,
     board: Mutex<Board>,
-    changed: Notify,
 }
 
 struct Board {
@@ -44,71 +73,150 @@ struct Board {
     seats: usize,
     /// Leaders whose body panicked.
     panics: usize,
+    /// Those who wait, in the order in which they came.
+    waiting: BTreeMap<u64, Waker>,
+    tickets: u64,
+    /// Of those who waited for a failure, the ones that compute.
+    computing: usize,
 }
 
-/// The flights of one kind.
+enum State {
+    Led,
+    Leaderless,
+    Landed(Landing),
+}
+
+/// To be woken when no lock is held: a waker may do anything.
+#[must_use]
 #[derive(Default)]
-pub(crate) struct Flights {
-    under_way: Mutex<HashMap<MemoryKey, Arc<Flight>, DefaultHashBuilder>>,
-}
+struct Waiting(BTreeMap<u64, Waker>);
 
-/// What a caller is in a flight.
-pub(crate) enum Role {
-    Leader(Leader),
-    Waiter(Landing),
+impl Waiting {
+    fn wake(self) {
+        self.0.into_values().for_each(Waker::wake);
+    }
 }
 
 impl Flights {
     /// Leads the flight of `key`, or waits until it has landed.
     ///
     /// Dropping the future while it waits leaves the flight to the others.
-    pub(crate) async fn join(self: &Arc<Self>, key: &MemoryKey) -> Role {
-        let mut seat = self.take_seat(key);
-        let flight = seat.flight.clone();
-        while !seat.leads {
-            // Made before the look at the state: a change after the look still wakes it.
-            let changed = flight.changed.notified();
-            if let Some(landing) = seat.landed_or_lead() {
-                return Role::Waiter(landing);
-            }
-            if !seat.leads {
-                changed.await;
-            }
-        }
-        Role::Leader(Leader(seat))
+    pub(crate) fn join(self: &Arc<Self>, key: &MemoryKey) -> impl Future<Output = Role> {
+        let mut under_way = lock(&self.under_way);
+        let joint = &mut under_way.entry(key.clone()).or_default().joint;
+        let leads = joint.is_none();
+        let flight = joint.get_or_insert_with(|| Flight::led(key)).clone();
+        Boarding(Some(self.seat(flight, leads)))
     }
 
-    fn take_seat(self: &Arc<Self>, key: &MemoryKey) -> Seat {
+    /// Begins a flight that takes nobody along.
+    pub(crate) fn fly_alone(self: &Arc<Self>, key: &MemoryKey) -> Leader {
+        self.fly_in_turn(key, None)
+    }
+
+    /// The same for a caller that waited for a failure.
+    pub(crate) fn fly_in_turn(
+        self: &Arc<Self>,
+        key: &MemoryKey,
+        turn: Option<AfterFailure>,
+    ) -> Leader {
+        let flight = Flight::led(key);
         let mut under_way = lock(&self.under_way);
-        let (flight, leads) = match under_way.entry(key.clone()) {
-            Slot::Vacant(slot) => (
-                slot.insert(Arc::new(Flight::led(key.clone()))).clone(),
-                true,
-            ),
-            Slot::Occupied(slot) => (slot.get().clone(), false),
-        };
-        // Under both locks, as in `Seat::drop`: nobody takes a flight out of the table between
-        // the look-up and the count.
+        let alone = &mut under_way.entry(key.clone()).or_default().alone;
+        alone.push(flight.clone());
+        Leader {
+            seat: self.seat(flight, true),
+            _turn: turn,
+        }
+    }
+
+    /// To be called with the table locked: nobody takes a flight out of it that somebody boards.
+    fn seat(self: &Arc<Self>, flight: Arc<Flight>, leads: bool) -> Seat {
         lock(&flight.board).seats += 1;
         Seat {
             flights: self.clone(),
             flight,
             leads,
+            ticket: None,
+        }
+    }
+
+    /// Lets nothing be kept of what is under way for `key`. Who comes from now on begins anew.
+    pub(crate) fn invalidate(&self, key: &[u8]) {
+        self.replace(key, || ());
+    }
+
+    /// The same, and keeps something in its place, before anybody begins anew.
+    pub(crate) fn replace<R>(&self, key: &[u8], keep: impl FnOnce() -> R) -> R {
+        let mut under_way = lock(&self.under_way);
+        let waiting = under_way.remove(key).map(UnderWay::invalidate);
+        let kept = keep();
+        drop(under_way);
+        waiting.into_iter().flatten().for_each(Waiting::wake);
+        kept
+    }
+
+    /// Lets nothing be kept of what is under way for the keys that match.
+    pub(crate) fn invalidate_matching(&self, matches: impl Fn(&[u8]) -> bool) {
+        let mut under_way = lock(&self.under_way);
+        let matching = under_way.extract_if(|key, _| matches(key));
+        let waiting: Vec<_> = matching.flat_map(|(_, it)| it.invalidate()).collect();
+        drop(under_way);
+        waiting.into_iter().for_each(Waiting::wake);
+    }
+
+    /// Takes a flight out of the table, if it is there.
+    fn forget(
+        under_way: &mut HashMap<MemoryKey, UnderWay, DefaultHashBuilder>,
+        flight: &Arc<Flight>,
+    ) {
+        let Some(of_key) = under_way.get_mut(&flight.key) else {
+            return;
+        };
+        of_key.joint.take_if(|joint| Arc::ptr_eq(joint, flight));
+        of_key.alone.retain(|alone| !Arc::ptr_eq(alone, flight));
+        if of_key.joint.is_none() && of_key.alone.is_empty() {
+            under_way.remove(&flight.key);
         }
     }
 }
 
+impl UnderWay {
+    fn invalidate(self) -> Vec<Waiting> {
+        let flights = self.joint.iter().chain(&self.alone);
+        flights.map(|it| it.land(Landing::Invalidated)).collect()
+    }
+}
+
 impl Flight {
-    fn led(key: MemoryKey) -> Self {
-        Self {
-            key,
+    fn led(key: &MemoryKey) -> Arc<Self> {
+        Arc::new(Self {
+            key: key.clone(),
             board: Mutex::new(Board {
                 state: State::Led,
                 seats: 0,
                 panics: 0,
+                waiting: BTreeMap::new(),
+                tickets: 0,
+                computing: 0,
             }),
-            changed: Notify::new(),
+        })
+    }
+
+    /// Ends the flight, unless it has ended.
+    fn land(&self, landing: Landing) -> Waiting {
+        let mut board = lock(&self.board);
+        if board.has_landed() {
+            return Waiting::default();
         }
+        board.state = State::Landed(landing);
+        Waiting(take(&mut board.waiting))
+    }
+}
+
+impl Board {
+    fn has_landed(&self) -> bool {
+        matches!(self.state, State::Landed(_))
     }
 }
 
@@ -117,68 +225,166 @@ struct Seat {
     flights: Arc<Flights>,
     flight: Arc<Flight>,
     leads: bool,
+    /// Of its waker, while it waits.
+    ticket: Option<u64>,
+}
+
+/// What a caller sees that is in a flight and does not lead it.
+enum Sight {
+    /// Somebody leads.
+    Led,
+    /// Nobody does, so this caller does from now on.
+    Leads,
+    Landed(Landing),
+    /// It has landed with a failure, and it is this caller's turn.
+    Computes,
+}
+
+/// A caller that leads, or waits until the flight has landed.
+struct Boarding(Option<Seat>);
+
+impl Future for Boarding {
+    type Output = Role;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Role> {
+        let Some(mut seat) = self.0.take() else {
+            return Poll::Pending;
+        };
+        if !seat.leads {
+            let (sight, _waker) = seat.look(context.waker().clone());
+            match sight {
+                Sight::Led => {
+                    self.0 = Some(seat);
+                    return Poll::Pending;
+                }
+                Sight::Leads => seat.leads = true,
+                Sight::Landed(landing) => return Poll::Ready(Role::Waiter(landing)),
+                Sight::Computes => return Poll::Ready(Role::Alone(AfterFailure(seat))),
+            }
+        }
+        Poll::Ready(Role::Leader(Leader { seat, _turn: None }))
+    }
 }
 
 impl Seat {
-    /// What the flight brought, if it has landed; takes the lead if nobody has it.
-    fn landed_or_lead(&mut self) -> Option<Landing> {
+    /// What there is to see; who has to wait leaves its waker. A waker that is left over is given
+    /// back, to be dropped when nothing is locked.
+    fn look(&mut self, waker: Waker) -> (Sight, Option<Waker>) {
         let mut board = lock(&self.flight.board);
-        match &board.state {
-            State::Landed(landing) => return Some(landing.clone()),
-            State::Led => {}
+        let board = &mut *board;
+        let sight = match &board.state {
             State::Leaderless => {
                 board.state = State::Led;
-                self.leads = true;
+                Sight::Leads
             }
-        }
-        None
+            State::Landed(Landing::Failed) if board.computing < AFTER_A_FAILURE => {
+                board.computing += 1;
+                Sight::Computes
+            }
+            State::Led | State::Landed(Landing::Failed) => {
+                let ticket = *self.ticket.get_or_insert_with(|| {
+                    board.tickets += 1;
+                    board.tickets
+                });
+                return (Sight::Led, board.waiting.insert(ticket, waker));
+            }
+            State::Landed(landing) => Sight::Landed(landing.clone()),
+        };
+        (sight, Some(waker))
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        let mut under_way = lock(&self.flights.under_way);
-        let mut board = lock(&self.flight.board);
-        board.seats -= 1;
-        // A landed flight left the table when it landed; the key may have a new one by now.
-        if matches!(board.state, State::Landed(_)) {
-            return;
+        let _own_waker;
+        let mut waiting = Waiting::default();
+        {
+            let mut under_way = lock(&self.flights.under_way);
+            let mut board = lock(&self.flight.board);
+            board.seats -= 1;
+            _own_waker = self.ticket.and_then(|ticket| board.waiting.remove(&ticket));
+            // A landed flight left the table when it landed; the key may have a new one by now.
+            if board.has_landed() {
+                return;
+            }
+            if self.leads {
+                board.panics += usize::from(std::thread::panicking());
+                board.state = if board.panics < 2 {
+                    State::Leaderless
+                } else {
+                    State::Landed(Landing::Failed)
+                };
+                waiting = Waiting(take(&mut board.waiting));
+            }
+            if board.seats == 0 || board.has_landed() {
+                Flights::forget(&mut under_way, &self.flight);
+            }
         }
-        let leaves_the_lead = self.leads;
-        if leaves_the_lead {
-            board.panics += usize::from(std::thread::panicking());
-            board.state = if board.panics < 2 {
-                State::Leaderless
-            } else {
-                State::Landed(Landing::Failed)
-            };
-        }
-        if board.seats == 0 || board.panics >= 2 {
-            under_way.remove(&self.flight.key);
-        }
-        drop(board);
-        drop(under_way);
-        if leaves_the_lead {
-            self.flight.changed.notify_waiters();
-        }
+        waiting.wake();
     }
 }
 
-/// The right to compute for everybody who waits on one key. Dropped without
+/// The turn of a caller that waited for a failure: so many compute side by side, and when one ends
+/// the next begins.
+pub(crate) struct AfterFailure(Seat);
+
+impl Drop for AfterFailure {
+    fn drop(&mut self) {
+        let mut board = lock(&self.0.flight.board);
+        board.computing -= 1;
+        let waiting = Waiting(take(&mut board.waiting));
+        drop(board);
+        waiting.wake();
+    }
+}
+
+/// The right to compute for everybody who waits on one key, or for its caller alone. Dropped without
 /// [`land`](Leader::land), it hands over to one of them.
-pub(crate) struct Leader(Seat);
+pub(crate) struct Leader {
+    seat: Seat,
+    /// Of one who waited for a failure.
+    _turn: Option<AfterFailure>,
+}
 
 impl Leader {
+    /// Whether nothing that the flight brings is to be kept, or given to anybody else.
+    pub(crate) fn is_invalidated(&self) -> bool {
+        lock(&self.seat.flight.board).has_landed()
+    }
+
+    /// Keeps something, unless the key was invalidated on the way.
+    pub(crate) fn keep<R>(&self, keep: impl FnOnce() -> R) -> Option<R> {
+        let board = lock(&self.seat.flight.board);
+        (!board.has_landed()).then(keep)
+    }
+
+    /// The same, in the place of all else that is under way for the key.
+    pub(crate) fn replace<R>(&self, keep: impl FnOnce() -> R) -> Option<R> {
+        let Seat {
+            flights, flight, ..
+        } = &self.seat;
+        let mut under_way = lock(&flights.under_way);
+        let is_kept = !self.is_invalidated();
+        let (mut waiting, mut kept) = (Vec::new(), None);
+        if is_kept {
+            Flights::forget(&mut under_way, flight);
+            waiting = under_way
+                .remove(&flight.key)
+                .map(UnderWay::invalidate)
+                .unwrap_or_default();
+            kept = Some(keep());
+        }
+        drop(under_way);
+        waiting.into_iter().for_each(Waiting::wake);
+        kept
+    }
+
     /// Ends the flight. A value has to be in memory by now: who comes after this looks there.
     pub(crate) fn land(self, landing: Landing) {
-        let flight = &self.0.flight;
-        lock(&self.0.flights.under_way).remove(&flight.key);
-        lock(&flight.board).state = State::Landed(landing);
-        flight.changed.notify_waiters();
+        let Seat {
+            flights, flight, ..
+        } = &self.seat;
+        Flights::forget(&mut lock(&flights.under_way), flight);
+        flight.land(landing).wake();
     }
-}
-
-/// The data behind these locks is whole after every step, so a panic elsewhere does not spoil it.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -241,6 +241,13 @@ fn digested(written: &[u8]) -> [u8; DIGESTED_BYTES] {
     key
 }
 
+/// The number of the operation that a key in memory begins with.
+#[inline]
+pub(crate) fn operation_of(key: &[u8]) -> u32 {
+    let number = key.first_chunk::<OPERATION_BYTES>();
+    number.map_or(CHOSEN, |number| u32::from_le_bytes(*number))
+}
+
 /// The number of the operation under which the application's own keys are kept.
 pub(crate) const CHOSEN: u32 = 0;
 

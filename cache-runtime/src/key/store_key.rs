@@ -8,6 +8,14 @@
 //! | the same, hashed | `{prefix}keyhash:{digest}` |
 //! | either of a tenant | `{prefix}tenant:{digest}\|key:{key}`, `{prefix}tenant:{digest}\|keyhash:{digest}` |
 //!
+//! and of the numbers that tell what was invalidated:
+//!
+//! | generation of | name |
+//! |---|---|
+//! | the kind | `{prefix}gen:kind` |
+//! | an operation | `{prefix}gen:op:{operation}` |
+//! | a tenant | `{prefix}gen:tenant:{digest}` |
+//!
 //! A tenant of a call is a part of the digest after `id:`.
 //!
 //! `txt` is the text itself while it is short, and `hash:{digest}` otherwise. Digests of texts and
@@ -20,6 +28,8 @@ use sha2::{Digest, Sha256};
 
 use super::digest::Digests;
 use super::{KeyPrivacy, Sequences, encode};
+use crate::policy::Ttl;
+use crate::store::StoreName;
 
 /// What a function is, apart from its arguments: a digest that tells operations apart even where
 /// they carry the same name.
@@ -103,6 +113,8 @@ pub(crate) struct OperationKeys {
     kind: Arc<StoreKeys>,
     beginning: String,
     identity: Identity,
+    /// Names of the generations of kind and operation.
+    generations: [Arc<str>; 2],
 }
 
 /// The arguments of one call, as they were written.
@@ -128,6 +140,10 @@ impl StoreKeys {
             kind: self.clone(),
             beginning,
             identity,
+            generations: [
+                self.generation_of_kind(),
+                self.generation_of_operation(operation),
+            ],
         }
     }
 
@@ -152,9 +168,36 @@ impl StoreKeys {
         name
     }
 
+    /// The same, with the names of its generations.
+    pub(crate) fn name_of_chosen(&self, tenant: Option<&str>, key: &str, ttl: Ttl) -> StoreName {
+        let mut generations = vec![self.generation_of_kind()];
+        generations.extend(tenant.map(|tenant| self.generation_of_tenant(tenant.as_bytes())));
+        StoreName {
+            key: self.of_chosen(tenant, key),
+            generations,
+            ttl,
+        }
+    }
+
     /// What comes before the application's own keys, where they are readable.
     pub(crate) fn chosen_prefix(&self, tenant: Option<&str>) -> Option<String> {
         (self.privacy == KeyPrivacy::Readable).then(|| self.of_chosen(tenant, ""))
+    }
+
+    pub(crate) fn generation_of_kind(&self) -> Arc<str> {
+        format!("{}gen:kind", self.prefix).into()
+    }
+
+    pub(crate) fn generation_of_operation(&self, operation: &str) -> Arc<str> {
+        let mut name = format!("{}gen:op:", self.prefix);
+        push_escaped(&mut name, operation);
+        name.into()
+    }
+
+    pub(crate) fn generation_of_tenant(&self, tenant: &[u8]) -> Arc<str> {
+        let mut name = self.prefix.clone();
+        self.push_digest(&mut name, "gen:tenant:", tenant);
+        name.into()
     }
 
     fn push_text(&self, key: &mut String, text: &[u8]) {
@@ -195,6 +238,13 @@ pub(crate) fn is_longer(text: &[u8], characters: usize) -> bool {
 pub(super) const HASHED: &str = "hash:";
 
 impl OperationKeys {
+    /// Names of the generations of everything that a call belongs to.
+    pub(crate) fn generations(&self, tenant: Option<&[u8]>) -> Vec<Arc<str>> {
+        let mut generations = self.generations.to_vec();
+        generations.extend(tenant.map(|tenant| self.kind.generation_of_tenant(tenant)));
+        generations
+    }
+
     /// The key of a call.
     pub(crate) fn of_call(&self, arguments: Arguments<'_>) -> String {
         /// Room for the digests and their labels.

@@ -13,18 +13,26 @@ use quick_cache::sync::Cache as QuickCache;
 use quick_cache::{DefaultHashBuilder, Lifecycle, UnitWeighter};
 
 use crate::clock::{Clock, Tick};
-use crate::key::MemoryKey;
+use crate::generation::{Carried, Generations, Touched};
+use crate::key::{MemoryKey, operation_of};
 use crate::policy::Ttl;
 
-/// A value with its times.
-pub(crate) struct Entry<T: ?Sized = dyn Any + Send + Sync> {
+/// What is known of a value: its times, and the generations that it carries.
+#[derive(Debug)]
+pub(crate) struct Head {
     pub(crate) created: Tick,
     pub(crate) fresh_until: Tick,
+    pub(crate) carried: Carried,
+}
+
+/// A value, and what is known of it.
+pub(crate) struct Entry<T: ?Sized = dyn Any + Send + Sync> {
+    pub(crate) head: Head,
     pub(crate) value: T,
 }
 
-impl<T> Entry<T> {
-    pub(crate) fn new(value: T, created: Tick, ttl: Ttl) -> Self {
+impl Head {
+    pub(crate) fn new(created: Tick, ttl: Ttl, carried: Carried) -> Self {
         let fresh_until = match ttl {
             Ttl::After(lifetime) => created.after(lifetime),
             Ttl::Never => Tick::NEVER,
@@ -32,13 +40,11 @@ impl<T> Entry<T> {
         Self {
             created,
             fresh_until,
-            value,
+            carried,
         }
     }
-}
 
-impl Entry {
-    pub(crate) fn is_fresh(&self, now: Tick) -> bool {
+    fn is_fresh(&self, now: Tick) -> bool {
         now < self.fresh_until
     }
 
@@ -59,11 +65,16 @@ pub(crate) struct MemoryTier {
     evictions: AtomicU64,
     capacity: usize,
     swept: SweepTime,
+    generations: Arc<Generations>,
     clock: Clock,
 }
 
+/// Entries that have left; a value may call a cached function when it is dropped, so they are dropped
+/// when nothing is locked.
+pub(crate) type Left = Vec<SharedEntry>;
+
 impl MemoryTier {
-    pub(crate) fn new(capacity: usize, clock: Clock) -> Self {
+    pub(crate) fn new(capacity: usize, generations: Arc<Generations>, clock: Clock) -> Self {
         Self {
             entries: QuickCache::with(
                 capacity,
@@ -75,95 +86,87 @@ impl MemoryTier {
             evictions: AtomicU64::new(0),
             capacity,
             swept: SweepTime::new(clock.now()),
+            generations,
             clock,
         }
     }
 
-    /// The entry of this key, unless its lifetime is over.
+    /// The entry of this key, unless its lifetime is over or it was invalidated.
     #[inline]
     pub(crate) fn get(&self, key: &[u8]) -> Option<SharedEntry> {
         let entry = self.entries.get(key)?;
-        if entry.is_fresh(self.clock.now()) {
+        if self.is_served(key, &entry.head) {
             return Some(entry);
         }
-        self.drop_expired(key);
+        self.drop_unserved(key);
         None
     }
 
-    /// The same as [`get`](Self::get), without counting as a use for the eviction policy.
+    /// The same, without counting as a use for the eviction policy.
     pub(crate) fn peek(&self, key: &[u8]) -> Option<SharedEntry> {
         let entry = self.entries.peek(key)?;
-        entry.is_fresh(self.clock.now()).then_some(entry)
+        self.is_served(key, &entry.head).then_some(entry)
+    }
+
+    #[inline]
+    pub(crate) fn is_served(&self, key: &[u8], head: &Head) -> bool {
+        let touched = || self.generations.touched(operation_of(key), &head.carried);
+        head.is_fresh(self.clock.now()) && touched() == Touched::No
     }
 
     #[cold]
-    fn drop_expired(&self, key: &[u8]) {
-        let now = self.clock.now();
-        self.entries.remove_if(key, |entry| !entry.is_fresh(now));
+    fn drop_unserved(&self, key: &[u8]) {
+        self.entries
+            .remove_if(key, |entry| !self.is_served(key, &entry.head));
     }
 
-    /// Puts an entry in the place of the one that is there, unless that was made at `since` or later;
-    /// says whether it did.
-    pub(crate) fn insert_unless_newer(
-        &self,
-        key: MemoryKey,
-        entry: SharedEntry,
-        since: Tick,
-    ) -> bool {
-        let is_newer = |there: SharedEntry| there.created >= since;
-        let is_kept = !self.peek(&key).is_some_and(is_newer);
-        if is_kept {
-            self.insert(key, entry);
-        }
-        is_kept
-    }
-
-    pub(crate) fn insert(&self, key: MemoryKey, entry: SharedEntry) {
+    /// Puts an entry in the place of the one that is there.
+    #[must_use]
+    pub(crate) fn insert(&self, key: MemoryKey, entry: SharedEntry) -> Left {
         let now = self.clock.now();
+        let mut left = Left::new();
         if self.swept.is_due(now) {
-            let _expired = self.leaving(|entry| !entry.is_fresh(now));
-            self.entries.retain(|_, entry| entry.is_fresh(now));
+            left = self.leaving(|key, entry| !self.is_served(key, &entry.head));
+            self.entries
+                .retain(|key, entry| self.is_served(key, &entry.head));
         }
         // `quick_cache` counts a replaced entry as an evicted one.
-        let replaced = u64::from(self.entries.contains_key(&key));
-        let mut left = Vec::new();
+        let swept = left.len() + usize::from(self.entries.contains_key(&key));
         self.entries.insert_with_lifecycle(key, entry, &mut left);
-        let evicted = (left.len() as u64).saturating_sub(replaced);
+        let evicted = left.len().saturating_sub(swept) as u64;
         if evicted > 0 {
             self.evictions.fetch_add(evicted, Ordering::Relaxed);
         }
+        left
     }
 
-    /// Whether there was a fresh entry.
-    pub(crate) fn remove(&self, key: &[u8]) -> bool {
-        let now = self.clock.now();
-        self.entries
-            .remove(key)
-            .is_some_and(|(_, entry)| entry.is_fresh(now))
+    /// Takes an entry out, whether or not it is one to be served.
+    #[must_use]
+    pub(crate) fn remove(&self, key: &[u8]) -> Option<SharedEntry> {
+        self.entries.remove(key).map(|(_, entry)| entry)
     }
 
     pub(crate) fn clear(&self) {
-        let _all = self.leaving(|_| true);
+        let _all = self.leaving(|_, _| true);
         self.entries.clear();
     }
 
     /// Entries that are about to leave, held so that none of their values is dropped while a shard is
     /// locked: a value may call a cached function when it is dropped.
-    fn leaving(&self, leaves: impl Fn(&Entry) -> bool) -> Vec<SharedEntry> {
-        let entries = self.entries.iter().map(|(_, entry)| entry);
-        entries.filter(|entry| leaves(entry)).collect()
+    fn leaving(&self, leaves: impl Fn(&[u8], &Entry) -> bool) -> Left {
+        let entries = self.entries.iter();
+        let leaving = entries.filter(|(key, entry)| leaves(key, entry));
+        leaving.map(|(_, entry)| entry).collect()
     }
 
-    /// Every fresh entry, with the lock of one shard held at a time.
-    pub(crate) fn fresh(&self) -> impl Iterator<Item = (MemoryKey, SharedEntry)> {
-        let now = self.clock.now();
+    /// Every entry that is to be served, with the lock of one shard held at a time.
+    pub(crate) fn served(&self) -> impl Iterator<Item = (MemoryKey, SharedEntry)> {
         self.entries
             .iter()
-            .filter(move |(_, entry)| entry.is_fresh(now))
+            .filter(move |(key, entry)| self.is_served(key, &entry.head))
     }
 
     pub(crate) fn usage(&self) -> MemoryUsage {
-        let now = self.clock.now();
         let mut usage = MemoryUsage {
             capacity: self.capacity,
             evictions: self.evictions.load(Ordering::Relaxed),
@@ -171,7 +174,7 @@ impl MemoryTier {
         };
         for (key, entry) in self.entries.iter() {
             usage.entries += 1;
-            usage.expired += usize::from(!entry.is_fresh(now));
+            usage.expired += usize::from(!self.is_served(&key, &entry.head));
             usage.bytes += key.len() + size_of_val::<Entry>(&entry);
         }
         usage.bytes += self.entries.memory_used().total();

@@ -150,7 +150,7 @@ pub struct RefusedEntries {
     pub unknown_key: u64,
     /// Not encrypted, where the configuration demands it.
     pub not_encrypted: u64,
-    /// Depending on invalidations that this build does not know.
+    /// Invalidated, or the store has forgotten whether they were.
     pub invalidated: u64,
     /// Past their lifetime.
     pub expired: u64,

@@ -1,6 +1,7 @@
 //! The store: bytes outside this process.
 
 mod bounded;
+mod generations;
 mod runtime;
 mod tier;
 mod write_behind;
@@ -12,8 +13,12 @@ use std::fmt::Debug;
 use std::pin::Pin;
 use std::time::Duration;
 
+use crate::generation::Invalidation;
+
 pub(crate) use bounded::StoreSettings;
-pub(crate) use tier::StoreTier;
+pub use generations::Generation;
+pub(crate) use generations::Generations;
+pub(crate) use tier::{StoreName, StoreTier};
 use write_behind::Write;
 
 /// What an operation of a [`Store`] returns.
@@ -52,6 +57,20 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Forgets all keys that begin with `prefix` and go on as the glob `pattern` says, and counts
     /// them.
     fn remove_matching<'a>(&'a self, prefix: &'a str, pattern: &'a str) -> StoreFuture<'a, u64>;
+
+    /// The generation under `key`: two numbers, of which an entry carries those that its writer
+    /// knew. To remove, both become those of `new`; to expire, the second one does; where there is
+    /// nothing under the key, both do in any case, so that what was written before is not served.
+    ///
+    /// Returns what is there then, and keeps it until `ttl` has passed from now on. All in one
+    /// step: no change by another process comes in between.
+    fn generation<'a>(
+        &'a self,
+        key: &'a str,
+        invalidate: Option<Invalidation>,
+        new: Generation,
+        ttl: Duration,
+    ) -> StoreFuture<'a, Generation>;
 
     /// Whether the store answers.
     fn ping(&self) -> StoreFuture<'_, ()>;

@@ -3,19 +3,33 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::try_join;
+
 use super::bounded::{BoundedStore, StoreSettings};
+use super::generations::{Generations, StoreGenerations};
 use super::write_behind::{Write, WriteBehind};
-use super::{Store, StoreError, StoreFuture, runtime};
+use super::{Store, StoreError, runtime};
 use crate::clock::Clock;
 use crate::envelope::{self, Fault, Unstorable, VALUE_LIMIT, ValueType};
+use crate::generation::{Carried, Invalidation};
 use crate::memory::SharedEntry;
 use crate::policy::Ttl;
 
 /// How long a walk over all keys may take.
 const SCAN: Duration = Duration::from_secs(5);
 
+/// What a store calls an entry.
+pub(crate) struct StoreName {
+    pub(crate) key: String,
+    /// Names of the generations of everything that it belongs to.
+    pub(crate) generations: Vec<Arc<str>>,
+    /// How long the entry is kept, as far as that is known before there is one.
+    pub(crate) ttl: Ttl,
+}
+
 pub(crate) struct StoreTier {
     bounded: Arc<BoundedStore>,
+    generations: StoreGenerations,
     writes: WriteBehind,
     clock: Clock,
 }
@@ -25,6 +39,7 @@ impl StoreTier {
         let bounded = Arc::new(BoundedStore::new(store, settings));
         Self {
             writes: WriteBehind::new(bounded.clone()),
+            generations: StoreGenerations::new(clock.clone()),
             bounded,
             clock,
         }
@@ -34,25 +49,93 @@ impl StoreTier {
         self.bounded.store.name()
     }
 
-    /// The fresh entry of `key`; any trouble with the store or with its bytes is `None`.
-    pub(crate) async fn look_up(&self, key: &str, value_type: ValueType) -> Option<SharedEntry> {
-        let sealed = self.ask(self.bounded.store.get(key, VALUE_LIMIT)).await??;
+    /// The fresh entry of `key`; any trouble with the store or with its bytes is `None`. It carries
+    /// the generations that were noted before.
+    pub(crate) async fn look_up(
+        &self,
+        name: &StoreName,
+        value_type: ValueType,
+        carried: Carried,
+    ) -> Option<SharedEntry> {
+        let StoreName {
+            key,
+            generations,
+            ttl,
+        } = name;
+        self.generations.outlive(*ttl);
+        let value = self.bounded.store.get(key, VALUE_LIMIT);
+        let asked = if let Some(generations) = self.generations.at_hand(generations) {
+            self.ask(value).await.map(|value| (generations, value))
+        } else {
+            // Both at once: no round trip more.
+            let generations = self.generations.read(&*self.bounded.store, generations);
+            self.ask(try_join(generations, value)).await
+        };
+        let (generations, sealed) = asked?;
         let format = &self.bounded.settings.format;
-        envelope::open(key, sealed, value_type, &self.clock, format)
-            .inspect_err(|fault| self.bounded.refuse(*fault))
-            .ok()
+        let clock = &self.clock;
+        envelope::open(
+            key,
+            sealed?,
+            value_type,
+            generations,
+            carried,
+            clock,
+            format,
+        )
+        .inspect_err(|fault| self.bounded.refuse(*fault))
+        .ok()
     }
 
-    /// The write that puts this entry into the store.
+    /// To be called when the store has lost its generations: they are read anew.
+    pub(crate) fn forget_generations(&self) {
+        self.generations.forget();
+    }
+
+    /// The generations that an entry is going to carry whose computation begins now, as far as they
+    /// are known. What another process has done to them since they were read makes it a miss there.
+    pub(crate) fn generations(&self, name: &StoreName) -> Option<Generations> {
+        self.generations.last_known(&name.generations)
+    }
+
+    /// The same; they are read where they are not at hand.
+    pub(crate) async fn read_generations(&self, name: &StoreName) -> Option<Generations> {
+        self.generations.outlive(name.ttl);
+        let at_hand = self.generations.at_hand(&name.generations);
+        if at_hand.is_some() {
+            return at_hand;
+        }
+        let store = &*self.bounded.store;
+        self.ask(self.generations.read(store, &name.generations))
+            .await
+    }
+
+    /// Invalidates everything that belongs to one generation: in this process when this returns its
+    /// future, everywhere when that returns true.
+    pub(crate) fn invalidate<'a>(
+        &'a self,
+        generation: &'a Arc<str>,
+        how: Invalidation,
+    ) -> impl Future<Output = bool> + 'a {
+        let store = &*self.bounded.store;
+        let invalidated = self.generations.invalidate(store, generation, how);
+        let time = self.bounded.settings.budget.saturating_mul(2);
+        async move { self.bounded.within(time, invalidated).await.is_some() }
+    }
+
+    /// The write that puts this entry into the store, with the generations from before it was
+    /// computed.
     pub(crate) fn write(
         &self,
         key: String,
         entry: SharedEntry,
         value_type: ValueType,
+        generations: Generations,
         ttl: Ttl,
     ) -> Write {
+        self.generations.outlive(ttl);
         let created = self.clock.unix_millis();
-        Write::entry(key, entry, value_type, created, ttl.bounded())
+        Write::entry(key, entry, value_type, created, generations, ttl.bounded())
     }
 
     /// The write that has the store forget this key.
@@ -145,7 +228,7 @@ impl StoreTier {
     }
 
     /// The answer of an operation that a call waits for.
-    async fn ask<T>(&self, operation: StoreFuture<'_, T>) -> Option<T> {
+    async fn ask<T>(&self, operation: impl Future<Output = Result<T, StoreError>>) -> Option<T> {
         self.bounded
             .within(self.bounded.settings.budget, operation)
             .await

@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 use super::bounded::BoundedStore;
-use super::runtime;
+use super::{Generations, runtime};
 use crate::clock::{UnixMillis, millis};
 use crate::envelope::{self, Format, Times, Unstorable, ValueType};
 use crate::memory::SharedEntry;
@@ -33,6 +33,7 @@ struct Content {
     entry: SharedEntry,
     value_type: ValueType,
     created: UnixMillis,
+    generations: Generations,
 }
 
 /// The bytes of an entry, and how long the store keeps them.
@@ -47,6 +48,7 @@ impl Write {
         entry: SharedEntry,
         value_type: ValueType,
         created: UnixMillis,
+        generations: Generations,
         ttl: Duration,
     ) -> Self {
         let content = Some(Content {
@@ -54,6 +56,7 @@ impl Write {
             entry,
             value_type,
             created,
+            generations,
         });
         Self { key, content }
     }
@@ -72,7 +75,14 @@ impl Write {
             fresh_until: content.created.saturating_add(millis(content.ttl)),
         };
         let value = &content.entry.value;
-        let bytes = envelope::seal(&self.key, value, content.value_type, times, format)?;
+        let bytes = envelope::seal(
+            &self.key,
+            value,
+            content.value_type,
+            times,
+            content.generations,
+            format,
+        )?;
         let ttl = content.ttl;
         Ok(Some(Sealed { bytes, ttl }))
     }

@@ -10,11 +10,20 @@ use ::redis::{Cmd, FromRedisValue, cmd};
 pub(crate) use address::Address;
 use link::Link;
 
-use super::{Store, StoreError, StoreFuture};
+use super::{Generation, Store, StoreError, StoreFuture};
 use crate::clock::millis;
+use crate::generation::Invalidation;
 
 /// Keys that one step of a scan asks for.
 const SCAN_STEP: usize = 1000;
+
+/// Reads or changes the 16 bytes of a generation, in one step.
+const GENERATION: &str = "\
+    local known = redis.call('GET', KEYS[1]) \
+    if not known or #known ~= 16 or ARGV[1] == 'remove' then known = ARGV[2] .. ARGV[3] \
+    elseif ARGV[1] == 'expire' then known = string.sub(known, 1, 8) .. ARGV[3] end \
+    redis.call('SET', KEYS[1], known, 'PX', ARGV[4]) \
+    return known";
 
 #[derive(Debug)]
 pub(crate) struct RedisStore {
@@ -127,6 +136,36 @@ impl Store for RedisStore {
                     return Ok(removed);
                 }
                 cursor = next;
+            }
+        })
+    }
+
+    fn generation<'a>(
+        &'a self,
+        key: &'a str,
+        invalidate: Option<Invalidation>,
+        new: Generation,
+        ttl: Duration,
+    ) -> StoreFuture<'a, Generation> {
+        let how = match invalidate {
+            None => "keep",
+            Some(Invalidation::Expire) => "expire",
+            Some(Invalidation::Remove) => "remove",
+        };
+        Box::pin(async move {
+            let mut eval = cmd("EVAL");
+            eval.arg(GENERATION)
+                .arg(1)
+                .arg(key)
+                .arg(how)
+                .arg(new[0].to_le_bytes().as_slice())
+                .arg(new[1].to_le_bytes().as_slice())
+                .arg(millis(ttl).max(1));
+            let bytes: Vec<u8> = self.ask(eval).await?;
+            let (numbers, _) = bytes.as_chunks();
+            match numbers {
+                [removals, expiries] => Ok([removals, expiries].map(|it| u64::from_le_bytes(*it))),
+                _ => Err(StoreError::Refused("a generation has 16 bytes".to_owned())),
             }
         })
     }

@@ -1,0 +1,169 @@
+//! What was invalidated when: a whole kind, an operation, a tenant.
+//!
+//! The invalidations of a kind are numbered, and each leaves its number at what it invalidated. A
+//! computation notes the latest number before it begins, and its entry carries that. An entry is
+//! served only while nothing that it belongs to has a later number, so an invalidation costs the
+//! same whether one entry belongs to it or a million: each is found out when it is looked up next.
+//!
+//! A hit pays one comparison for it: an entry that was found untouched carries the number of the
+//! latest invalidation at that time, and has nothing to fear until there is another one.
+//!
+//! A single key is not numbered: its entry is removed, and [`flight`](crate::flight) sees to what
+//! is being computed for it.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+
+use crate::sync::{AtomicU64, Ordering, RwLock, read, write};
+
+/// So many scopes that were invalidated are remembered one by one.
+const REMEMBERED: usize = 65_536;
+
+/// What becomes of an entry that is invalidated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Invalidation {
+    /// It is over, as at the end of its lifetime.
+    Expire,
+    /// It serves nobody.
+    Remove,
+}
+
+/// What is invalidated as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Scope {
+    Kind,
+    /// The operation of this number.
+    Operation(u32),
+    Named(Name),
+}
+
+/// A tenant, as a hash. Two of them that meet are invalidated together, which
+/// costs an answer and gives no wrong one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Name(u64);
+
+/// The generations of one kind.
+pub(crate) struct Generations {
+    /// Moves last: who reads it finds the mark that it stands for.
+    latest: AtomicU64,
+    marks: RwLock<Marks>,
+    hasher: RandomState,
+}
+
+#[derive(Default)]
+struct Marks {
+    by_scope: HashMap<Scope, Mark>,
+    /// What carries an earlier number belongs to something that is not remembered any more.
+    oldest: u64,
+}
+
+/// Numbers of the last invalidations of one scope; zero: there was none.
+#[derive(Clone, Copy, Default)]
+struct Mark {
+    expired: u64,
+    removed: u64,
+}
+
+/// What an entry carries.
+#[derive(Debug)]
+pub(crate) struct Carried {
+    /// The latest invalidation before the computation began, or when the entry was last found
+    /// untouched.
+    seen: AtomicU64,
+    /// Of what the entry belongs to besides kind and operation.
+    names: Box<[Name]>,
+}
+
+/// Whether an entry was invalidated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Touched {
+    No,
+    Expired,
+    Removed,
+}
+
+impl Generations {
+    pub(crate) fn new() -> Self {
+        Self {
+            latest: AtomicU64::new(0),
+            marks: RwLock::default(),
+            hasher: RandomState::new(),
+        }
+    }
+
+    pub(crate) fn tenant(&self, tenant: &[u8]) -> Name {
+        Name(self.hasher.hash_one(tenant))
+    }
+
+    /// To be called before a computation or a look-up into a store begins.
+    pub(crate) fn carry(&self, names: &[Name]) -> Carried {
+        Carried {
+            seen: AtomicU64::new(self.latest.load(Ordering::Acquire)),
+            names: names.into(),
+        }
+    }
+
+    /// Whether an entry of this operation was invalidated since what it carries was noted.
+    #[inline]
+    pub(crate) fn touched(&self, operation: u32, carried: &Carried) -> Touched {
+        let latest = self.latest.load(Ordering::Acquire);
+        if carried.seen.load(Ordering::Relaxed) == latest {
+            return Touched::No;
+        }
+        self.compare(latest, operation, carried)
+    }
+
+    #[cold]
+    fn compare(&self, latest: u64, operation: u32, carried: &Carried) -> Touched {
+        let seen = carried.seen.load(Ordering::Relaxed);
+        let marks = read(&self.marks);
+        let scopes = [Scope::Kind, Scope::Operation(operation)];
+        let names = carried.names.iter().map(|name| Scope::Named(*name));
+        let mut touched = Touched::No;
+        if seen < marks.oldest {
+            return Touched::Removed;
+        }
+        for scope in scopes.into_iter().chain(names) {
+            let Some(mark) = marks.by_scope.get(&scope) else {
+                continue;
+            };
+            if mark.removed > seen {
+                return Touched::Removed;
+            }
+            if mark.expired > seen {
+                touched = Touched::Expired;
+            }
+        }
+        if touched == Touched::No {
+            // Found untouched by everything up to the number that was read before the marks were.
+            carried.seen.store(latest, Ordering::Relaxed);
+        }
+        touched
+    }
+
+    /// Returns when nothing is served any more that began before, and says whether there are more
+    /// marks than are to be remembered: then [`forget`](Self::forget) is to be called.
+    pub(crate) fn invalidate(&self, scope: Scope, how: Invalidation) -> bool {
+        let mut marks = write(&self.marks);
+        let number = self.latest.load(Ordering::Relaxed) + 1;
+        let mark = marks.by_scope.entry(scope).or_default();
+        match how {
+            Invalidation::Expire => mark.expired = number,
+            Invalidation::Remove => mark.removed = number,
+        }
+        self.latest.store(number, Ordering::Release);
+        marks.by_scope.len() > REMEMBERED
+    }
+
+    /// Forgets all marks. What is under way is not kept when it ends, and of the entries those stay
+    /// that `look_at_all` asks about with [`touched`](Self::touched).
+    pub(crate) fn forget(&self, look_at_all: impl FnOnce()) {
+        let latest = self.latest.load(Ordering::Acquire);
+        look_at_all();
+        let mut marks = write(&self.marks);
+        marks
+            .by_scope
+            .retain(|_, mark| mark.expired.max(mark.removed) > latest);
+        marks.oldest = marks.oldest.max(latest);
+    }
+}

@@ -1,0 +1,352 @@
+//! What was invalidated is not served any more, whatever was under way when it was.
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use larder::call::{self, Origin};
+use larder::testing::ManualClock;
+use larder::{Cache, Reach, cached};
+use support::map_store::MapStore;
+use support::{Runs, register, register_over, roomy};
+use tokio::sync::Semaphore;
+
+/// Polls once.
+macro_rules! begin {
+    ($($call:ident),+) => {
+        $(assert!((&mut $call).now_or_never().is_none(), "it waits");)+
+    };
+}
+
+#[tokio::test]
+async fn nothing_that_began_before_a_removal_is_kept_or_given_to_others() {
+    static RUNS: Runs = Runs::new();
+    static GATE: Semaphore = Semaphore::const_new(0);
+    #[cached(kind = "removed-under-way")]
+    async fn slow(_id: u32) -> usize {
+        let run = RUNS.count();
+        GATE.acquire().await.expect("never closed").forget();
+        run
+    }
+    let store = Arc::<MapStore>::default();
+    let cache = register_over("removed-under-way", &store);
+
+    let (mut leader, mut waiter) = (Box::pin(slow(1)), Box::pin(slow(1)));
+    while RUNS.total() == 0 {
+        begin!(leader, waiter);
+        tokio::task::yield_now().await;
+    }
+    assert!(!call::remove(slow(1)).await);
+    let mut later = Box::pin(slow(1));
+    while RUNS.total() == 1 {
+        begin!(waiter, later);
+        tokio::task::yield_now().await;
+    }
+
+    GATE.add_permits(1);
+    assert_eq!(leader.await, 1);
+    assert!(cache.flush(Duration::from_secs(1)).await);
+    assert_eq!(call::peek(slow(1)).await, None);
+    assert!(store.entries.lock().expect("no panic").is_empty());
+
+    GATE.add_permits(1);
+    assert_eq!(tokio::join!(waiter, later), (2, 2));
+    assert_eq!(call::outcome(slow(1)).await.origin, Origin::Memory);
+    assert_eq!(RUNS.total(), 2);
+}
+
+#[tokio::test]
+async fn nothing_that_began_before_a_kind_was_cleared_is_kept_or_given_to_others() {
+    static RUNS: Runs = Runs::new();
+    static GATE: Semaphore = Semaphore::const_new(0);
+    #[cached(kind = "cleared-under-way")]
+    async fn slow(_id: u32) -> usize {
+        let run = RUNS.count();
+        GATE.acquire().await.expect("never closed").forget();
+        run
+    }
+    let cache = register("cleared-under-way", roomy());
+
+    let (mut leader, mut waiter) = (Box::pin(slow(1)), Box::pin(slow(1)));
+    begin!(leader, waiter);
+    cache.clear().await;
+    GATE.add_permits(2);
+    assert_eq!(leader.await, 1);
+    assert_eq!(call::peek(slow(1)).await, None);
+    assert_eq!(waiter.await, 2);
+    assert_eq!(slow(1).await, 2);
+}
+
+#[tokio::test]
+async fn what_is_cleared_is_not_read_back_from_a_store_that_was_asked_before() {
+    #[cached(kind = "cleared-while-read")]
+    async fn run(id: u32, runs: &'static str) -> String {
+        format!("{id} {runs}")
+    }
+    let store = Arc::<MapStore>::default();
+    let cache = register_over("cleared-while-read", &store);
+    assert_eq!(run(1, "a").await, "1 a");
+    assert!(cache.flush(Duration::from_secs(1)).await);
+    let cache = register_over("cleared-while-read", &store);
+
+    let mut reader = Box::pin(call::outcome(run(1, "a")));
+    begin!(reader);
+    cache.clear().await;
+    assert_eq!(reader.await.origin, Origin::Computed);
+}
+
+/// A kind whose computation of one key waits at a gate.
+struct UnderWay {
+    cache: Cache,
+    gate: Semaphore,
+}
+
+impl UnderWay {
+    fn of(kind: &str) -> Self {
+        Self {
+            cache: register(kind, roomy()),
+            gate: Semaphore::new(0),
+        }
+    }
+
+    async fn compute(&self, key: &str) -> String {
+        let compute = async || {
+            let _pass = self.gate.acquire().await;
+            "computed".to_owned()
+        };
+        self.cache.get_or_compute(key, compute).await
+    }
+}
+
+#[tokio::test]
+async fn a_value_that_is_set_stays_when_an_older_computation_ends() {
+    let under_way = UnderWay::of("set-under-way");
+    let mut computing = Box::pin(under_way.compute("user:1"));
+    begin!(computing);
+    under_way.cache.set("user:1", "set".to_owned()).await;
+    under_way.gate.add_permits(1);
+    assert_eq!(computing.await, "computed");
+    assert_eq!(under_way.compute("user:1").await, "set");
+}
+
+#[tokio::test]
+async fn a_pattern_reaches_what_is_being_computed() {
+    let under_way = UnderWay::of("matched-under-way");
+    let (mut one, mut two) = (
+        Box::pin(under_way.compute("user:1")),
+        Box::pin(under_way.compute("shop:1")),
+    );
+    begin!(one, two);
+    assert_eq!(under_way.cache.remove_matching("user:*").await, 0);
+    under_way.gate.add_permits(2);
+    assert_eq!(
+        tokio::join!(one, two),
+        ("computed".into(), "computed".into())
+    );
+    assert_eq!(under_way.cache.active_keys(), ["shop:1"]);
+}
+
+#[tokio::test]
+async fn a_value_may_call_a_cached_function_when_it_is_removed() {
+    #[derive(Clone)]
+    struct Talkative(u32);
+    impl Drop for Talkative {
+        fn drop(&mut self) {
+            // Only as the last one: a call under way has a clone.
+            name(self.0);
+        }
+    }
+    #[cached(kind = "talkative", local)]
+    fn name(id: u32) -> String {
+        id.to_string()
+    }
+    #[cached(kind = "talkative", local)]
+    async fn talk(id: u32) -> Arc<Talkative> {
+        Arc::new(Talkative(id))
+    }
+    let cache = register("talkative", roomy());
+
+    drop(talk(1).await);
+    assert!(call::remove(talk(1)).await);
+    drop(talk(2).await);
+    drop(call::refresh(talk(2)).await);
+    cache.clear().await;
+    // Three values, and the name of each: the second one again, because it was cleared too.
+    assert_eq!(cache.stats().computed, 6);
+}
+
+#[cached(kind = "operations", op = "sum")]
+async fn sum(a: u32, b: u32) -> u32 {
+    a + b
+}
+
+#[cached(kind = "operations", op = "difference")]
+async fn difference(a: u32, b: u32) -> u32 {
+    a - b
+}
+
+#[tokio::test]
+async fn an_operation_is_removed_as_a_whole_and_no_other_one() {
+    let store = Arc::<MapStore>::default();
+    let cache = register_over("operations", &store);
+    let origins = async || {
+        let mut origins = Vec::new();
+        for b in 0..3 {
+            origins.push(call::outcome(sum(7, b)).await.origin);
+        }
+        origins.push(call::outcome(difference(7, 1)).await.origin);
+        origins
+    };
+    let with = |sum, difference| [sum, sum, sum, difference];
+
+    assert_eq!(origins().await, [Origin::Computed; 4]);
+    assert_eq!(cache.remove_operation("sum").await, Reach::Everywhere);
+    let (computed, memory) = (Origin::Computed, Origin::Memory);
+    assert_eq!(origins().await, with(computed, memory));
+    assert_eq!(origins().await, [memory; 4]);
+    cache.expire_operation("difference").await;
+    cache.remove_operation("nothing").await;
+    assert_eq!(origins().await, with(memory, computed));
+
+    // What has been in the store since before is served to no other process.
+    assert!(cache.flush(Duration::from_secs(1)).await);
+    cache.remove_operation("sum").await;
+    let cache = register_over("operations", &store);
+    assert_eq!(origins().await, with(computed, Origin::Store));
+    assert_eq!(cache.stats().refused.invalidated, 3);
+    cache.expire_all().await;
+    assert_eq!(origins().await, [computed; 4]);
+}
+
+#[tokio::test]
+async fn nothing_that_began_before_its_operation_was_removed_is_kept_or_given_to_others() {
+    static RUNS: Runs = Runs::new();
+    static GATE: Semaphore = Semaphore::const_new(0);
+    #[cached(kind = "operation-under-way", op = "slow")]
+    async fn slow(_id: u32) -> usize {
+        let run = RUNS.count();
+        GATE.acquire().await.expect("never closed").forget();
+        run
+    }
+    let store = Arc::<MapStore>::default();
+    let cache = register_over("operation-under-way", &store);
+
+    let (mut leader, mut waiter) = (Box::pin(slow(1)), Box::pin(slow(1)));
+    while RUNS.total() == 0 {
+        begin!(leader, waiter);
+        tokio::task::yield_now().await;
+    }
+    cache.remove_operation("slow").await;
+    GATE.add_permits(1);
+    assert_eq!(leader.await, 1);
+    assert_eq!(call::peek(slow(1)).await, None);
+    assert!(cache.flush(Duration::from_secs(1)).await);
+    assert!(store.entries.lock().expect("no panic").is_empty());
+    GATE.add_permits(1);
+    assert_eq!(waiter.await, 2);
+}
+
+#[tokio::test]
+async fn a_tenant_is_removed_as_a_whole_and_no_other_one() {
+    #[cached(kind = "removed-tenants")]
+    async fn name(id: u32) -> String {
+        id.to_string()
+    }
+    let store = Arc::<MapStore>::default();
+    let cache = register_over("removed-tenants", &store);
+    let of = |tenant: &'static str, cache: Cache| async move {
+        let both = async {
+            let origin = call::outcome(name(1)).await.origin;
+            (origin, cache.get::<u32>("number").await)
+        };
+        call::tenant(tenant, both).await
+    };
+    for tenant in ["acme", "umbrella"] {
+        assert_eq!(of(tenant, cache.clone()).await, (Origin::Computed, None));
+        call::tenant(tenant, cache.set("number", 7_u32)).await;
+    }
+    assert_eq!(call::outcome(name(1)).await.origin, Origin::Computed);
+    assert!(cache.flush(Duration::from_secs(1)).await);
+
+    cache.remove_tenant("acme").await;
+    assert_eq!(of("acme", cache.clone()).await, (Origin::Computed, None));
+    let others = (Origin::Memory, Some(7));
+    assert_eq!(of("umbrella", cache.clone()).await, others);
+    assert_eq!(call::outcome(name(1)).await.origin, Origin::Memory);
+
+    cache.remove_tenant("acme").await;
+    let cache = register_over("removed-tenants", &store);
+    assert_eq!(of("acme", cache.clone()).await, (Origin::Computed, None));
+    let others = (Origin::Store, Some(7));
+    assert_eq!(of("umbrella", cache.clone()).await, others);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_does_not_answer_is_told_of_an_invalidation_later() {
+    #[cached(kind = "told-later", op = "told-later")]
+    async fn name(id: u32) -> String {
+        id.to_string()
+    }
+    let store = Arc::<MapStore>::default();
+    let cache = register_over("told-later", &store);
+    name(1).await;
+    assert!(cache.flush(Duration::from_secs(1)).await);
+
+    store.hangs.store(true, Ordering::SeqCst);
+    assert_eq!(cache.remove_operation("told-later").await, Reach::Queued);
+    store.hangs.store(false, Ordering::SeqCst);
+    // The first look tells it, and does not take what is there.
+    assert_eq!(call::peek(name(1)).await, None);
+    register_over("told-later", &store);
+    assert_eq!(call::peek(name(1)).await, None);
+}
+
+#[tokio::test]
+async fn another_process_follows_within_two_seconds_in_what_it_reads_from_the_store() {
+    let store = Arc::<MapStore>::default();
+    let clock = ManualClock::new();
+    let open = || {
+        let mut config = roomy().build().expect("valid settings");
+        // The builder would have it that there is a Redis then.
+        config.enable_l1_cache = false;
+        let cache = Cache::builder("follows", &config).clock(clock.clone());
+        cache.store(store.clone()).build().expect("a cache")
+    };
+    let (one, other) = (open(), open());
+    one.set("a", 1).await;
+    assert_eq!(other.get::<i32>("a").await, Some(1));
+    one.expire_all().await;
+    assert_eq!(one.get::<i32>("a").await, None);
+    clock.advance(Duration::from_millis(1999));
+    assert_eq!(other.get::<i32>("a").await, Some(1));
+    clock.advance(Duration::from_millis(1));
+    assert_eq!(other.get::<i32>("a").await, None);
+}
+
+#[tokio::test]
+async fn many_removals_are_remembered_in_bounded_memory() {
+    #[cached(kind = "many-removals")]
+    async fn name(id: u32) -> String {
+        id.to_string()
+    }
+    let cache = register("many-removals", roomy());
+    call::tenant("kept", name(1)).await;
+    call::tenant("removed", name(1)).await;
+    cache.remove_tenant("removed").await;
+    let remove = |tenants: std::ops::Range<u32>| {
+        for tenant in tenants {
+            let removed = cache.remove_tenant(&tenant.to_string()).now_or_never();
+            assert_eq!(removed, Some(Reach::Everywhere));
+        }
+    };
+    remove(0..70_000);
+    let more = allocation_counter::measure(|| remove(70_000..300_000));
+    assert!(more.bytes_current < 500_000, "{more:?}");
+    let origin = async |tenant| call::tenant(tenant, call::outcome(name(1))).await.origin;
+    assert_eq!(origin("kept").await, Origin::Memory);
+    assert_eq!(origin("removed").await, Origin::Computed);
+}

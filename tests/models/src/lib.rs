@@ -1,0 +1,55 @@
+//! Models of the rooms of `cache-runtime` whose interleavings matter.
+//!
+//! The files of those rooms are compiled a second time here, over locks and atomics whose every
+//! step is a point where another thread may go on. The tests try very many orders of those steps;
+//! one that hangs or breaks a promise is shown with the seed that repeats it.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "parts of a room are used by rooms that are not here"
+)]
+
+#[path = "../../../cache-runtime/src/flight/mod.rs"]
+mod flight;
+#[path = "../../../cache-runtime/src/generation/mod.rs"]
+mod generation;
+
+/// What the rooms know of keys.
+mod key {
+    pub(crate) type MemoryKey = Box<[u8]>;
+}
+
+/// What the rooms know of entries: in the models, a value is the state of the world that it was
+/// computed from.
+mod memory {
+    pub(crate) type SharedEntry = std::sync::Arc<crate::Entry>;
+}
+
+mod sync {
+    pub(crate) use shuttle::sync::atomic::{AtomicU64, Ordering};
+    pub(crate) use shuttle::sync::{Mutex, RwLock};
+
+    use shuttle::sync::{MutexGuard, RwLockReadGuard, RwLockWriteGuard};
+    use std::sync::PoisonError;
+
+    pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+        mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+        lock.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+        lock.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A value with what it carries.
+struct Entry {
+    value: u64,
+    carried: generation::Carried,
+}
+
+#[cfg(test)]
+mod tests;

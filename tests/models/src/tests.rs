@@ -1,0 +1,210 @@
+//! The way of a call through memory and flights, with what may happen meanwhile.
+
+use std::sync::Arc;
+
+use shuttle::future::block_on;
+use shuttle::sync::Mutex;
+use shuttle::sync::atomic::{AtomicU64, Ordering};
+use shuttle::thread;
+
+use crate::Entry;
+use crate::flight::{Flights, Landing, Leader, Role};
+use crate::generation::{Generations, Invalidation, Scope, Touched};
+use crate::key::MemoryKey;
+use crate::memory::SharedEntry;
+use crate::sync::lock;
+
+/// Orders that are tried of each model. `MODEL_ORDERS` sets another number.
+const ORDERS: usize = 2000;
+
+fn try_orders(model: impl Fn() + Copy + Send + Sync + 'static) {
+    let orders = std::env::var("MODEL_ORDERS").ok();
+    let orders = orders.and_then(|it| it.parse().ok()).unwrap_or(ORDERS);
+    shuttle::check_random(model, orders);
+    shuttle::check_pct(model, orders, 3);
+}
+
+const OPERATION: u32 = 7;
+
+/// One key of one kind, and the world that its value is computed from.
+struct World {
+    state: AtomicU64,
+    memory: Mutex<Option<SharedEntry>>,
+    flights: Arc<Flights>,
+    generations: Generations,
+    key: MemoryKey,
+}
+
+impl World {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            state: AtomicU64::new(0),
+            memory: Mutex::new(None),
+            flights: Arc::default(),
+            generations: Generations::new(),
+            key: [1].into(),
+        })
+    }
+
+    fn is_served(&self, entry: &SharedEntry) -> bool {
+        self.generations.touched(OPERATION, &entry.carried) == Touched::No
+    }
+
+    fn in_memory(&self) -> Option<SharedEntry> {
+        let entry = lock(&self.memory).clone();
+        entry.filter(|entry| self.is_served(entry))
+    }
+
+    /// One call, as `call/pending.rs` and `call/turn.rs` make it.
+    fn call(&self) -> u64 {
+        loop {
+            if let Some(entry) = self.in_memory() {
+                return entry.value;
+            }
+            let leader = match block_on(self.flights.join(&self.key)) {
+                Role::Waiter(Landing::Value(entry)) if self.is_served(&entry) => {
+                    return entry.value;
+                }
+                Role::Waiter(_) => continue,
+                Role::Alone(turn) => self.flights.fly_in_turn(&self.key, Some(turn)),
+                Role::Leader(leader) => leader,
+            };
+            if let Some(entry) = self.in_memory() {
+                leader.land(Landing::Value(entry.clone()));
+                return entry.value;
+            }
+            return self.compute(leader);
+        }
+    }
+
+    fn compute(&self, leader: Leader) -> u64 {
+        let entry = self.entry();
+        if self.is_served(&entry) {
+            leader.keep(|| *lock(&self.memory) = Some(entry.clone()));
+        }
+        leader.land(Landing::Value(entry.clone()));
+        entry.value
+    }
+
+    fn entry(&self) -> SharedEntry {
+        let carried = self.generations.carry(&[]);
+        let value = self.state.load(Ordering::SeqCst);
+        Arc::new(Entry { value, carried })
+    }
+
+    /// What is computed anew takes the place of everything older.
+    fn refresh(&self) -> u64 {
+        let leader = self.flights.fly_alone(&self.key);
+        let entry = self.entry();
+        leader.replace(|| *lock(&self.memory) = Some(entry.clone()));
+        leader.land(Landing::Value(entry.clone()));
+        entry.value
+    }
+
+    fn remove(&self) {
+        self.flights
+            .replace(&self.key, || *lock(&self.memory) = None);
+    }
+}
+
+fn spawn<T: Send + 'static>(
+    world: &Arc<World>,
+    run: impl FnOnce(&World) -> T + Send + 'static,
+) -> thread::JoinHandle<T> {
+    let world = world.clone();
+    thread::spawn(move || run(&world))
+}
+
+/// Two callers, one that wants it computed anew, and one who changes the world, invalidates and
+/// calls: that call, and every later one, has the new state.
+fn invalidated(invalidate: fn(&World)) {
+    let world = World::new();
+    let calls: [fn(&World) -> u64; 3] = [World::call, World::call, World::refresh];
+    let callers = calls.map(|call| spawn(&world, call));
+    world.state.store(1, Ordering::SeqCst);
+    invalidate(&world);
+    assert_eq!(world.call(), 1);
+    for caller in callers {
+        caller.join().unwrap();
+        assert_eq!(world.call(), 1);
+    }
+}
+
+#[test]
+fn a_removed_key_never_comes_back() {
+    try_orders(|| invalidated(World::remove));
+}
+
+#[test]
+fn a_removed_operation_never_comes_back() {
+    try_orders(|| {
+        invalidated(|world| {
+            world
+                .generations
+                .invalidate(Scope::Operation(OPERATION), Invalidation::Remove);
+        });
+    });
+}
+
+#[test]
+fn nothing_comes_back_when_marks_are_forgotten() {
+    try_orders(|| {
+        invalidated(|world| {
+            world
+                .generations
+                .invalidate(Scope::Kind, Invalidation::Expire);
+            world.generations.forget(|| drop(world.in_memory()));
+        });
+    });
+}
+
+#[test]
+fn nothing_older_comes_after_a_refresh() {
+    try_orders(|| {
+        let world = World::new();
+        let callers: Vec<_> = (0..2).map(|_| spawn(&world, World::call)).collect();
+        world.state.store(1, Ordering::SeqCst);
+        assert_eq!(world.refresh(), 1);
+        assert_eq!(world.call(), 1);
+        for caller in callers {
+            caller.join().unwrap();
+        }
+        assert_eq!(world.call(), 1);
+    });
+}
+
+#[test]
+fn a_cold_key_is_computed_once() {
+    try_orders(|| {
+        let world = World::new();
+        // Each look at the world changes it.
+        let call = |world: &World| {
+            let value = world.call();
+            world.state.fetch_add(1, Ordering::SeqCst);
+            value
+        };
+        let callers: Vec<_> = (0..3).map(|_| spawn(&world, call)).collect();
+        for caller in callers {
+            assert_eq!(caller.join().unwrap(), 0);
+        }
+    });
+}
+
+#[test]
+fn a_leader_that_gives_up_or_fails_leaves_nobody_waiting() {
+    try_orders(|| {
+        let world = World::new();
+        let callers: Vec<_> = (0..2).map(|_| spawn(&world, World::call)).collect();
+        for landing in [None, Some(Landing::Failed), None] {
+            if let Role::Leader(leader) = block_on(world.flights.join(&world.key))
+                && let Some(landing) = landing
+            {
+                leader.land(landing);
+            }
+        }
+        for caller in callers {
+            assert_eq!(caller.join().unwrap(), 0);
+        }
+        assert_eq!(world.call(), 0);
+    });
+}
