@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use larder::call::{self, Origin};
+use larder::call::{self, Control, Origin};
 use larder::testing::ManualClock;
 use larder::{Cache, Reach, cached};
 use support::map_store::MapStore;
@@ -248,6 +248,71 @@ async fn nothing_that_began_before_its_operation_was_removed_is_kept_or_given_to
     assert!(store.entries.lock().expect("no panic").is_empty());
     GATE.add_permits(1);
     assert_eq!(waiter.await, 2);
+}
+
+#[cached(kind = "tagged", tags("user:{id}", "names"))]
+async fn name(id: u32) -> String {
+    format!("user {id}")
+}
+
+#[cached(kind = "tagged", tags("user:{user.0}", "{{{page}}}"))]
+fn orders(user: (u32,), page: u32) -> impl Future<Output = Vec<u32>> + Send {
+    let orders = vec![user.0, page];
+    async move { orders }
+}
+
+#[cached(kind = "tagged", local, tags("user:{id}"))]
+fn age(id: u32) -> u32 {
+    id + 30
+}
+
+#[tokio::test]
+async fn what_has_a_tag_is_removed_with_it_and_nothing_else() {
+    let store = Arc::<MapStore>::default();
+    let cache = register_over("tagged", &store);
+    // Of the users 1 and 2: name, first page, second page, age.
+    let computed = async || {
+        let mut computed = String::new();
+        for id in [1, 2] {
+            let origins = [
+                call::outcome(name(id)).await.origin,
+                call::outcome(orders((id,), 1)).await.origin,
+                call::outcome(orders((id,), 2)).await.origin,
+                call::sync(Control::new(), || age(id)).origin,
+            ];
+            computed.extend(origins.map(|it| if it == Origin::Computed { 'c' } else { '-' }));
+            computed.push(' ');
+        }
+        computed
+    };
+
+    assert_eq!(computed().await, "cccc cccc ");
+    let sent = tokio::spawn(async { (name(1).await, orders((1,), 1).await) });
+    assert_eq!(sent.await.expect("no panic"), ("user 1".into(), vec![1, 1]));
+    assert_eq!(computed().await, "---- ---- ");
+    cache.remove_tag("user:1").await;
+    assert_eq!(computed().await, "cccc ---- ");
+    cache.expire_tag("names").await;
+    assert_eq!(computed().await, "c--- c--- ");
+    cache.remove_tag("{2}").await;
+    assert_eq!(computed().await, "--c- --c- ");
+    // Those of a tenant are others.
+    call::tenant("acme", cache.remove_tag("user:2")).await;
+    assert_eq!(computed().await, "---- ---- ");
+    assert_eq!(call::tenant("acme", computed()).await, "cccc cccc ");
+    call::tenant("acme", cache.remove_tag("user:2")).await;
+    assert_eq!(call::tenant("acme", computed()).await, "---- cccc ");
+    assert_eq!(computed().await, "---- ---- ");
+
+    // What has been in the store since before is served to no other process.
+    assert!(cache.flush(Duration::from_secs(1)).await);
+    cache.remove_tag("user:1").await;
+    register_over("tagged", &store);
+    assert_eq!(
+        computed().await,
+        "cccc ---c ",
+        "what is local is not in the store"
+    );
 }
 
 #[tokio::test]

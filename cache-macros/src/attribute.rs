@@ -2,7 +2,7 @@
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
-use syn::parse::{ParseStream, Parser};
+use syn::parse::{Parse, ParseStream, Parser};
 use syn::{Error, Expr, ExprClosure, Ident, Lit, LitStr, Path, Token, parenthesized};
 
 use crate::vocabulary::{OPTIONS, did_you_mean, list, unknown_option};
@@ -21,6 +21,7 @@ pub(crate) struct Options {
     pub(crate) skip: Vec<Ident>,
     pub(crate) key: Option<(Span, Expr)>,
     pub(crate) text: Option<Ident>,
+    pub(crate) tags: Vec<LitStr>,
     /// A number counts as its digits.
     pub(crate) version: Option<LitStr>,
     /// `value = plain`.
@@ -120,6 +121,7 @@ impl Options {
                 })?;
                 self.text = Some(name);
             }
+            "tags" => self.tags = tags(input, &option)?,
             "version" => self.version = Some(version(input, &option)?),
             "value" => {
                 equals(input, &option, "`value = plain`")?;
@@ -342,6 +344,30 @@ fn one_parameter(closure: &ExprClosure) -> syn::Result<()> {
     } else {
         Error::new_spanned(&closure.inputs, message)
     })
+}
+
+fn tags(input: ParseStream<'_>, option: &Ident) -> syn::Result<Vec<LitStr>> {
+    let mistake = |place| {
+        Error::new(
+            place,
+            "`tags` takes texts in parentheses: `tags(\"user:{id}\", \"prices\")`",
+        )
+    };
+    if !input.peek(syn::token::Paren) {
+        return Err(mistake(option.span()));
+    }
+    let listed;
+    parenthesized!(listed in input);
+    let tags = listed.parse_terminated(<LitStr as Parse>::parse, Token![,]);
+    while !listed.is_empty() {
+        // Any token tree can be taken from a stream that is not empty.
+        let _ = listed.parse::<TokenTree>();
+    }
+    match tags {
+        Ok(tags) if tags.is_empty() => Err(mistake(option.span())),
+        Ok(tags) => Ok(tags.into_iter().collect()),
+        Err(error) => Err(mistake(error.span())),
+    }
 }
 
 fn version(input: ParseStream<'_>, option: &Ident) -> syn::Result<LitStr> {

@@ -69,6 +69,7 @@ impl<'a> Expansion<'a> {
         } = self;
         let before = self.before();
         let hit_or_miss = self.hit_or_miss(&self.enter());
+        let tagged = self.tagged_miss();
         let answer_or_turn = self.answer_or_turn(&quote_spanned!(self.place=> ask().await));
         let ttl = self.ttl();
         let keep = self.keep();
@@ -76,6 +77,7 @@ impl<'a> Expansion<'a> {
         quote_spanned! {self.place=>
             #before
             #hit_or_miss
+            #tagged
             #answer_or_turn
             #ttl
             let __larder_returned = async move {
@@ -119,6 +121,7 @@ impl<'a> Expansion<'a> {
         let arguments = self.write_arguments();
         let hit_or_miss = self.hit_or_miss(&quote_spanned!(self.place=> __larder_call.enter()));
         let answer_or_turn = self.answer_or_turn(&quote_spanned!(self.place=> ask().await));
+        let tagged = self.tagged();
         let ttl = self.ttl();
         let keep = self.keep();
         let mut body = self.braced(self.function.body.clone()).to_token_stream();
@@ -145,7 +148,7 @@ impl<'a> Expansion<'a> {
         };
         quote_spanned! {self.place=>
             #before
-            let __larder_call = #larder::call(__larder_site, __larder_shape, #arguments);
+            let __larder_call = #larder::call(__larder_site, __larder_shape, #arguments) #tagged;
             #ttl
             let __larder_body #ty = #body;
             #future
@@ -156,6 +159,7 @@ impl<'a> Expansion<'a> {
         let returns = self.returns;
         let before = self.before();
         let hit_or_miss = self.hit_or_miss(&self.enter());
+        let tagged = self.tagged_miss();
         let answer_or_turn = self.answer_or_turn(&quote_spanned!(self.place=> ask_for_sync()));
         let ttl = self.ttl();
         let keep = self.keep();
@@ -163,6 +167,7 @@ impl<'a> Expansion<'a> {
         quote_spanned! {self.place=>
             #before
             #hit_or_miss
+            #tagged
             #answer_or_turn
             #ttl
             let __larder_returned = (move || -> #returns #body)();
@@ -257,6 +262,34 @@ impl<'a> Expansion<'a> {
                 #larder::Entered::Miss(__larder_miss) => __larder_miss,
             };
         }
+    }
+
+    /// The tags, which the body may consume. By themselves: what prints them cannot be sent to
+    /// another thread, so it must not live while something is waited for.
+    fn tagged_miss(&self) -> Option<TokenStream> {
+        let tagged = self.tagged()?;
+        Some(quote_spanned!(self.place=> let __larder_miss = __larder_miss #tagged;))
+    }
+
+    fn tagged(&self) -> Option<TokenStream> {
+        let tags = self.checked.tags.iter().map(|parts| {
+            let mut format = String::new();
+            let mut holes = Vec::new();
+            for part in parts {
+                match part {
+                    TemplatePart::Text(text) => {
+                        format.push_str(&text.replace('{', "{{").replace('}', "}}"));
+                    }
+                    TemplatePart::Hole(hole) => {
+                        format.push_str("{}");
+                        holes.push(hole);
+                    }
+                }
+            }
+            quote!(&::core::format_args!(#format #(, #holes)*))
+        });
+        let tags: Vec<_> = tags.collect();
+        (!tags.is_empty()).then(|| quote!(.tagged(&[#(#tags),*])))
     }
 
     /// Ends the call where somebody else has the answer.

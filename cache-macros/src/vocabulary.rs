@@ -3,9 +3,9 @@
 use proc_macro2::Ident;
 use syn::Error;
 
-pub(crate) const OPTIONS: [&str; 13] = [
-    "kind", "op", "ttl", "cache_if", "unless", "skip", "key", "text", "version", "value", "shared",
-    "local", "crate",
+pub(crate) const OPTIONS: [&str; 14] = [
+    "kind", "op", "ttl", "cache_if", "unless", "skip", "key", "text", "tags", "version", "value",
+    "shared", "local", "crate",
 ];
 
 /// What to answer to a word of another library.
@@ -19,7 +19,7 @@ use Answer::{Advice, Meant};
 
 /// What people write who come from other libraries, in small letters and without underscores.
 #[rustfmt::skip]
-const ELSEWHERE: [(&[&str], Answer); 28] = [
+const ELSEWHERE: [(&[&str], Answer); 29] = [
     (&["time", "timetolive", "ttlsecs", "ttlseconds", "ttlmillis", "ttlms", "expire", "expireafter",
        "expireafterwrite", "expiresin", "expiration", "expiry", "lifetime", "duration", "maxage"],
         Meant("ttl")),
@@ -37,6 +37,8 @@ const ELSEWHERE: [(&[&str], Answer); 28] = [
         Meant("unless")),
     (&["memory", "memoryonly", "inmemory", "localonly"],
         Meant("local")),
+    (&["tag", "group", "groups", "region", "dependson"],
+        Meant("tags")),
     (&["krate", "path"],
         Meant("crate")),
     (&["size", "maxsize", "capacity", "maxcapacity", "maxentries", "limit"],

@@ -465,6 +465,32 @@ impl Cache {
             .await
     }
 
+    /// Removes all results of annotated functions that have this tag (`tags(…)`), in one step, as
+    /// [`remove_operation`](Self::remove_operation) does. Those of the tenant that this is called
+    /// in, or of none.
+    ///
+    /// ```
+    /// # use cache_runtime as larder;
+    /// # async fn example(cache: larder::Cache) {
+    /// // User 7 has changed the address.
+    /// cache.remove_tag("user:7").await;
+    /// # }
+    /// ```
+    pub async fn remove_tag(&self, tag: &str) -> Reach {
+        let tenant = call::current_tenant().ok().flatten();
+        self.inner
+            .invalidate_tag(tenant.as_deref(), tag, Invalidation::Remove)
+            .await
+    }
+
+    /// Expires all results of annotated functions that have this tag, in the same way.
+    pub async fn expire_tag(&self, tag: &str) -> Reach {
+        let tenant = call::current_tenant().ok().flatten();
+        self.inner
+            .invalidate_tag(tenant.as_deref(), tag, Invalidation::Expire)
+            .await
+    }
+
     /// Removes everything of a tenant, in one step, as
     /// [`remove_operation`](Self::remove_operation) does: the results of annotated functions, and
     /// the keys that the application chose.

@@ -165,6 +165,19 @@ impl Kind {
             .await
     }
 
+    /// Invalidates everything with a tag of a tenant.
+    pub(crate) async fn invalidate_tag(
+        &self,
+        tenant: Option<&str>,
+        tag: &str,
+        how: Invalidation,
+    ) -> Reach {
+        let generation = self.keys.generation_of_tag(tenant, tag);
+        let scope = Scope::Named(self.generations.tag(tenant, tag));
+        self.invalidate(&generation, how, || self.generations.invalidate(scope, how))
+            .await
+    }
+
     async fn invalidate(
         &self,
         generation: &Arc<str>,

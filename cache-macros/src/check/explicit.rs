@@ -13,7 +13,18 @@ pub(super) fn explicit_key(key: Expr, place: Span, function: &Function) -> syn::
         Expr::Lit(ExprLit {
             lit: Lit::Str(template),
             ..
-        }) => parse_template(template, function),
+        }) => {
+            let parts = parse_template(template, "a key", function)?;
+            let is_hole = |part: &TemplatePart| matches!(part, TemplatePart::Hole(_));
+            if parts.iter().any(is_hole) {
+                return Ok(Key::Template(template.value(), parts));
+            }
+            Err(Error::new(
+                template.span(),
+                "this key is the same for every call; name parameters in braces, as in \
+                 `\"user:{id}\"`, or write `key = ()` for one answer to all calls",
+            ))
+        }
         Expr::Closure(_) => Err(Error::new(
             place,
             "`key` takes an expression over the parameters, not a closure",
@@ -179,7 +190,11 @@ impl<'ast> Visit<'ast> for Names<'ast> {
 }
 
 /// `user:{id}`; `{{` and `}}` stand for braces.
-fn parse_template(template: &LitStr, function: &Function) -> syn::Result<Key> {
+pub(super) fn parse_template(
+    template: &LitStr,
+    what_it_is: &'static str,
+    function: &Function,
+) -> syn::Result<Vec<TemplatePart>> {
     let text = template.value();
     let mistake = |message: &str| Error::new(template.span(), message);
     let mut parts = Vec::new();
@@ -201,7 +216,7 @@ fn parse_template(template: &LitStr, function: &Function) -> syn::Result<Key> {
                 if !closed {
                     return Err(mistake("this `{` is never closed; write `{{` for a brace"));
                 }
-                let expression = parse_hole(&hole, template.span(), function)?;
+                let expression = parse_hole(&hole, template.span(), what_it_is, function)?;
                 if !literal.is_empty() {
                     parts.push(TemplatePart::Text(std::mem::take(&mut literal)));
                 }
@@ -210,27 +225,23 @@ fn parse_template(template: &LitStr, function: &Function) -> syn::Result<Key> {
             other => literal.push(other),
         }
     }
-    if !parts
-        .iter()
-        .any(|part| matches!(part, TemplatePart::Hole(_)))
-    {
-        return Err(mistake(
-            "this key is the same for every call; name parameters in braces, as in \
-             `\"user:{id}\"`, or write `key = ()` for one answer to all calls",
-        ));
-    }
     if !literal.is_empty() {
         parts.push(TemplatePart::Text(literal));
     }
-    Ok(Key::Template(text, parts))
+    Ok(parts)
 }
 
-fn parse_hole(hole: &str, place: Span, function: &Function) -> syn::Result<Expr> {
+fn parse_hole(
+    hole: &str,
+    place: Span,
+    what_it_is: &'static str,
+    function: &Function,
+) -> syn::Result<Expr> {
     let mistake = |message| Err(Error::new(place, message));
     let Ok(expression) = LitStr::new(hole, place).parse::<Expr>() else {
         return match hole.split_once(':') {
             Some((name, _)) if syn::parse_str::<Ident>(name).is_ok() => mistake(format!(
-                "`{{{hole}}}` asks for a format, but a key is not printed; write `{{{name}}}`"
+                "`{{{hole}}}` asks for a format, which {what_it_is} does not take; write `{{{name}}}`"
             )),
             _ => mistake(format!(
                 "`{{{hole}}}` is no expression over the parameters, such as `{{user.id}}`"
@@ -242,7 +253,7 @@ fn parse_hole(hole: &str, place: Span, function: &Function) -> syn::Result<Expr>
             "`{{{hole}}}` is the same for every call; name a parameter, such as `{{id}}`"
         ));
     }
-    stays_within(&expression, "a key")?;
+    stays_within(&expression, what_it_is)?;
     let names = Names::of(&expression);
     let unknown = names
         .values
@@ -313,7 +324,7 @@ mod tests {
             ("id:?", false),
             ("", false),
         ] {
-            let parsed = parse_hole(hole, Span::call_site(), &function);
+            let parsed = parse_hole(hole, Span::call_site(), "a key", &function);
             assert_eq!(parsed.is_ok(), is_known, "{hole}");
         }
         Ok(())

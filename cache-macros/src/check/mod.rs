@@ -13,7 +13,7 @@ use syn::{Error, Expr, ExprClosure, Ident, LitStr, Path};
 use crate::attribute::{Options, Ttl};
 use crate::signature::{Form, Function};
 
-use explicit::{explicit_key, names, stays_within};
+use explicit::{explicit_key, names, parse_template, stays_within};
 pub(crate) use item::{is_closure, no_function};
 pub(crate) use key::{Key, KeyParameter, Role, TemplatePart};
 use key::{check_parameters, check_skip, parameters_as_key};
@@ -29,6 +29,8 @@ pub(crate) struct Checked {
     pub(crate) version: Option<String>,
     pub(crate) shared: bool,
     pub(crate) key: Key,
+    /// Each as the parts of a template.
+    pub(crate) tags: Vec<Vec<TemplatePart>>,
     pub(crate) rule: Rule,
     pub(crate) is_plain: bool,
     pub(crate) is_local: bool,
@@ -83,6 +85,11 @@ pub(crate) fn check(options: Options, function: &Function) -> syn::Result<Checke
             .map(|()| Lifetime::OfCall(expression)),
         Ttl::OfValue(closure) => Some(Lifetime::OfValue(closure)),
     });
+    let tags = options.tags.iter().filter_map(|tag| {
+        let parts = parse_template(tag, "a tag", function);
+        parts.map_err(|mistake| mistakes.push(mistake)).ok()
+    });
+    let tags = tags.collect();
     let is_skip_clear = check_skip(&mut mistakes, &options.skip, function);
     let (skip, text) = (&options.skip, options.text.as_ref());
     let key = if let Some((place, key)) = options.key {
@@ -110,6 +117,7 @@ pub(crate) fn check(options: Options, function: &Function) -> syn::Result<Checke
             version,
             shared: options.shared.is_some(),
             key,
+            tags,
             rule: Rule {
                 ttl,
                 cache_if: options.cache_if,

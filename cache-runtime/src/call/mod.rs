@@ -22,6 +22,7 @@ mod turn;
 mod value;
 
 use std::any::{TypeId, type_name};
+use std::fmt::Display;
 use std::marker::PhantomData;
 
 pub use control::{
@@ -80,6 +81,7 @@ pub struct Call<S> {
     function: Function,
     written: Vec<u8>,
     noticed: Written,
+    tags: Vec<String>,
     shape: PhantomData<fn() -> S>,
 }
 
@@ -101,11 +103,19 @@ pub fn call<S: Shape, W: FnOnce(&mut KeyWriter<'_>)>(
         function: Function::of::<S, W>(site),
         noticed: write(&mut written, write_arguments),
         written,
+        tags: Vec::new(),
         shape: PhantomData,
     }
 }
 
 impl<S> Call<S> {
+    /// With these tags.
+    #[must_use]
+    pub fn tagged(mut self, tags: &[&dyn Display]) -> Self {
+        self.tags = tags.iter().map(ToString::to_string).collect();
+        self
+    }
+
     /// Looks into memory.
     #[must_use]
     pub fn enter(mut self) -> Entered<S>
@@ -113,7 +123,13 @@ impl<S> Call<S> {
         S: Shape,
     {
         let control = take_control(self.function.site);
-        look(self.function, &mut self.written, self.noticed, control)
+        match look(self.function, &mut self.written, self.noticed, control) {
+            Entered::Miss(miss) => {
+                let tags: Vec<_> = self.tags.iter().map(|tag| tag as &dyn Display).collect();
+                Entered::Miss(miss.tagged(&tags))
+            }
+            hit @ Entered::Hit(_) => hit,
+        }
     }
 }
 

@@ -82,6 +82,14 @@ impl Pending {
         }
     }
 
+    pub(super) fn tag(&mut self, tenant: Option<&str>, tag: &str) {
+        self.names.push(self.kind.generations.tag(tenant, tag));
+        if let Some(name) = &mut self.in_store {
+            let generation = self.kind.keys.generation_of_tag(tenant, tag);
+            name.generations.push(generation);
+        }
+    }
+
     /// Goes the way that the caller wants; the usual one asks memory, the other callers and the
     /// store. An error is what a call found that does not go on.
     ///

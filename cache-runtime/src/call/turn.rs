@@ -1,6 +1,7 @@
 //! The rest of a call that was no hit: it has an answer after all, or it is its turn to compute one.
 
 use std::any::TypeId;
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -94,6 +95,19 @@ impl Miss {
             value_type,
             kept,
         }))
+    }
+
+    /// With these tags.
+    #[must_use]
+    pub fn tagged(mut self, tags: &[&dyn Display]) -> Self {
+        if let Some(pending) = &mut self.0.pending {
+            // Else there would be no key.
+            let tenant = local::tenant().ok().flatten();
+            for tag in tags {
+                pending.tag(tenant.as_deref(), &tag.to_string());
+            }
+        }
+        self
     }
 
     /// A computation under a key that the application chose, if that is one.

@@ -1,4 +1,4 @@
-//! What was invalidated when: a whole kind, an operation, a tenant.
+//! What was invalidated when: a whole kind, an operation, a tenant, a tag.
 //!
 //! The invalidations of a kind are numbered, and each leaves its number at what it invalidated. A
 //! computation notes the latest number before it begins, and its entry carries that. An entry is
@@ -37,7 +37,7 @@ pub(crate) enum Scope {
     Named(Name),
 }
 
-/// A tenant, as a hash. Two of them that meet are invalidated together, which
+/// A tenant, or a tag of a tenant, as a hash. Two of them that meet are invalidated together, which
 /// costs an answer and gives no wrong one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Name(u64);
@@ -92,7 +92,11 @@ impl Generations {
     }
 
     pub(crate) fn tenant(&self, tenant: &[u8]) -> Name {
-        Name(self.hasher.hash_one(tenant))
+        Name(self.hasher.hash_one(("tenant", tenant)))
+    }
+
+    pub(crate) fn tag(&self, tenant: Option<&str>, tag: &str) -> Name {
+        Name(self.hasher.hash_one(("tag", tenant, tag)))
     }
 
     /// To be called before a computation or a look-up into a store begins.

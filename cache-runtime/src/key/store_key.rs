@@ -15,6 +15,7 @@
 //! | the kind | `{prefix}gen:kind` |
 //! | an operation | `{prefix}gen:op:{operation}` |
 //! | a tenant | `{prefix}gen:tenant:{digest}` |
+//! | a tag | `{prefix}gen:tag:{digest}` |
 //!
 //! A tenant of a call is a part of the digest after `id:`.
 //!
@@ -197,6 +198,15 @@ impl StoreKeys {
     pub(crate) fn generation_of_tenant(&self, tenant: &[u8]) -> Arc<str> {
         let mut name = self.prefix.clone();
         self.push_digest(&mut name, "gen:tenant:", tenant);
+        name.into()
+    }
+
+    pub(crate) fn generation_of_tag(&self, tenant: Option<&str>, tag: &str) -> Arc<str> {
+        let mut bytes = Vec::new();
+        // Texts never refuse to be serialized.
+        let _ = encode(&(tenant, tag), Sequences::Ordered, &mut bytes);
+        let mut name = self.prefix.clone();
+        self.push_digest(&mut name, "gen:tag:", &bytes);
         name.into()
     }
 

@@ -1,5 +1,5 @@
-//! The generations that a store keeps for all processes: two numbers for each kind, operation and
-//! tenant, one for its removals and one for its expiries. An entry in the store is served
+//! The generations that a store keeps for all processes: two numbers for each kind, operation,
+//! tenant and tag, one for its removals and one for its expiries. An entry in the store is served
 //! only while those are the same that its writer knew before it computed the value.
 
 use std::collections::HashMap;
@@ -17,7 +17,7 @@ use crate::clock::{Clock, Tick, millis};
 use crate::generation::Invalidation;
 use crate::policy::Ttl;
 
-/// The generation of one kind, operation or tenant: a number for its removals and one for its
+/// The generation of one kind, operation, tenant or tag: a number for its removals and one for its
 /// expiries.
 pub type Generation = [u64; 2];
 
