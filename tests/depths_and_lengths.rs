@@ -1,5 +1,6 @@
-//! A type that changed can make a number be read as a length, and a list as a chain as long as the
-//! list. Neither may take the memory, the stack or the time of the process.
+//! A type that changed can make a number be read as a length, a list as a chain as long as the list,
+//! and small elements as large ones. None of it may take the memory, the stack or the time of the
+//! process.
 //!
 //! A file of its own, because what goes wrong here ends the process.
 
@@ -12,14 +13,20 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
+use allocation_counter::measure;
 use larder::{Cache, Codec};
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::Value;
 use support::map_store::MapStore;
 use support::roomy;
 
 /// The threads of a server have this much.
 const STACK: usize = 2 * 1024 * 1024;
+
+/// No read takes more: 64 MiB by estimate, for maps up to three times as much, and a list that grows
+/// has its old and its new room at once.
+const MEMORY: u64 = 256 * 1024 * 1024;
 
 /// What another process reads as a `B` where `written` was written, with every codec.
 fn pass_on<A, B>(written: &A) -> Vec<(Codec, Option<B>)>
@@ -39,19 +46,17 @@ where
             };
             let mut runtime = tokio::runtime::Builder::new_current_thread();
             let runtime = runtime.enable_time().build().expect("a runtime");
-            let read = runtime.block_on(async {
-                open().set("a", written).await;
-                open().get::<B>("a").await
-            });
-            send.send(read).expect("somebody waits");
+            runtime.block_on(open().set("a", written));
+            let mut read = None;
+            let used = measure(|| read = runtime.block_on(open().get::<B>("a")));
+            send.send((read, used.bytes_max)).expect("somebody waits");
         };
         let thread = thread::Builder::new().stack_size(STACK).spawn(reader);
         thread.expect("a thread");
         let read = receive.recv_timeout(Duration::from_secs(30));
-        (
-            codec,
-            read.unwrap_or_else(|error| panic!("{codec}: {error}")),
-        )
+        let (read, used) = read.unwrap_or_else(|error| panic!("{codec}: {error}"));
+        assert!(used <= MEMORY, "{codec} took {used} bytes");
+        (codec, read)
     };
     Codec::ALL.iter().map(read).collect()
 }
@@ -106,6 +111,33 @@ impl Drop for Chain {
             next = link.next.take();
         }
     }
+}
+
+/// Written as a list of one and the same element.
+#[derive(Clone, Deserialize)]
+struct Repeated<T>(T, usize);
+
+impl<T: Serialize> Serialize for Repeated<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(std::iter::repeat_n(&self.0, self.1))
+    }
+}
+
+fn small_map<T>() -> BTreeMap<String, Option<T>> {
+    BTreeMap::from([(String::new(), None)])
+}
+
+#[test]
+fn elements_that_are_read_as_anything_take_no_more_memory_than_others() {
+    is_a_miss(&pass_on::<_, Value>(&Repeated(small_map::<u8>(), 300_000)));
+}
+
+#[test]
+fn small_maps_take_no_more_memory_than_large_ones() {
+    let maps = Repeated(small_map::<u8>(), 100_000);
+    is_a_miss(&pass_on::<_, Vec<BTreeMap<String, Option<[u64; 32]>>>>(
+        &maps,
+    ));
 }
 
 #[test]

@@ -5,6 +5,7 @@
 mod support;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use flate2::{Compress, Compression, FlushCompress};
 use larder::testing::ManualClock;
 use larder::{Cache, CacheConfig, CacheConfigBuilder, CacheStats, Codec};
 use proptest::prelude::*;
+use serde::de::{DeserializeOwned, Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use support::map_store::MapStore;
 use twox_hash::{XxHash3_64, XxHash3_128};
@@ -448,6 +450,63 @@ fn runtime() -> tokio::runtime::Runtime {
         .enable_all()
         .build()
         .expect("a runtime")
+}
+
+/// Reads these bytes of a value as a `T`, and says how many bytes of memory that took.
+fn takes_as_undecodable<T>(codec: Codec, bytes: &[u8]) -> u64
+where
+    T: Clone + Serialize + DeserializeOwned + Send + Sync + 'static,
+{
+    let bench = Bench::default();
+    let cache = bench.cache(bare());
+    let mut forged = Envelope::forged(0, bytes.len() as u64, bytes);
+    let number = Codec::ALL.iter().position(|known| *known == codec);
+    forged.header[5] = 1 + u8::try_from(number.expect("a codec")).expect("few codecs");
+    bench.put(forged.checked(STORED));
+    let used = measure(|| assert!(runtime().block_on(cache.get::<T>("answer")).is_none()));
+    let refused = cache.stats().refused;
+    assert_eq!(refused.undecodable, 1, "{codec}: {refused:?}");
+    used.bytes_max
+}
+
+#[test]
+fn bytes_after_the_end_of_a_value_are_no_value() {
+    takes_as_undecodable::<u8>(Codec::MessagePack, &[1, 2]);
+    takes_as_undecodable::<u8>(Codec::Json, b"1 2");
+    #[cfg(feature = "bincode")]
+    takes_as_undecodable::<u8>(Codec::Bincode, &[1, 2]);
+}
+
+#[test]
+fn a_list_of_a_name_and_a_number_is_no_variant() {
+    takes_as_undecodable::<Result<u8, u8>>(Codec::MessagePack, b"\x92\xA2Ok\x05");
+    takes_as_undecodable::<Result<u8, u8>>(Codec::MessagePack, b"\x91\xA2Ok\x05");
+}
+
+#[test]
+fn a_type_is_told_of_no_more_elements_than_there_are_bytes() {
+    #[derive(Clone, Serialize)]
+    struct Trusting(Vec<u8>);
+    impl<'de> Deserialize<'de> for Trusting {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            struct AsElements;
+            impl<'de> Visitor<'de> for AsElements {
+                type Value = Trusting;
+
+                fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    f.write_str("elements")
+                }
+
+                fn visit_seq<A: SeqAccess<'de>>(self, elements: A) -> Result<Trusting, A::Error> {
+                    let length = elements.size_hint().unwrap_or(0);
+                    Ok(Trusting(Vec::with_capacity(length)))
+                }
+            }
+            deserializer.deserialize_any(AsElements)
+        }
+    }
+    let used = takes_as_undecodable::<Trusting>(Codec::MessagePack, b"\xDD\xFF\xFF\xFF\xFF");
+    assert!(used < MIB as u64, "{used}");
 }
 
 #[test]

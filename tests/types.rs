@@ -20,7 +20,7 @@ use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, Utc};
 use larder::{Cache, Codec};
-use serde::de::{self, DeserializeOwned, Deserializer, SeqAccess, Visitor};
+use serde::de::{self, DeserializeOwned, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::ser::{SerializeStruct, Serializer};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -639,6 +639,7 @@ const SELF_DESCRIBING: &[&str] = &["messagepack", "json"];
 /// JSON has no numbers for infinity, and no keys but texts.
 const BINARY: &[&str] = &["messagepack", "bincode"];
 const BINCODE: &[&str] = &["bincode"];
+const MESSAGEPACK: &[&str] = &["messagepack"];
 const NONE: &[&str] = &[];
 
 /// The codecs in `holders` bring these values back, the others do not.
@@ -732,6 +733,83 @@ fn fields_that_are_flattened_or_left_out_come_back_where_names_are_written() {
         rest: BTreeMap::from([(text("usage"), json!({"tokens": [1, 2.5, null]}))]),
     };
     comes_back(SELF_DESCRIBING, &[answer]);
+}
+
+#[test]
+fn maps_that_are_flattened_come_back_whatever_their_keys_are() {
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(bound(deserialize = "K: Ord + Deserialize<'de>"))]
+    struct Flat<K: Ord> {
+        id: u8,
+        #[serde(flatten)]
+        rest: BTreeMap<K, String>,
+    }
+    fn flat<K: Ord>(key: K) -> Flat<K> {
+        Flat {
+            id: 1,
+            rest: BTreeMap::from([(key, text("a"))]),
+        }
+    }
+    comes_back(SELF_DESCRIBING, &[flat(text("a")), flat(text(""))]);
+    comes_back(SELF_DESCRIBING, &[flat('ß')]);
+    // The keys of JSON are texts.
+    comes_back(MESSAGEPACK, &[flat(u64::MAX), flat(1)]);
+    comes_back(MESSAGEPACK, &[flat(i64::MIN), flat(-1), flat(1)]);
+    comes_back(MESSAGEPACK, &[flat(i8::MIN)]);
+    comes_back(MESSAGEPACK, &[flat(true)]);
+    comes_back(MESSAGEPACK, &[flat(())]);
+}
+
+#[test]
+fn a_type_that_borrows_names_while_it_reads_comes_back() {
+    #[derive(Deserialize)]
+    #[serde(field_identifier)]
+    enum Name<'a> {
+        Known,
+        #[serde(borrow)]
+        Other(&'a str),
+    }
+    #[derive(Clone, Debug, PartialEq, Serialize)]
+    struct Fields(BTreeMap<String, u8>);
+    impl<'de> Deserialize<'de> for Fields {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            struct Entries;
+            impl<'de> Visitor<'de> for Entries {
+                type Value = Fields;
+
+                fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    f.write_str("fields")
+                }
+
+                fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
+                    let mut fields = BTreeMap::new();
+                    while let Some(name) = map.next_key()? {
+                        let name = match name {
+                            Name::Known => "Known",
+                            Name::Other(name) => name,
+                        };
+                        fields.insert(text(name), map.next_value()?);
+                    }
+                    Ok(Fields(fields))
+                }
+            }
+            deserializer.deserialize_map(Entries)
+        }
+    }
+    let fields = Fields(BTreeMap::from([(text("a"), 1), (text("Known"), 2)]));
+    comes_back(SELF_DESCRIBING, &[fields]);
+}
+
+#[test]
+fn a_type_that_borrows_a_text_while_it_reads_comes_back() {
+    #[derive(Clone, Debug, PartialEq, Serialize)]
+    struct Lent(String);
+    impl<'de> Deserialize<'de> for Lent {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            <&str>::deserialize(deserializer).map(|lent| Self(text(lent)))
+        }
+    }
+    comes_back(ALL, &[Lent(text("a")), Lent(text(""))]);
 }
 
 #[test]
@@ -831,6 +909,15 @@ fn a_set_and_a_map_of_twenty_thousand_come_back() {
             .collect::<HashSet<_>>()],
     );
     comes_back(ALL, &[numbers.collect::<Vec<_>>()]);
+}
+
+#[test]
+fn a_list_that_takes_far_less_room_in_a_store_than_in_memory_comes_back() {
+    let numbers = vec![1_u64; 1_100_000];
+    for processes in Processes::each() {
+        let is_read = processes.pass_on(&numbers).as_ref() == Some(&numbers);
+        assert!(is_read, "{}", processes.codec);
+    }
 }
 
 #[test]
@@ -989,6 +1076,31 @@ fn a_tree_of_sixty_levels_comes_back() {
         right: (level % 2 == 0).then(Box::default),
     });
     comes_back(ALL, &[tree]);
+}
+
+/// The levels of a writer are not those of a codec.
+#[test]
+fn a_value_that_has_more_levels_to_a_reader_than_to_a_writer_comes_back() {
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    enum Chain {
+        Link { next: Box<Chain> },
+        Address(IpAddr),
+        End,
+    }
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum Untagged {
+        Chain(Chain),
+    }
+    let chain = |links, end| {
+        (0..links).fold(end, |next, _| Chain::Link {
+            next: Box::new(next),
+        })
+    };
+    let address = Chain::Address(IpAddr::from([127, 0, 0, 1]));
+    comes_back(ALL, &[chain(126, address)]);
+    let untagged = Untagged::Chain(chain(70, Chain::End));
+    comes_back(SELF_DESCRIBING, &[untagged]);
 }
 
 /// What a value reads as is never something else than what was written: not for types either

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 #[cfg(feature = "bincode")]
-use super::VALUE_LIMIT;
+use super::decoding::FillingSeed;
 use super::decoding::{Format, MessagePack, Place, Seed};
 use super::depth::{Allowance, Bounds, MEMORY, Undecodable};
 use crate::error::CacheError;
@@ -20,6 +20,13 @@ use crate::key::Refused;
 /// Every entry says which one it is written with, so a cache reads what was written before the
 /// setting was changed. A value that does not come back as it was written is a miss each time; the
 /// first of them is logged.
+///
+/// Whatever bytes are in a store, reading them is bounded: in levels, in the stack, and in the memory
+/// of lists and maps, of about 64 MiB. A value that takes more is a miss. The bounds end where serde
+/// itself buffers a part before it decodes it, which it does for untagged and internally tagged
+/// enums and for flattened fields: bytes can fill the stack, the memory or the time of the process
+/// if such a type contains itself, or a type that does. Where others can write into the store, have
+/// no such types, or encrypt: forged bytes are then refused before they are decoded.
 ///
 /// ```
 /// # use cache_runtime as larder;
@@ -32,15 +39,18 @@ use crate::key::Refused;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Codec {
-    /// `MessagePack` with the names of fields: takes every type that serde takes. `Some(None)` is the
-    /// same as `None` in it, and does not come back.
+    /// `MessagePack` with the names of fields: for nearly every type. `Some(None)` is the same as
+    /// `None` in it, and does not come back. Neither does a value whose type asks for a number, a
+    /// list or a map while it reads, but has written something else, such as nothing for NaN.
     #[default]
     MessagePack,
     /// JSON: to be read by people. Maps need keys that JSON can write; floats that are no numbers
     /// do not come back.
     Json,
     /// `bincode` 2: the smallest, without names. Types that have to be told what they are by the
-    /// bytes (`serde_json::Value`, untagged enums, flattened fields) do not come back.
+    /// bytes (`serde_json::Value`, enums that are untagged or tagged inside, fields that are
+    /// flattened or left out) do not come back. Neither does a value with many more than a thousand
+    /// elements that take no bytes, such as `vec![(); 2000]`.
     #[cfg(feature = "bincode")]
     Bincode,
 }
@@ -110,6 +120,7 @@ impl Codec {
 }
 
 /// Every element of a list takes a byte at least, but for those that `bincode` writes nothing for.
+/// So many of them may be in a value.
 const ELEMENTS_WITHOUT_BYTES: usize = 1024;
 
 /// Appends the value's bytes.
@@ -151,33 +162,37 @@ pub(super) fn read<T: DeserializeOwned>(codec: Codec, bytes: &[u8]) -> Option<T>
         elements: Cell::new(bytes.len() + ELEMENTS_WITHOUT_BYTES),
         memory: Cell::new(MEMORY),
     };
-    let mut place = Place::new(PhantomData, Bounds::new(&allowance));
+    let mut place = Place::new(PhantomData::<T>, Bounds::new(&allowance));
     fill(codec, bytes, &mut place).ok()?;
-    place.value()
+    place.value().ok()
 }
 
 fn fill<'de>(codec: Codec, bytes: &'de [u8], value: &mut dyn Seed<'de>) -> Result<(), Undecodable> {
     match codec {
-        Codec::MessagePack => value.fill(&mut MessagePack::new(bytes)),
+        Codec::MessagePack => {
+            let mut message_pack = MessagePack::new(bytes);
+            value.fill(&mut message_pack)?;
+            message_pack.ended()
+        }
         Codec::Json => {
             let mut json = serde_json::Deserializer::from_slice(bytes);
-            // Ours counts as the writer does; its own counts a variant with fields twice.
+            // Ours holds for every codec.
             json.disable_recursion_limit();
-            value.fill(&mut Format::new(&mut json))
+            value.fill(&mut Format::new(&mut json))?;
+            json.end().map_err(|_| Undecodable)
         }
         #[cfg(feature = "bincode")]
         Codec::Bincode => {
-            let reader = bincode::de::read::SliceReader::new(bytes);
-            let mut decoder = bincode::serde::OwnedSerdeDecoder::from_reader(reader, BINCODE);
-            value.fill(&mut Format::new(decoder.as_deserializer()))
+            let seed = FillingSeed(value);
+            match bincode::serde::seed_decode_from_slice(seed, bytes, BINCODE) {
+                Ok(((), length)) if length == bytes.len() => Ok(()),
+                _ => Err(Undecodable),
+            }
         }
     }
 }
 
-/// With a limit, because it allocates what a length field claims.
+/// Without a limit: it would count a number as long as it is in memory. None is needed, because a
+/// text or bytes are borrowed, and are never longer than what is left.
 #[cfg(feature = "bincode")]
-const BINCODE: bincode::config::Configuration<
-    bincode::config::LittleEndian,
-    bincode::config::Varint,
-    bincode::config::Limit<VALUE_LIMIT>,
-> = bincode::config::standard().with_limit::<VALUE_LIMIT>();
+const BINCODE: bincode::config::Configuration = bincode::config::standard();

@@ -6,7 +6,7 @@ use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, VariantAccess, Visitor,
 };
 
-use super::{Elements, Entries, Event, Hint, Number, NumberHint, Seed, Source, Target, Variants};
+use super::{Elements, Entries, Event, Hint, Number, NumberHint, Seed, Source, Target, Variant};
 use crate::envelope::depth::Undecodable;
 
 /// A deserializer, until it is read.
@@ -21,16 +21,14 @@ impl<D> Format<D> {
 impl<'de, D: Deserializer<'de>> Source<'de> for Format<D> {
     fn read(&mut self, hint: Hint, target: &mut dyn Target<'de>) -> Result<(), Undecodable> {
         let from = self.0.take().ok_or(Undecodable)?;
-        let to = Told(target);
+        let to = TellingVisitor(target);
         let read = match hint {
             Hint::Any => from.deserialize_any(to),
             Hint::I128 => from.deserialize_i128(to),
             Hint::U128 => from.deserialize_u128(to),
             Hint::Char => from.deserialize_char(to),
             Hint::Str => from.deserialize_str(to),
-            Hint::String => from.deserialize_string(to),
             Hint::Bytes => from.deserialize_bytes(to),
-            Hint::ByteBuf => from.deserialize_byte_buf(to),
             Hint::Option => from.deserialize_option(to),
             Hint::Unit => from.deserialize_unit(to),
             Hint::UnitStruct(name) => from.deserialize_unit_struct(name, to),
@@ -50,17 +48,17 @@ impl<'de, D: Deserializer<'de>> Source<'de> for Format<D> {
     fn number(&mut self, hint: NumberHint) -> Result<Number, Undecodable> {
         let from = self.0.take().ok_or(Undecodable)?;
         let read = match hint {
-            NumberHint::Bool => from.deserialize_bool(Read),
-            NumberHint::I8 => from.deserialize_i8(Read),
-            NumberHint::I16 => from.deserialize_i16(Read),
-            NumberHint::I32 => from.deserialize_i32(Read),
-            NumberHint::I64 => from.deserialize_i64(Read),
-            NumberHint::U8 => from.deserialize_u8(Read),
-            NumberHint::U16 => from.deserialize_u16(Read),
-            NumberHint::U32 => from.deserialize_u32(Read),
-            NumberHint::U64 => from.deserialize_u64(Read),
-            NumberHint::F32 => from.deserialize_f32(Read),
-            NumberHint::F64 => from.deserialize_f64(Read),
+            NumberHint::Bool => from.deserialize_bool(NumberVisitor),
+            NumberHint::I8 => from.deserialize_i8(NumberVisitor),
+            NumberHint::I16 => from.deserialize_i16(NumberVisitor),
+            NumberHint::I32 => from.deserialize_i32(NumberVisitor),
+            NumberHint::I64 => from.deserialize_i64(NumberVisitor),
+            NumberHint::U8 => from.deserialize_u8(NumberVisitor),
+            NumberHint::U16 => from.deserialize_u16(NumberVisitor),
+            NumberHint::U32 => from.deserialize_u32(NumberVisitor),
+            NumberHint::U64 => from.deserialize_u64(NumberVisitor),
+            NumberHint::F32 => from.deserialize_f32(NumberVisitor),
+            NumberHint::F64 => from.deserialize_f64(NumberVisitor),
         };
         read.map_err(|_| Undecodable)
     }
@@ -90,7 +88,7 @@ macro_rules! each_number {
 }
 
 /// A visitor that takes a number, and nothing else.
-struct Read;
+struct NumberVisitor;
 
 macro_rules! read_numbers {
     ($($method:ident($type:ty) => $number:ident;)*) => {
@@ -100,7 +98,7 @@ macro_rules! read_numbers {
     };
 }
 
-impl Visitor<'_> for Read {
+impl Visitor<'_> for NumberVisitor {
     type Value = Number;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -111,9 +109,9 @@ impl Visitor<'_> for Read {
 }
 
 /// A visitor that tells a target what it is visited with.
-struct Told<'t, 'de>(&'t mut dyn Target<'de>);
+struct TellingVisitor<'t, 'de>(&'t mut dyn Target<'de>);
 
-impl<'de> Told<'_, 'de> {
+impl<'de> TellingVisitor<'_, 'de> {
     fn tell<E: Error>(self, event: Event<'_, 'de>) -> Result<(), E> {
         self.0.take(event).map_err(E::custom)
     }
@@ -135,7 +133,7 @@ macro_rules! visit_numbers {
     };
 }
 
-impl<'de> Visitor<'de> for Told<'_, 'de> {
+impl<'de> Visitor<'de> for TellingVisitor<'_, 'de> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -180,15 +178,15 @@ impl<'de> Visitor<'de> for Told<'_, 'de> {
         self.tell(Event::Map(&mut Parts(entries)))
     }
 
-    fn visit_enum<A: EnumAccess<'de>>(self, name: A) -> Result<(), A::Error> {
-        self.tell(Event::Enum(&mut Variant::Unnamed(name)))
+    fn visit_enum<A: EnumAccess<'de>>(self, variant: A) -> Result<(), A::Error> {
+        self.tell(Event::Enum(&mut FormatVariant::Unnamed(variant)))
     }
 }
 
 /// A seed that has its place filled.
-struct Filled<'s, 'de>(&'s mut dyn Seed<'de>);
+pub(in crate::envelope) struct FillingSeed<'s, 'de>(pub(in crate::envelope) &'s mut dyn Seed<'de>);
 
-impl<'de> DeserializeSeed<'de> for Filled<'_, 'de> {
+impl<'de> DeserializeSeed<'de> for FillingSeed<'_, 'de> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -202,7 +200,7 @@ pub(super) struct Parts<A>(pub(super) A);
 
 impl<'de, A: SeqAccess<'de>> Elements<'de> for Parts<A> {
     fn next(&mut self, seed: &mut dyn Seed<'de>) -> Result<bool, Undecodable> {
-        let next = self.0.next_element_seed(Filled(seed));
+        let next = self.0.next_element_seed(FillingSeed(seed));
         next.map(|next| next.is_some()).map_err(|_| Undecodable)
     }
 
@@ -213,12 +211,12 @@ impl<'de, A: SeqAccess<'de>> Elements<'de> for Parts<A> {
 
 impl<'de, A: MapAccess<'de>> Entries<'de> for Parts<A> {
     fn next_key(&mut self, seed: &mut dyn Seed<'de>) -> Result<bool, Undecodable> {
-        let next = self.0.next_key_seed(Filled(seed));
+        let next = self.0.next_key_seed(FillingSeed(seed));
         next.map(|next| next.is_some()).map_err(|_| Undecodable)
     }
 
     fn next_value(&mut self, seed: &mut dyn Seed<'de>) -> Result<(), Undecodable> {
-        let next = self.0.next_value_seed(Filled(seed));
+        let next = self.0.next_value_seed(FillingSeed(seed));
         next.map_err(|_| Undecodable)
     }
 
@@ -228,28 +226,29 @@ impl<'de, A: MapAccess<'de>> Entries<'de> for Parts<A> {
 }
 
 /// A variant, before and after its name was read.
-enum Variant<'de, A: EnumAccess<'de>> {
+enum FormatVariant<'de, A: EnumAccess<'de>> {
     Unnamed(A),
     Named(A::Variant),
     Read,
 }
 
-impl<'de, A: EnumAccess<'de>> Variant<'de, A> {
+impl<'de, A: EnumAccess<'de>> FormatVariant<'de, A> {
     fn named(&mut self) -> Result<A::Variant, Undecodable> {
         match std::mem::replace(self, Self::Read) {
-            Self::Named(variant) => Ok(variant),
+            Self::Named(content) => Ok(content),
             Self::Unnamed(_) | Self::Read => Err(Undecodable),
         }
     }
 }
 
-impl<'de, A: EnumAccess<'de>> Variants<'de> for Variant<'de, A> {
+impl<'de, A: EnumAccess<'de>> Variant<'de> for FormatVariant<'de, A> {
     fn name(&mut self, seed: &mut dyn Seed<'de>) -> Result<(), Undecodable> {
-        let Self::Unnamed(name) = std::mem::replace(self, Self::Read) else {
+        let Self::Unnamed(variant) = std::mem::replace(self, Self::Read) else {
             return Err(Undecodable);
         };
-        let ((), variant) = name.variant_seed(Filled(seed)).map_err(|_| Undecodable)?;
-        *self = Self::Named(variant);
+        let named = variant.variant_seed(FillingSeed(seed));
+        let ((), content) = named.map_err(|_| Undecodable)?;
+        *self = Self::Named(content);
         Ok(())
     }
 
@@ -258,12 +257,12 @@ impl<'de, A: EnumAccess<'de>> Variants<'de> for Variant<'de, A> {
     }
 
     fn newtype(&mut self, seed: &mut dyn Seed<'de>) -> Result<(), Undecodable> {
-        let read = self.named()?.newtype_variant_seed(Filled(seed));
+        let read = self.named()?.newtype_variant_seed(FillingSeed(seed));
         read.map_err(|_| Undecodable)
     }
 
     fn tuple(&mut self, length: usize, target: &mut dyn Target<'de>) -> Result<(), Undecodable> {
-        let read = self.named()?.tuple_variant(length, Told(target));
+        let read = self.named()?.tuple_variant(length, TellingVisitor(target));
         read.map_err(|_| Undecodable)
     }
 
@@ -272,7 +271,7 @@ impl<'de, A: EnumAccess<'de>> Variants<'de> for Variant<'de, A> {
         fields: &'static [&'static str],
         target: &mut dyn Target<'de>,
     ) -> Result<(), Undecodable> {
-        let read = self.named()?.struct_variant(fields, Told(target));
+        let read = self.named()?.struct_variant(fields, TellingVisitor(target));
         read.map_err(|_| Undecodable)
     }
 }

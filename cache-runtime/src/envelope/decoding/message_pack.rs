@@ -1,13 +1,15 @@
 //! `MessagePack` as a [`Source`] of its own: nearly every entry is written with it, so that it does
-//! not go the long way through the visitors of serde. It reads what `rmp_serde` writes, as that
-//! reads it, and leaves extensions to it.
+//! not go the long way through the visitors of serde. It reads what `rmp_serde` writes, and leaves
+//! extensions to it. That hands a visitor whatever is there; this one keeps to the hint, so that a
+//! type that asks for a number and was written as something else is a miss.
 
+use rmp_serde::MSGPACK_EXT_STRUCT_NAME;
 use serde::de::value::SeqDeserializer;
 
 use super::format::Parts;
 use super::{
     Elements, Entries, Event, Format, Hint, Number, NumberHint, Seed, Source, Target, Undecodable,
-    Variants,
+    Variant,
 };
 
 /// What is left to be read.
@@ -26,12 +28,17 @@ enum Token<'de> {
 const NIL: u8 = 0xC0;
 const EMPTY_ARRAY: u8 = 0x90;
 
-/// As `rmp_serde` names a newtype that is to be written as an extension.
-const EXTENSION: &str = "_ExtStruct";
-
 impl<'de> MessagePack<'de> {
     pub(in crate::envelope) fn new(bytes: &'de [u8]) -> Self {
         Self(bytes)
+    }
+
+    /// An error if something is left.
+    pub(in crate::envelope) fn ended(&self) -> Result<(), Undecodable> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        Err(Undecodable)
     }
 
     fn peek(&self) -> Option<u8> {
@@ -120,8 +127,9 @@ impl<'de> MessagePack<'de> {
             0xD4..=0xD8 => 1 << (marker - 0xD4),
             _ => ahead.length(marker - 0xC7)?,
         };
-        // With the byte of its type.
-        Ok(Some(self.0.len() - ahead.0.len() + 1 + content))
+        let _type = ahead.bytes(1)?;
+        ahead.bytes(content)?;
+        Ok(Some(self.0.len() - ahead.0.len()))
     }
 
     fn anything(&mut self, hint: Hint, target: &mut dyn Target<'de>) -> Result<(), Undecodable> {
@@ -143,32 +151,39 @@ impl<'de> MessagePack<'de> {
                 }
                 _ => target.take(Event::BorrowedBytes(bytes)),
             },
-            Token::Array(left) => {
-                let mut elements = List { left, source: self };
+            Token::Array(length) => {
+                let mut elements = self.list(length)?;
                 target.take(Event::Seq(&mut elements))?;
                 elements.ended()
             }
-            Token::Map(left) => {
-                let mut entries = List { left, source: self };
+            Token::Map(length) => {
+                let mut entries = self.list(length)?;
                 target.take(Event::Map(&mut entries))?;
                 entries.ended()
             }
         }
     }
 
-    /// A variant with something in it is a map, or a list, of one; one with nothing is its name.
+    /// What is claimed to be of this length. Visitors allocate for it, and each element takes a byte
+    /// at least.
+    fn list(&mut self, length: usize) -> Result<List<'_, 'de>, Undecodable> {
+        if length > self.0.len() {
+            return Err(Undecodable);
+        }
+        Ok(List {
+            left: length,
+            source: self,
+        })
+    }
+
+    /// A variant with something in it is a map of one entry; one with nothing is its name.
     fn variant(&mut self, target: &mut dyn Target<'de>) -> Result<(), Undecodable> {
-        let mut ahead = Self(self.0);
-        let has_content = match ahead.token()? {
-            Token::Array(1) | Token::Map(1) => {
-                self.0 = ahead.0;
-                true
-            }
-            Token::Array(_) | Token::Map(_) => return Err(Undecodable),
-            _ => false,
-        };
+        let has_content = matches!(self.peek(), Some(0x80..=0x8F | 0xDE | 0xDF));
+        if has_content && !matches!(self.token()?, Token::Map(1)) {
+            return Err(Undecodable);
+        }
         let source = self;
-        target.take(Event::Enum(&mut Variant {
+        target.take(Event::Enum(&mut MapVariant {
             has_content,
             source,
         }))
@@ -187,7 +202,7 @@ impl<'de> Source<'de> for MessagePack<'de> {
                 self.bytes(1)?;
                 target.take(Event::Unit)
             }
-            (Hint::NewtypeStruct(name), _) if name != EXTENSION => {
+            (Hint::NewtypeStruct(name), _) if name != MSGPACK_EXT_STRUCT_NAME => {
                 target.take(Event::Newtype(self))
             }
             (Hint::Enum(..), _) => self.variant(target),
@@ -195,6 +210,7 @@ impl<'de> Source<'de> for MessagePack<'de> {
         }
     }
 
+    /// Without the hint: the bytes say which number it is.
     fn number(&mut self, _hint: NumberHint) -> Result<Number, Undecodable> {
         let [marker] = self.array()?;
         self.number_of(marker)
@@ -255,16 +271,17 @@ impl<'de> Entries<'de> for List<'_, 'de> {
     }
 
     fn size_hint(&self) -> Option<usize> {
-        Some(self.left)
+        Elements::size_hint(self)
     }
 }
 
-struct Variant<'m, 'de> {
+/// A variant, which is a map of one entry if it has content.
+struct MapVariant<'m, 'de> {
     has_content: bool,
     source: &'m mut MessagePack<'de>,
 }
 
-impl Variant<'_, '_> {
+impl MapVariant<'_, '_> {
     fn content(&self) -> Result<(), Undecodable> {
         if self.has_content {
             return Ok(());
@@ -273,7 +290,7 @@ impl Variant<'_, '_> {
     }
 }
 
-impl<'de> Variants<'de> for Variant<'_, 'de> {
+impl<'de> Variant<'de> for MapVariant<'_, 'de> {
     fn name(&mut self, seed: &mut dyn Seed<'de>) -> Result<(), Undecodable> {
         seed.fill(self.source)
     }

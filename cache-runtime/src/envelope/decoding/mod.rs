@@ -7,8 +7,9 @@
 //! compiled for each type; it also holds every type to the bounds. On the other side, [`format`]
 //! is any deserializer of serde, and [`message_pack`] reads that format by itself.
 //!
-//! As strict as JSON: a type that hints at a struct gets fields or elements, and nothing else,
-//! whatever else its visitor would take.
+//! A type gets what its hint names: one that hints at a list gets elements, one that hints at a
+//! struct gets fields or elements, and one that hints at a number gets a number, whatever else its
+//! visitor would take. Only where little is known (any value, texts, bytes) it gets what is there.
 
 mod format;
 mod message_pack;
@@ -16,6 +17,8 @@ mod typed;
 
 use super::depth::Undecodable;
 
+#[cfg(feature = "bincode")]
+pub(super) use format::FillingSeed;
 pub(super) use format::Format;
 pub(super) use message_pack::MessagePack;
 pub(super) use typed::Place;
@@ -37,10 +40,11 @@ pub(super) enum Hint {
     I128,
     U128,
     Char,
+    /// Also for a text that is to be owned: to own it, `bincode` would allocate whatever length the
+    /// bytes claim, before it looks whether they are as long.
     Str,
-    String,
+    /// Likewise.
     Bytes,
-    ByteBuf,
     Option,
     Unit,
     UnitStruct(&'static str),
@@ -53,6 +57,16 @@ pub(super) enum Hint {
     Enum(&'static str, &'static [&'static str]),
     Identifier,
     IgnoredAny,
+}
+
+impl Hint {
+    /// Whether the bytes say how many parts there are, and not the type.
+    fn is_counted(self) -> bool {
+        !matches!(
+            self,
+            Self::Tuple(_) | Self::TupleStruct(..) | Self::Struct(..) | Self::Enum(..)
+        )
+    }
 }
 
 /// The number that a type expects.
@@ -94,7 +108,7 @@ pub(super) enum Event<'e, 'de> {
     Newtype(&'e mut dyn Source<'de>),
     Seq(&'e mut dyn Elements<'de>),
     Map(&'e mut dyn Entries<'de>),
-    Enum(&'e mut dyn Variants<'de>),
+    Enum(&'e mut dyn Variant<'de>),
 }
 
 /// A number of up to 64 bits, or a truth value.
@@ -114,15 +128,18 @@ pub(super) enum Number {
 }
 
 impl Number {
-    /// Where it may stand for a name.
+    /// The same number in the widest type of its kind: one of four.
     #[inline]
-    fn index(self) -> Option<u64> {
+    fn widest(self) -> Self {
         match self {
-            Self::U8(index) => Some(index.into()),
-            Self::U16(index) => Some(index.into()),
-            Self::U32(index) => Some(index.into()),
-            Self::U64(index) => Some(index),
-            _ => None,
+            Self::I8(number) => Self::I64(number.into()),
+            Self::I16(number) => Self::I64(number.into()),
+            Self::I32(number) => Self::I64(number.into()),
+            Self::U8(number) => Self::U64(number.into()),
+            Self::U16(number) => Self::U64(number.into()),
+            Self::U32(number) => Self::U64(number.into()),
+            Self::F32(number) => Self::F64(number.into()),
+            Self::Bool(_) | Self::I64(_) | Self::U64(_) | Self::F64(_) => self,
         }
     }
 }
@@ -151,7 +168,7 @@ pub(super) trait Entries<'de> {
 }
 
 /// A variant of an enum: its name, then one of the others.
-pub(super) trait Variants<'de> {
+pub(super) trait Variant<'de> {
     fn name(&mut self, seed: &mut dyn Seed<'de>) -> Result<(), Undecodable>;
 
     fn unit(&mut self) -> Result<(), Undecodable>;

@@ -8,35 +8,39 @@ use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor,
 };
 
-use super::{Elements, Entries, Event, Hint, Number, NumberHint, Seed, Source, Target, Variants};
+use super::{Elements, Entries, Event, Hint, Number, NumberHint, Seed, Source, Target, Variant};
 use crate::envelope::depth::{Bounds, Undecodable};
 
-/// Where a part of a value is to be.
-pub(in crate::envelope) struct Place<'b, 'de, S: DeserializeSeed<'de>> {
-    seed: Option<S>,
+/// Where a value is to be: first what makes it, then the value.
+pub(in crate::envelope) struct Place<'b, M, T> {
+    maker: Option<M>,
     bounds: Bounds<'b>,
-    value: Option<S::Value>,
+    value: Option<T>,
 }
 
-impl<'b, 'de, S: DeserializeSeed<'de>> Place<'b, 'de, S> {
-    pub(in crate::envelope) fn new(seed: S, bounds: Bounds<'b>) -> Self {
+impl<'b, M, T> Place<'b, M, T> {
+    pub(in crate::envelope) fn new(maker: M, bounds: Bounds<'b>) -> Self {
         Self {
-            seed: Some(seed),
+            maker: Some(maker),
             bounds,
             value: None,
         }
     }
 
     /// What it was filled with.
-    pub(in crate::envelope) fn value(self) -> Option<S::Value> {
-        self.value
+    pub(in crate::envelope) fn value(self) -> Result<T, Undecodable> {
+        match self.value {
+            Some(value) => Ok(value),
+            None => Err(Undecodable),
+        }
     }
 }
 
-impl<'de, S: DeserializeSeed<'de>> Seed<'de> for Place<'_, 'de, S> {
+impl<'de, S: DeserializeSeed<'de>> Seed<'de> for Place<'_, S, S::Value> {
     fn fill(&mut self, source: &mut dyn Source<'de>) -> Result<(), Undecodable> {
         let bounds = self.bounds;
-        let Some(seed) = self.seed.take() else {
+        bounds.part(size_of::<S::Value>())?;
+        let Some(seed) = self.maker.take() else {
             return Err(Undecodable);
         };
         match seed.deserialize(Decoder { source, bounds }) {
@@ -47,35 +51,21 @@ impl<'de, S: DeserializeSeed<'de>> Seed<'de> for Place<'_, 'de, S> {
     }
 }
 
-/// How a visitor is told of what the hint allows.
+/// A visitor, and how it is told of what the hint allows.
+struct Accepting<'b, 'de, V: Visitor<'de>> {
+    visitor: V,
+    accept: Accept<'b, 'de, V>,
+}
+
 type Accept<'b, 'de, V> =
     for<'e> fn(V, Event<'e, 'de>, Bounds<'b>) -> Result<<V as Visitor<'de>>::Value, Undecodable>;
 
-/// A visitor, until it has made its value.
-struct Visited<'b, 'de, V: Visitor<'de>> {
-    visitor: Option<V>,
-    accept: Accept<'b, 'de, V>,
-    bounds: Bounds<'b>,
-    value: Option<V::Value>,
-}
-
-impl<'b, 'de, V: Visitor<'de>> Visited<'b, 'de, V> {
-    fn new(visitor: V, accept: Accept<'b, 'de, V>, bounds: Bounds<'b>) -> Self {
-        Self {
-            visitor: Some(visitor),
-            accept,
-            bounds,
-            value: None,
-        }
-    }
-}
-
-impl<'de, V: Visitor<'de>> Target<'de> for Visited<'_, 'de, V> {
+impl<'b, 'de, V: Visitor<'de>> Target<'de> for Place<'b, Accepting<'b, 'de, V>, V::Value> {
     fn take(&mut self, event: Event<'_, 'de>) -> Result<(), Undecodable> {
-        let Some(visitor) = self.visitor.take() else {
+        let Some(Accepting { visitor, accept }) = self.maker.take() else {
             return Err(Undecodable);
         };
-        match (self.accept)(visitor, event, self.bounds) {
+        match accept(visitor, event, self.bounds) {
             Ok(value) => self.value = Some(value),
             Err(error) => return Err(error),
         }
@@ -96,14 +86,10 @@ impl<'b, 'de> Decoder<'_, 'b, 'de> {
         visitor: V,
         accept: Accept<'b, 'de, V>,
     ) -> Result<V::Value, Undecodable> {
-        let is_counted = matches!(hint, Hint::Seq | Hint::Map);
-        let bounds = self.bounds.counted(is_counted);
-        let mut visited = Visited::new(visitor, accept, bounds);
-        self.source.read(hint, &mut visited)?;
-        match visited.value {
-            Some(value) => Ok(value),
-            None => Err(Undecodable),
-        }
+        let bounds = self.bounds.counted(hint.is_counted());
+        let mut place = Place::new(Accepting { visitor, accept }, bounds);
+        self.source.read(hint, &mut place)?;
+        place.value()
     }
 }
 
@@ -153,9 +139,9 @@ impl<'de> Deserializer<'de> for Decoder<'_, '_, 'de> {
         deserialize_u128() => Hint::U128, anything;
         deserialize_char() => Hint::Char, anything;
         deserialize_str() => Hint::Str, anything;
-        deserialize_string() => Hint::String, anything;
+        deserialize_string() => Hint::Str, anything;
         deserialize_bytes() => Hint::Bytes, anything;
-        deserialize_byte_buf() => Hint::ByteBuf, anything;
+        deserialize_byte_buf() => Hint::Bytes, anything;
         deserialize_option() => Hint::Option, an_option;
         deserialize_unit() => Hint::Unit, anything;
         deserialize_unit_struct(name: &'static str) => Hint::UnitStruct(name), anything;
@@ -273,26 +259,32 @@ fn a_variant<'de, V: Visitor<'de>>(
 ) -> Result<V::Value, Undecodable> {
     match event {
         // The level is that of what is inside the variant.
-        Event::Enum(variant) => visitor.visit_enum(Variant { variant, bounds }),
+        Event::Enum(variant) => visitor.visit_enum(TypedVariant { variant, bounds }),
         _ => Err(Undecodable),
     }
 }
 
-/// The name of a field or a variant, or its number.
+/// The name of a field or a variant, or its number. Where a map is flattened into a struct, its keys
+/// are asked for in the same way.
 fn a_name<'de, V: Visitor<'de>>(
     visitor: V,
     event: Event<'_, 'de>,
     _bounds: Bounds<'_>,
 ) -> Result<V::Value, Undecodable> {
     match event {
-        Event::Str(name) | Event::BorrowedStr(name) => visitor.visit_str(name),
+        Event::Str(name) => visitor.visit_str(name),
+        Event::BorrowedStr(name) => visitor.visit_borrowed_str(name),
         Event::String(name) => visitor.visit_str(&name),
         Event::Bytes(name) | Event::BorrowedBytes(name) => visitor.visit_bytes(name),
         Event::ByteBuf(name) => visitor.visit_bytes(&name),
-        Event::Number(number) => match number.index() {
-            Some(index) => visitor.visit_u64(index),
-            None => Err(Undecodable),
+        Event::Number(number) => match number.widest() {
+            Number::Bool(key) => visitor.visit_bool(key),
+            Number::I64(key) => visitor.visit_i64(key),
+            Number::U64(index) => visitor.visit_u64(index),
+            Number::F64(key) => visitor.visit_f64(key),
+            _ => Err(Undecodable),
         },
+        Event::Unit => visitor.visit_unit(),
         _ => Err(Undecodable),
     }
 }
@@ -310,9 +302,9 @@ impl<'de> SeqAccess<'de> for Parts<'_, '_, dyn Elements<'de> + '_> {
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, Undecodable> {
-        self.bounds.part(size_of::<S::Value>())?;
         let mut place = Place::new(seed, self.bounds);
         self.parts.next(&mut place)?;
+        self.bounds.after_first();
         Ok(place.value)
     }
 
@@ -328,7 +320,6 @@ impl<'de> MapAccess<'de> for Parts<'_, '_, dyn Entries<'de> + '_> {
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, Undecodable> {
-        self.bounds.part(size_of::<S::Value>())?;
         let mut place = Place::new(seed, self.bounds);
         self.parts.next_key(&mut place)?;
         Ok(place.value)
@@ -338,13 +329,10 @@ impl<'de> MapAccess<'de> for Parts<'_, '_, dyn Entries<'de> + '_> {
         &mut self,
         seed: S,
     ) -> Result<S::Value, Undecodable> {
-        self.bounds.part(size_of::<S::Value>())?;
         let mut place = Place::new(seed, self.bounds);
         self.parts.next_value(&mut place)?;
-        match place.value {
-            Some(value) => Ok(value),
-            None => Err(Undecodable),
-        }
+        self.bounds.after_first();
+        place.value()
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -353,12 +341,12 @@ impl<'de> MapAccess<'de> for Parts<'_, '_, dyn Entries<'de> + '_> {
 }
 
 /// A variant of an enum.
-struct Variant<'e, 'b, 'de> {
-    variant: &'e mut dyn Variants<'de>,
+struct TypedVariant<'e, 'b, 'de> {
+    variant: &'e mut dyn Variant<'de>,
     bounds: Bounds<'b>,
 }
 
-impl<'de> EnumAccess<'de> for Variant<'_, '_, 'de> {
+impl<'de> EnumAccess<'de> for TypedVariant<'_, '_, 'de> {
     type Error = Undecodable;
     type Variant = Self;
 
@@ -368,14 +356,14 @@ impl<'de> EnumAccess<'de> for Variant<'_, '_, 'de> {
     ) -> Result<(S::Value, Self), Undecodable> {
         let mut place = Place::new(seed, self.bounds);
         self.variant.name(&mut place)?;
-        match place.value {
-            Some(name) => Ok((name, self)),
-            None => Err(Undecodable),
+        match place.value() {
+            Ok(name) => Ok((name, self)),
+            Err(error) => Err(error),
         }
     }
 }
 
-impl<'de> VariantAccess<'de> for Variant<'_, '_, 'de> {
+impl<'de> VariantAccess<'de> for TypedVariant<'_, '_, 'de> {
     type Error = Undecodable;
 
     fn unit_variant(self) -> Result<(), Undecodable> {
@@ -388,10 +376,7 @@ impl<'de> VariantAccess<'de> for Variant<'_, '_, 'de> {
     ) -> Result<S::Value, Undecodable> {
         let mut place = Place::new(seed, self.bounds.below(None)?);
         self.variant.newtype(&mut place)?;
-        match place.value {
-            Some(value) => Ok(value),
-            None => Err(Undecodable),
-        }
+        place.value()
     }
 
     fn tuple_variant<V: Visitor<'de>>(
@@ -399,12 +384,15 @@ impl<'de> VariantAccess<'de> for Variant<'_, '_, 'de> {
         length: usize,
         visitor: V,
     ) -> Result<V::Value, Undecodable> {
-        let mut visited = Visited::new(visitor, parts, self.bounds);
-        self.variant.tuple(length, &mut visited)?;
-        match visited.value {
-            Some(value) => Ok(value),
-            None => Err(Undecodable),
-        }
+        let mut place = Place::new(
+            Accepting {
+                visitor,
+                accept: parts,
+            },
+            self.bounds,
+        );
+        self.variant.tuple(length, &mut place)?;
+        place.value()
     }
 
     fn struct_variant<V: Visitor<'de>>(
@@ -412,11 +400,14 @@ impl<'de> VariantAccess<'de> for Variant<'_, '_, 'de> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Undecodable> {
-        let mut visited = Visited::new(visitor, parts, self.bounds);
-        self.variant.fields(fields, &mut visited)?;
-        match visited.value {
-            Some(value) => Ok(value),
-            None => Err(Undecodable),
-        }
+        let mut place = Place::new(
+            Accepting {
+                visitor,
+                accept: parts,
+            },
+            self.bounds,
+        );
+        self.variant.fields(fields, &mut place)?;
+        place.value()
     }
 }
