@@ -1,0 +1,66 @@
+//! Calls one function again and again with one key: `instructions FUNCTION BYTES CALLS`, where the
+//! key has so many bytes. `count.py` beside this counts the instructions of a hit with it.
+#![allow(
+    clippy::expect_used,
+    reason = "a measurement that cannot be made ends the run"
+)]
+
+use std::hint::black_box;
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
+
+use quick_cache::sync::Cache;
+
+const LIFETIME: Duration = Duration::from_secs(3600);
+
+#[larder::cached(ttl = "1h")]
+async fn annotated(key: &str) -> String {
+    value(key)
+}
+
+/// What one would write without a library: an entry is a value and the end of its lifetime.
+async fn by_hand(key: &str) -> String {
+    type Entry = Arc<(String, Instant)>;
+    static CACHE: LazyLock<Cache<String, Entry>> = LazyLock::new(|| Cache::new(1000));
+    if let Some(entry) = CACHE.get(key)
+        && entry.1 > Instant::now()
+    {
+        return entry.0.clone();
+    }
+    let value = value(key);
+    let entry = Arc::new((value.clone(), Instant::now() + LIFETIME));
+    CACHE.insert(key.to_owned(), entry);
+    value
+}
+
+fn value(key: &str) -> String {
+    assert!(!key.is_empty());
+    "v".repeat(200)
+}
+
+async fn call<F: Future<Output = String>>(
+    calls: u64,
+    key: &str,
+    function: impl Fn(&'static str) -> F,
+) {
+    let key: &'static str = key.to_owned().leak();
+    for _ in 0..=calls {
+        black_box(function(black_box(key)).await);
+    }
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [function, bytes, calls] = arguments.as_slice() else {
+        panic!("usage: instructions annotated|by-hand BYTES CALLS");
+    };
+    let key = "k".repeat(bytes.parse().expect("a number of bytes"));
+    let calls = calls.parse().expect("a number of calls");
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    let runtime = runtime.expect("a runtime");
+    match function.as_str() {
+        "annotated" => runtime.block_on(call(calls, &key, annotated)),
+        "by-hand" => runtime.block_on(call(calls, &key, by_hand)),
+        other => panic!("there is no function {other}"),
+    }
+}
