@@ -415,3 +415,136 @@ async fn many_removals_are_remembered_in_bounded_memory() {
     assert_eq!(origin("kept").await, Origin::Memory);
     assert_eq!(origin("removed").await, Origin::Computed);
 }
+
+#[tokio::test]
+async fn a_none_from_before_a_removal_is_given_to_nobody() {
+    static RUNS: Runs = Runs::new();
+    static GATE: Semaphore = Semaphore::const_new(0);
+    #[cached(kind = "none-under-way")]
+    async fn found(_id: u32) -> Option<usize> {
+        let run = RUNS.count();
+        GATE.acquire().await.expect("never closed").forget();
+        (run > 1).then_some(run)
+    }
+    let cache = register("none-under-way", roomy());
+    let call = || Box::pin(call::tenant("acme", found(1)));
+
+    let mut leader = call();
+    begin!(leader);
+    cache.remove_tenant("acme").await;
+    let mut later = call();
+    begin!(later);
+    GATE.add_permits(2);
+    assert_eq!(tokio::join!(leader, later), (None, Some(2)));
+}
+
+#[tokio::test]
+async fn of_two_that_compute_anew_the_later_one_has_the_last_word() {
+    static RUNS: Runs = Runs::new();
+    static GATES: [Semaphore; 5] = [const { Semaphore::const_new(0) }; 5];
+    #[cached(kind = "two-refreshes")]
+    async fn run(_id: u32) -> usize {
+        let run = RUNS.count();
+        GATES[run].acquire().await.expect("never closed").forget();
+        run
+    }
+    let store = Arc::<MapStore>::default();
+    let cache = register_over("two-refreshes", &store);
+    let refresh = || Box::pin(call::refresh(run(1)));
+    // Both have looked what was invalidated before, so they compute at once.
+    call::peek(run(1)).await;
+
+    for (first, order) in [(1, [1, 2]), (3, [4, 3])] {
+        let (mut one, mut two) = (refresh(), refresh());
+        begin!(one, two);
+        for run in order {
+            GATES[run].add_permits(1);
+            if run == first {
+                assert_eq!((&mut one).await, run);
+            } else {
+                assert_eq!((&mut two).await, run);
+            }
+        }
+        assert_eq!(call::peek(run(1)).await, Some(first + 1));
+        assert!(cache.flush(Duration::from_secs(1)).await);
+        let cache = register_over("two-refreshes", &store);
+        assert_eq!(
+            call::peek(run(1)).await,
+            Some(first + 1),
+            "in the store too"
+        );
+        drop(cache);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_store_could_not_be_told_of_a_key_is_not_served() {
+    let store = Arc::<MapStore>::default();
+    let open = || {
+        let mut config = roomy().build().expect("valid settings");
+        // The builder would have it that there is a Redis then.
+        config.enable_l1_cache = false;
+        let cache = Cache::builder("untold", &config).store(store.clone());
+        cache.build().expect("a cache")
+    };
+    let cache = open();
+    for key in ["removed", "set", "kept"] {
+        cache.set(key, 1).await;
+    }
+    store.hangs.store(true, Ordering::SeqCst);
+    assert!(!cache.remove("removed").await);
+    cache.set("set", 2).await;
+    // What was on its way is given up; on this clock that takes no time.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    store.hangs.store(false, Ordering::SeqCst);
+
+    assert_eq!(cache.get::<i32>("removed").await, None);
+    assert_ne!(cache.get::<i32>("set").await, Some(1));
+    assert_eq!(cache.get::<i32>("kept").await, Some(1));
+    // The look-ups have seen to it that the store is told.
+    assert!(cache.flush(Duration::from_secs(1)).await);
+    assert_eq!(open().get::<i32>("removed").await, None);
+    assert_ne!(open().get::<i32>("set").await, Some(1));
+    assert_eq!(open().get::<i32>("kept").await, Some(1));
+    cache.set("removed", 3).await;
+    assert_eq!(cache.get::<i32>("removed").await, Some(3));
+}
+
+#[tokio::test]
+async fn what_a_refresh_did_not_find_any_more_is_not_read_from_the_store() {
+    static RUNS: Runs = Runs::new();
+    #[cached(kind = "refreshed-away")]
+    async fn found(_id: u32) -> Option<usize> {
+        Some(RUNS.count()).filter(|run| *run != 2)
+    }
+    let store = Arc::<MapStore>::default();
+    let cache = register_over("refreshed-away", &store);
+    assert_eq!(found(1).await, Some(1));
+    assert!(cache.flush(Duration::from_secs(1)).await);
+    assert_eq!(call::refresh(found(1)).await, None);
+    assert_eq!(found(1).await, Some(3));
+}
+
+#[tokio::test]
+async fn a_key_that_is_set_while_it_is_looked_up_is_found() {
+    let store = Arc::<MapStore>::default();
+    register_over("set-while-read", &store).set("a", 1).await;
+    let cache = register_over("set-while-read", &store);
+    let mut get = Box::pin(cache.get::<i32>("a"));
+    begin!(get);
+    cache.set("a", 2).await;
+    assert_eq!(get.await, Some(2));
+}
+
+#[tokio::test]
+async fn a_removal_while_a_key_is_set_wins() {
+    let store = Arc::<MapStore>::default();
+    let cache = register_over("removed-while-set", &store);
+    let mut set = Box::pin(cache.set("a", 1));
+    begin!(set);
+    cache.remove("a").await;
+    set.await;
+    assert_eq!(cache.get::<i32>("a").await, None);
+    let cache = register_over("removed-while-set", &store);
+    assert_eq!(cache.get::<i32>("a").await, None);
+}

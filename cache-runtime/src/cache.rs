@@ -1,23 +1,24 @@
 //! [`Cache`]: one kind's tiers behind one handle, for those who want no macro.
 
+use std::any::TypeId;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::call::{self, Answered, Miss, Operation, Own, Pending, Shape, Value};
+use crate::call::{self, Answered, Miss, Operation, Origin, Own, Pending, Shape, Value};
 use crate::clock::{Clock, ManualClock};
 use crate::config::{self, CacheConfig};
 use crate::envelope::{Unstorable, ValueType};
 use crate::error::CacheError;
-use crate::generation::{Generations, Invalidation, Name};
+use crate::generation::{Generations, Invalidation};
 use crate::key::{
     CHOSEN, LONGEST_WHOLE_KEY, MemoryKey, chosen_by_application, chosen_key, glob_match,
 };
 use crate::kind::{Kind, Reach};
-use crate::memory::{Entry, Head, MemoryTier};
+use crate::memory::{Entry, MemoryTier};
 use crate::observe::{CacheStats, Counters, Event, RefusedEntries};
 use crate::policy::{Lifetime, Ttl};
-use crate::store::{Store, StoreName, StoreTier};
+use crate::store::{Store, StoreTier};
 
 /// Keys that one listing shows at most.
 const LISTED: usize = 100_000;
@@ -109,7 +110,12 @@ impl CacheBuilder {
                 memory,
                 generations,
                 store: store.map(|store| {
-                    StoreTier::new(store, config.store_settings(&kind), clock.clone())
+                    StoreTier::new(
+                        store,
+                        keys.generation_of_kind(),
+                        config.store_settings(&kind),
+                        clock.clone(),
+                    )
                 }),
                 flights: Arc::default(),
                 requires_tenant: config.require_tenant,
@@ -158,73 +164,82 @@ impl Cache {
 
     /// The value of `key`, if there is a fresh one of this type.
     pub async fn get<T: Value>(&self, key: &str) -> Option<T> {
-        let names = self.names_or_count(key)?;
-        let found = self.find::<T>(names).await;
+        let chosen = self.chosen_or_count(key)?;
+        let found = self.find::<T>(chosen).await;
         if found.is_none() {
             self.inner.chosen.counters.count(Event::Missed);
         }
         found
     }
 
-    /// What the tiers call a key; where nothing can be kept under it, why.
-    fn names(&self, key: &str) -> Result<Names, Event> {
-        let kind = &*self.inner;
-        let ttl = kind.chosen.lifetime.ttl;
+    /// The key as a part of this kind; where nothing can be kept under it, why.
+    fn chosen<'a>(&self, key: &'a str) -> Result<Chosen<'a>, Event> {
         let tenant = call::current_tenant().map_err(|_ending| Event::NoKey)?;
         if key.len() > LONGEST_WHOLE_KEY {
             return Err(Event::NoKey);
         }
-        if kind.requires_tenant && tenant.as_deref().is_none_or(str::is_empty) {
+        if self.inner.requires_tenant && tenant.as_deref().is_none_or(str::is_empty) {
             return Err(Event::NoTenant);
         }
-        let tenant = tenant.as_deref();
-        let store = kind.store.as_ref();
-        Ok(Names {
-            in_memory: chosen_key(tenant, key),
-            in_store: store.map(|_| kind.keys.name_of_chosen(tenant, key, ttl)),
-            tenant: tenant.map(|tenant| kind.generations.tenant(tenant.as_bytes())),
+        Ok(Chosen {
+            in_memory: chosen_key(tenant.as_deref(), key),
+            key,
+            tenant,
         })
     }
 
-    fn pending(&self, names: Names) -> Pending {
+    /// The same, for a use that is counted where it fails.
+    fn chosen_or_count<'a>(&self, key: &'a str) -> Option<Chosen<'a>> {
+        let counters = &self.inner.chosen.counters;
+        let chosen = self.chosen(key);
+        chosen.map_err(|obstacle| counters.count(obstacle)).ok()
+    }
+
+    /// A call under this key, whose value is kept for so long.
+    fn pending(&self, chosen: Chosen<'_>, ttl: Ttl) -> Pending {
+        let kind = &self.inner;
+        let tenant = chosen.tenant.as_deref();
+        let scope = tenant.map(|tenant| kind.generations.tenant(tenant.as_bytes()));
         Pending {
-            kind: self.inner.clone(),
-            operation: self.inner.chosen.clone(),
-            key: names.in_memory,
-            in_store: names.in_store,
-            names: names.tenant.into_iter().collect(),
+            kind: kind.clone(),
+            operation: kind.chosen.clone(),
+            key: chosen.in_memory,
+            in_store: kind
+                .store
+                .as_ref()
+                .map(|_| kind.keys.name_of_chosen(tenant, chosen.key, ttl)),
+            names: scope.into_iter().collect(),
         }
     }
 
-    /// The same, for a use that is counted where it fails.
-    fn names_or_count(&self, key: &str) -> Option<Names> {
-        let counters = &self.inner.chosen.counters;
-        let names = self.names(key);
-        names.map_err(|obstacle| counters.count(obstacle)).ok()
-    }
-
-    async fn find<T: Value>(&self, names: Names) -> Option<T> {
+    async fn find<T: Value>(&self, chosen: Chosen<'_>) -> Option<T> {
         let kind = &*self.inner;
         let in_memory = kind
             .memory
             .as_ref()
-            .and_then(|memory| memory.get(&names.in_memory));
+            .and_then(|memory| memory.get(&chosen.in_memory));
         if let Some(entry) = in_memory
             && let Some(value) = entry.value.downcast_ref::<T>()
         {
             kind.chosen.counters.count_memory_hit();
             return Some(value.clone());
         }
-        let pending = self.pending(names);
-        let entry = pending.find_in_store(ValueType::of::<Own<T>>()).await?;
-        kind.chosen.counters.count(Event::StoreHit);
+        kind.store.as_ref()?;
+        let pending = self.pending(chosen, kind.chosen.lifetime.ttl);
+        let value_type = Some(ValueType::of::<Own<T>>());
+        let (entry, origin) = pending.find(None, value_type, TypeId::of::<T>()).await?;
+        match origin {
+            Origin::Memory => kind.chosen.counters.count_memory_hit(),
+            _ => kind.chosen.counters.count(Event::StoreHit),
+        }
         entry.value.downcast_ref::<T>().cloned()
     }
 
     /// Keeps `value` for the kind's default lifetime.
     ///
-    /// Returns when the store has the value, or has failed to take it: first what is queued for it
-    /// has twice the time budget of a look-up, then this value has.
+    /// Returns when the store has the value, or has failed to take it: after three times the time
+    /// budget of a look-up at the latest, also where other writes are queued before it. What the
+    /// store had before is not served to this process any more, whether or not it could be told.
     pub async fn set<T: Value>(&self, key: &str, value: T) {
         self.set_for(key, value, self.inner.chosen.lifetime.ttl)
             .await;
@@ -233,47 +248,39 @@ impl Cache {
     /// Keeps `value` for this long. A lifetime of zero forgets the key.
     pub async fn set_for<T: Value>(&self, key: &str, value: T, ttl: impl Into<Ttl>) {
         let ttl = ttl.into();
-        let Some(names) = self.names_or_count(key) else {
+        let Some(chosen) = self.chosen_or_count(key) else {
             return;
         };
-        let kind = &*self.inner;
+        let pending = self.pending(chosen, ttl);
         if ttl.is_zero() {
-            let store_key = names.in_store.as_ref().map(|name| name.key.as_str());
-            kind.remove(&names.in_memory, store_key).await;
-            return;
-        }
-        let carried = kind.generations.carry(names.tenant.as_slice());
-        let head = Head::new(kind.clock.now(), ttl, carried);
-        let entry: Arc<Entry> = Arc::new(Entry { head, value });
-        // What is under way is older.
-        kind.flights.invalidate(&names.in_memory);
-        let in_store = names.in_store.map(|name| StoreName { ttl, ..name });
-        if let Some((store, name)) = kind.store.as_ref().zip(in_store)
-            && let Some(generations) = store.read_generations(&name).await
-        {
+            pending.remove().await;
+        } else {
             let value_type = ValueType::of::<Own<T>>();
-            let write = store.write(name.key, entry.clone(), value_type, generations, ttl);
-            store.settle().await;
-            store.write_through(&write).await;
+            let entry = |head| Arc::new(Entry { head, value }) as Arc<Entry>;
+            pending.set(entry, ttl, value_type).await;
         }
-        let _left = kind.flights.replace(&names.in_memory, || {
-            let memory = kind.memory.as_ref();
-            memory.map(|memory| memory.insert(names.in_memory.clone(), entry))
-        });
     }
 
     /// Forgets `key` in both tiers, and says whether either had it.
+    ///
+    /// Nothing that was being computed for it is kept. What the store has is not served to this
+    /// process any more, even if the store could not be told; then it is told when the key is next
+    /// looked up.
     pub async fn remove(&self, key: &str) -> bool {
-        match self.names(key) {
-            Ok(names) => {
-                let store_key = names.in_store.as_ref().map(|name| name.key.as_str());
-                self.inner.remove(&names.in_memory, store_key).await
+        match self.chosen(key) {
+            Ok(chosen) => {
+                let pending = self.pending(chosen, self.inner.chosen.lifetime.ttl);
+                pending.remove().await
             }
             Err(_) => false,
         }
     }
 
     /// Whether there is an entry, of whatever type. Does not count as a use of it.
+    ///
+    /// Of an entry in the store only its key is looked at, here and in [`ttl`](Self::ttl) and
+    /// [`keys`](Self::keys): one that was invalidated with everything of its tenant or kind is still
+    /// there.
     pub async fn exists(&self, key: &str) -> bool {
         self.entry_lifetime(key).await.is_some()
     }
@@ -287,16 +294,17 @@ impl Cache {
     /// `None` where there is no entry; inside, `None` for one that never expires.
     async fn entry_lifetime(&self, key: &str) -> Option<Option<Duration>> {
         let kind = &*self.inner;
-        let names = self.names(key).ok()?;
+        let chosen = self.chosen(key).ok()?;
         let in_memory = kind
             .memory
             .as_ref()
-            .and_then(|memory| memory.peek(&names.in_memory));
+            .and_then(|memory| memory.peek(&chosen.in_memory));
         if let Some(entry) = in_memory {
             return Some(entry.head.remaining(kind.clock.now()));
         }
-        let (store, name) = kind.store.as_ref().zip(names.in_store)?;
-        store.ttl(&name.key).await.map(Some)
+        let store = kind.store.as_ref()?;
+        let name = kind.keys.of_chosen(chosen.tenant.as_deref(), chosen.key);
+        store.ttl(&name).await.map(Some)
     }
 
     /// The value of `key`, computed by `compute` where there is none.
@@ -333,7 +341,10 @@ impl Cache {
         F: FnOnce() -> Fut,
         Fut: Future<Output = S::Returned>,
     {
-        let pending = self.names_or_count(key).map(|names| self.pending(names));
+        let ttl = self.inner.chosen.lifetime.ttl;
+        let pending = self
+            .chosen_or_count(key)
+            .map(|chosen| self.pending(chosen, ttl));
         let asked = Miss::of_chosen(pending, shape).ask().await;
         let turn = match asked.answer(shape) {
             Answered::Answer(answer) => return answer,
@@ -606,12 +617,11 @@ impl Cache {
     }
 }
 
-/// What the tiers call a key that the application chose.
-struct Names {
+/// A key that the application chose.
+struct Chosen<'a> {
     in_memory: MemoryKey,
-    /// Where there is a store.
-    in_store: Option<StoreName>,
-    tenant: Option<Name>,
+    key: &'a str,
+    tenant: Option<Arc<str>>,
 }
 
 fn all_if_empty(pattern: &str) -> &str {

@@ -9,7 +9,7 @@ use crate::clock::Clock;
 use crate::config::AiConfig;
 use crate::flight::Flights;
 use crate::generation::{Generations, Invalidation, Scope};
-use crate::key::{CHOSEN, Identity, MemoryKey, StoreKeys};
+use crate::key::{CHOSEN, Identity, MemoryKey, StoreKeys, operation_of};
 use crate::memory::MemoryTier;
 use crate::observe::Counters;
 use crate::policy::Lifetimes;
@@ -110,9 +110,8 @@ impl Kind {
         let in_memory = self.remove_here(key);
         let in_store = match self.store.as_ref().zip(store_key) {
             Some((store, store_key)) => {
-                store.settle().await;
                 let in_store = store.remove(store_key).await;
-                // Somebody may have read it meanwhile.
+                // Somebody may have read it before that.
                 self.remove_here(key);
                 in_store
             }
@@ -123,38 +122,45 @@ impl Kind {
 
     /// Forgets an entry in memory, and says whether it had it.
     pub(crate) fn remove_here(&self, key: &MemoryKey) -> bool {
-        let Some(memory) = &self.memory else {
-            self.flights.invalidate(key);
-            return false;
-        };
-        let removed = self.flights.replace(key, || memory.remove(key));
-        removed.is_some_and(|entry| memory.is_served(key, &entry.head))
+        let memory = self.memory.as_ref();
+        let removed = self.flights.invalidate(key, || memory?.remove(key));
+        removed
+            .zip(memory)
+            .is_some_and(|(entry, memory)| memory.is_served(key, &entry.head))
     }
 
     /// Invalidates everything of all tenants.
     pub(crate) async fn invalidate_all(&self, how: Invalidation) -> Reach {
         let generation = self.keys.generation_of_kind();
-        self.invalidate(&generation, how, || {
-            self.generations.invalidate(Scope::Kind, how)
-        })
-        .await
+        let mark = || {
+            let has_many = self.generations.invalidate(Scope::Kind, how);
+            // Who comes from now on need not wait for what will not be served.
+            self.flights.invalidate_matching(|_| true);
+            has_many
+        };
+        self.invalidate(&generation, how, mark).await
     }
 
     /// Invalidates everything of the operations with this name, of all tenants.
     pub(crate) async fn invalidate_operation(&self, name: &str, how: Invalidation) -> Reach {
         let generation = self.keys.generation_of_operation(name);
-        let invalidate = || {
-            // While the table is locked no operation of this name begins.
-            let operations = self.lock_operations();
-            let named = operations.by_function.values().filter(|it| it.name == name);
+        let mark = || {
             let mut has_many = false;
-            for operation in named {
-                let scope = Scope::Operation(operation.number);
-                has_many = self.generations.invalidate(scope, how);
+            let mut numbers = Vec::new();
+            // While the table is locked no operation of this name begins.
+            for operation in self.lock_operations().by_function.values() {
+                if operation.name == name {
+                    let scope = Scope::Operation(operation.number);
+                    has_many = self.generations.invalidate(scope, how);
+                    numbers.push(operation.number);
+                }
             }
+            // Who comes from now on need not wait for what will not be served.
+            self.flights
+                .invalidate_matching(|key| numbers.contains(&operation_of(key)));
             has_many
         };
-        self.invalidate(&generation, how, invalidate).await
+        self.invalidate(&generation, how, mark).await
     }
 
     /// Invalidates everything of a tenant.

@@ -283,10 +283,10 @@ pub fn bypass<F: Future>(call: F) -> impl Future<Output = F::Output> {
 /// there.
 ///
 /// It joins no call that is running, because that one may have begun before whatever it is that
-/// made a new answer necessary. Where the body fails, what was there stays; where it returns what is
-/// not to be kept (a `None`, or what the attribute refuses), what was there is forgotten, in the
-/// store as soon as it comes to what is queued for it. Without a memory tier, a computation that
-/// began before may still put its older result into the store.
+/// made a new answer necessary, and what such a call brings is not kept any more; of two refreshes
+/// the one that began later has the last word. Where the body fails, what was there stays; where it
+/// returns what is not to be kept (a `None`, or what the attribute refuses), what was there is
+/// forgotten.
 ///
 /// ```
 /// # use cache_runtime as larder;
@@ -357,7 +357,7 @@ pub async fn peek<F: Future>(call: F) -> Option<F::Output> {
 ///
 /// Returns when the store has forgotten it too, or has failed to: as
 /// [`Cache::remove`](crate::Cache::remove) does. A call with the same arguments that is running
-/// meanwhile still keeps its result, and calls that come later may join it: [`refresh`] does not.
+/// meanwhile has its result for itself: it is not kept, and nobody else gets it.
 ///
 /// Where the future reaches no cached call during its first poll it is dropped, a warning is
 /// logged, and the answer is `false`.

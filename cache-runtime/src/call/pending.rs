@@ -12,8 +12,9 @@ use crate::flight::{Landing, Leader, Role};
 use crate::generation::{Carried, Name, Touched};
 use crate::key::{MemoryKey, Written, with_memory_key};
 use crate::kind::Kind;
-use crate::memory::SharedEntry;
+use crate::memory::{Head, MemoryTier, SharedEntry};
 use crate::observe::Event;
+use crate::policy::Ttl;
 use crate::store::{StoreName, StoreTier};
 
 /// One call whose key is known.
@@ -106,29 +107,18 @@ impl Pending {
             None => Ok(self.look_up(control, value_type, kept).await),
             Some(Way::Bypass) => Ok(Stand::Bypasses),
             Some(Way::Refresh) => {
-                let leader = self.kind.flights.fly_alone(&self.key);
                 // What is computed is written with them.
                 if let Some((store, name)) = self.store() {
                     store.read_generations(name).await;
                 }
-                Ok(Stand::Leads(leader))
+                Ok(Stand::Leads(self.kind.flights.fly_anew(&self.key)))
             }
-            Some(Way::Peek) => {
-                if let Some(entry) = self.in_memory(kept, control) {
-                    return Ok(Stand::Found(entry, Origin::Memory));
-                }
-                let leader = self.kind.flights.fly_alone(&self.key);
-                match self.in_store(&leader, control, value_type).await {
-                    Some(entry) => Ok(Stand::Found(entry, Origin::Store)),
-                    None => Err(Finding::Nothing),
-                }
-            }
+            Some(Way::Peek) => match self.find(control, value_type, kept).await {
+                Some((entry, origin)) => Ok(Stand::Found(entry, origin)),
+                None => Err(Finding::Nothing),
+            },
             // Nothing serves an expired entry, so it need not stay.
-            Some(Way::Remove | Way::Expire) => {
-                let store_key = self.in_store.as_ref().map(|name| name.key.as_str());
-                let was_there = self.kind.remove(&self.key, store_key).await;
-                Err(Finding::Forgot(was_there))
-            }
+            Some(Way::Remove | Way::Expire) => Err(Finding::Forgot(self.remove().await)),
             Some(Way::Key) => {
                 let name = self.in_store.as_ref().map(|name| name.key.clone());
                 Err(Finding::Key(name))
@@ -148,7 +138,11 @@ impl Pending {
         {
             return Stand::Found(entry, Origin::Memory);
         }
-        Stand::Leads(self.kind.flights.fly_alone(&self.key))
+        let flights = &self.kind.flights;
+        Stand::Leads(match way {
+            Some(Way::Refresh) => flights.fly_anew(&self.key),
+            _ => flights.fly_alone(&self.key),
+        })
     }
 
     async fn look_up(
@@ -163,14 +157,16 @@ impl Pending {
                 return Stand::Found(entry, Origin::Memory);
             }
             let (leader, asks_store) = match flights.join(&self.key).await {
-                Role::Waiter(Landing::Absent) => return Stand::Absent,
+                Role::Waiter(Landing::Absent(carried)) if self.is_untouched(&carried) => {
+                    return Stand::Absent;
+                }
                 Role::Waiter(Landing::Value(entry)) if self.is_served(&entry, control) => {
                     return Stand::Found(entry, Origin::Joined);
                 }
                 // Too old for this caller, or from before an invalidation: it joins those who want a
                 // new one.
                 Role::Waiter(_) => continue,
-                Role::Alone(turn) => (flights.fly_in_turn(&self.key, Some(turn)), false),
+                Role::Alone(turn) => (flights.fly_in_turn(&self.key, turn), false),
                 Role::Leader(leader) => (leader, true),
             };
             // A flight may have landed between the look into memory and the lead of this one.
@@ -199,10 +195,26 @@ impl Pending {
         is_taken.then_some(entry)
     }
 
-    /// The entry in the store, for one who asks for nothing to be computed.
-    pub(crate) async fn find_in_store(&self, value_type: ValueType) -> Option<SharedEntry> {
-        let leader = self.kind.flights.fly_alone(&self.key);
-        self.in_store(&leader, None, Some(value_type)).await
+    /// The entry in memory or in the store, for one who wants nothing computed.
+    pub(crate) async fn find(
+        &self,
+        control: Option<&Control>,
+        value_type: Option<ValueType>,
+        kept: TypeId,
+    ) -> Option<(SharedEntry, Origin)> {
+        loop {
+            if let Some(entry) = self.in_memory(kept, control) {
+                return Some((entry, Origin::Memory));
+            }
+            let leader = self.kind.flights.fly_alone(&self.key);
+            if let Some(entry) = self.in_store(&leader, control, value_type).await {
+                return Some((entry, Origin::Store));
+            }
+            // Else there may be another one by now.
+            if !leader.is_invalidated() {
+                return None;
+            }
+        }
     }
 
     /// The entry in the store, if it is one that this caller takes; it is in memory then too.
@@ -218,9 +230,57 @@ impl Pending {
             return None;
         }
         let memory = self.kind.memory.as_ref();
+        memory.into_iter().for_each(MemoryTier::sweep_when_due);
         let _left =
             leader.keep(|| memory.map(|memory| memory.insert(self.key.clone(), entry.clone())))?;
         Some(entry)
+    }
+
+    /// Keeps a value in the place of all that is there or under way. Returns when the store has it,
+    /// or has failed to take it.
+    ///
+    /// May be dropped at each await: before the value is kept, or after.
+    pub(crate) async fn set(
+        &self,
+        entry: impl FnOnce(Head) -> SharedEntry,
+        ttl: Ttl,
+        value_type: ValueType,
+    ) {
+        let leader = self.kind.flights.fly_anew(&self.key);
+        let generations = match self.store() {
+            Some((store, name)) => store.read_generations(name).await,
+            None => None,
+        };
+        let head = Head::new(self.kind.clock.now(), ttl, self.carry());
+        let entry = entry(head);
+        let write = self
+            .store()
+            .zip(generations)
+            .map(|((store, name), generations)| {
+                let (key, entry) = (name.key.clone(), entry.clone());
+                store.seal(store.write(key, entry, value_type, generations, ttl))
+            });
+        let memory = self.kind.memory.as_ref();
+        memory.into_iter().for_each(MemoryTier::sweep_when_due);
+        let _left = leader.replace(|| {
+            if let Some((store, name)) = self.store() {
+                match write {
+                    Some(write) => store.replace_behind(write),
+                    // What it has is over all the same.
+                    None => store.remove_behind(name.key.clone()),
+                }
+            }
+            memory.map(|memory| memory.insert(self.key.clone(), entry))
+        });
+        if let Some((store, _)) = self.store() {
+            store.settle().await;
+        }
+    }
+
+    /// Forgets the entry in both tiers, and says whether either had it.
+    pub(crate) async fn remove(&self) -> bool {
+        let store_key = self.in_store.as_ref().map(|name| name.key.as_str());
+        self.kind.remove(&self.key, store_key).await
     }
 
     /// The store, where it may have the entry.

@@ -13,10 +13,10 @@ use super::shape::Shape;
 use crate::envelope::ValueType;
 use crate::flight::{Landing, Leader};
 use crate::generation::Carried;
-use crate::memory::{Entry, Head, Left, SharedEntry};
+use crate::memory::{Entry, Head, Left, MemoryTier, SharedEntry};
 use crate::observe::Event;
 use crate::policy::Ttl;
-use crate::store::{Generations, StoreTier};
+use crate::store::Generations;
 
 /// A call that was no hit.
 #[derive(Debug)]
@@ -246,7 +246,8 @@ impl Turn {
                 let entry = Arc::new(Entry { head, value });
                 kept_for.land_value(entry, is_kept.then_some(ttl), S::value_type());
             }
-            None => kept_for.land_nothing(S::is_none(returned)),
+            None if S::is_none(returned) => kept_for.land_none(carried),
+            None => kept_for.land_failure(),
         }
     }
 }
@@ -271,6 +272,8 @@ impl KeptFor {
     /// Does it in the place of all else that is under way for the key, where the caller wants it
     /// computed anew; not at all, where the key was invalidated meanwhile.
     fn keep(&self, keep: impl FnOnce() -> Left) {
+        let memory = self.pending.kind.memory.as_ref();
+        memory.into_iter().for_each(MemoryTier::sweep_when_due);
         let _left = if self.refreshes() {
             self.leader.replace(keep)
         } else {
@@ -283,7 +286,12 @@ impl KeptFor {
             && let Some((value_type, generations)) = value_type.zip(self.generations)
         {
             let (key, entry) = (name.key.clone(), entry.clone());
-            store.write_behind(store.write(key, entry, value_type, generations, ttl));
+            let write = store.write(key, entry, value_type, generations, ttl);
+            if self.refreshes() {
+                store.replace_behind(write);
+            } else {
+                store.write_behind(write);
+            }
         }
         match &self.pending.kind.memory {
             Some(memory) => memory.insert(self.pending.key.clone(), entry.clone()),
@@ -305,21 +313,22 @@ impl KeptFor {
 
     fn take_back(&self) -> Left {
         if let Some((store, name)) = self.pending.store() {
-            store.write_behind(StoreTier::removal(name.key.clone()));
+            store.remove_behind(name.key.clone());
         }
         let memory = self.pending.kind.memory.as_ref();
         let left = memory.and_then(|memory| memory.remove(&self.pending.key));
         left.into_iter().collect()
     }
 
-    fn land_nothing(self, is_none: bool) {
+    fn land_none(self, carried: Carried) {
         self.pending.count(Event::NotKept);
-        if is_none {
-            self.take_back_what_was_refreshed();
-            self.land(Landing::Absent);
-        } else {
-            self.land(Landing::Failed);
-        }
+        self.take_back_what_was_refreshed();
+        self.land(Landing::Absent(Arc::new(carried)));
+    }
+
+    fn land_failure(self) {
+        self.pending.count(Event::NotKept);
+        self.land(Landing::Failed);
     }
 
     fn land(self, landing: Landing) {

@@ -19,6 +19,7 @@ use std::task::{Context, Poll, Waker};
 
 use quick_cache::DefaultHashBuilder;
 
+use crate::generation::Carried;
 use crate::key::MemoryKey;
 use crate::memory::SharedEntry;
 use crate::sync::{Mutex, lock};
@@ -31,8 +32,8 @@ const AFTER_A_FAILURE: usize = 16;
 pub(crate) enum Landing {
     /// A value, kept or at least good for everybody who waited.
     Value(SharedEntry),
-    /// A `None`: not kept, but good for everybody who waited.
-    Absent,
+    /// A `None`: not kept, but good for everybody who waited, unless it was invalidated.
+    Absent(Arc<Carried>),
     /// A failure that only its own caller can have.
     Failed,
     /// The key was invalidated on the way.
@@ -50,7 +51,14 @@ pub(crate) enum Role {
 /// The flights of one kind.
 #[derive(Default)]
 pub(crate) struct Flights {
-    under_way: Mutex<HashMap<MemoryKey, UnderWay, DefaultHashBuilder>>,
+    table: Mutex<Table>,
+}
+
+#[derive(Default)]
+struct Table {
+    under_way: HashMap<MemoryKey, UnderWay, DefaultHashBuilder>,
+    /// Number of the latest flight.
+    latest: u64,
 }
 
 /// The flights of one key.
@@ -64,6 +72,9 @@ struct UnderWay {
 
 struct Flight {
     key: MemoryKey,
+    /// Of flights that make a value anew, the later one has the last word.
+    number: u64,
+    makes_anew: bool,
     board: Mutex<Board>,
 }
 
@@ -102,28 +113,38 @@ impl Flights {
     ///
     /// Dropping the future while it waits leaves the flight to the others.
     pub(crate) fn join(self: &Arc<Self>, key: &MemoryKey) -> impl Future<Output = Role> {
-        let mut under_way = lock(&self.under_way);
-        let joint = &mut under_way.entry(key.clone()).or_default().joint;
+        let mut table = lock(&self.table);
+        let number = table.next();
+        let joint = &mut table.of_key(key).joint;
         let leads = joint.is_none();
-        let flight = joint.get_or_insert_with(|| Flight::led(key)).clone();
-        Boarding(Some(self.seat(flight, leads)))
+        let flight = joint.get_or_insert_with(|| Flight::led(key, number, false));
+        Boarding(Some(self.seat(flight.clone(), leads)))
     }
 
     /// Begins a flight that takes nobody along.
     pub(crate) fn fly_alone(self: &Arc<Self>, key: &MemoryKey) -> Leader {
-        self.fly_in_turn(key, None)
+        self.fly(key, false, None)
     }
 
     /// The same for a caller that waited for a failure.
-    pub(crate) fn fly_in_turn(
+    pub(crate) fn fly_in_turn(self: &Arc<Self>, key: &MemoryKey, turn: AfterFailure) -> Leader {
+        self.fly(key, false, Some(turn))
+    }
+
+    /// The same for one whose value is to take the place of everything older.
+    pub(crate) fn fly_anew(self: &Arc<Self>, key: &MemoryKey) -> Leader {
+        self.fly(key, true, None)
+    }
+
+    fn fly(
         self: &Arc<Self>,
         key: &MemoryKey,
+        makes_anew: bool,
         turn: Option<AfterFailure>,
     ) -> Leader {
-        let flight = Flight::led(key);
-        let mut under_way = lock(&self.under_way);
-        let alone = &mut under_way.entry(key.clone()).or_default().alone;
-        alone.push(flight.clone());
+        let mut table = lock(&self.table);
+        let flight = Flight::led(key, table.next(), makes_anew);
+        table.of_key(key).alone.push(flight.clone());
         Leader {
             seat: self.seat(flight, true),
             _turn: turn,
@@ -141,57 +162,84 @@ impl Flights {
         }
     }
 
-    /// Lets nothing be kept of what is under way for `key`. Who comes from now on begins anew.
-    pub(crate) fn invalidate(&self, key: &[u8]) {
-        self.replace(key, || ());
-    }
-
-    /// The same, and keeps something in its place, before anybody begins anew.
-    pub(crate) fn replace<R>(&self, key: &[u8], keep: impl FnOnce() -> R) -> R {
-        let mut under_way = lock(&self.under_way);
-        let waiting = under_way.remove(key).map(UnderWay::invalidate);
-        let kept = keep();
-        drop(under_way);
-        waiting.into_iter().flatten().for_each(Waiting::wake);
-        kept
+    /// Lets nothing be kept of what is under way for `key`, and does something before anybody begins
+    /// anew.
+    pub(crate) fn invalidate<R>(&self, key: &[u8], meanwhile: impl FnOnce() -> R) -> R {
+        let mut table = lock(&self.table);
+        let waiting = table.land_before(key, u64::MAX);
+        let done = meanwhile();
+        drop(table);
+        waiting.into_iter().for_each(Waiting::wake);
+        done
     }
 
     /// Lets nothing be kept of what is under way for the keys that match.
     pub(crate) fn invalidate_matching(&self, matches: impl Fn(&[u8]) -> bool) {
-        let mut under_way = lock(&self.under_way);
-        let matching = under_way.extract_if(|key, _| matches(key));
-        let waiting: Vec<_> = matching.flat_map(|(_, it)| it.invalidate()).collect();
-        drop(under_way);
+        let mut table = lock(&self.table);
+        let matching = table.under_way.extract_if(|key, _| matches(key));
+        let waiting: Vec<_> = matching
+            .flat_map(|(_, mut it)| it.land_before(u64::MAX))
+            .collect();
+        drop(table);
         waiting.into_iter().for_each(Waiting::wake);
     }
+}
 
-    /// Takes a flight out of the table, if it is there.
-    fn forget(
-        under_way: &mut HashMap<MemoryKey, UnderWay, DefaultHashBuilder>,
-        flight: &Arc<Flight>,
-    ) {
-        let Some(of_key) = under_way.get_mut(&flight.key) else {
+impl Table {
+    fn next(&mut self) -> u64 {
+        self.latest += 1;
+        self.latest
+    }
+
+    fn of_key(&mut self, key: &MemoryKey) -> &mut UnderWay {
+        self.under_way.entry(key.clone()).or_default()
+    }
+
+    /// Lets nothing be kept of the flights of a key, but for those that make a value anew and began
+    /// after the one with this number.
+    fn land_before(&mut self, key: &[u8], number: u64) -> Vec<Waiting> {
+        let Some(of_key) = self.under_way.get_mut(key) else {
+            return Vec::new();
+        };
+        let waiting = of_key.land_before(number);
+        if of_key.is_empty() {
+            self.under_way.remove(key);
+        }
+        waiting
+    }
+
+    /// Takes a flight out, if it is there.
+    fn forget(&mut self, flight: &Arc<Flight>) {
+        let Some(of_key) = self.under_way.get_mut(&flight.key) else {
             return;
         };
         of_key.joint.take_if(|joint| Arc::ptr_eq(joint, flight));
         of_key.alone.retain(|alone| !Arc::ptr_eq(alone, flight));
-        if of_key.joint.is_none() && of_key.alone.is_empty() {
-            under_way.remove(&flight.key);
+        if of_key.is_empty() {
+            self.under_way.remove(&flight.key);
         }
     }
 }
 
 impl UnderWay {
-    fn invalidate(self) -> Vec<Waiting> {
-        let flights = self.joint.iter().chain(&self.alone);
-        flights.map(|it| it.land(Landing::Invalidated)).collect()
+    fn is_empty(&self) -> bool {
+        self.joint.is_none() && self.alone.is_empty()
+    }
+
+    fn land_before(&mut self, number: u64) -> Vec<Waiting> {
+        let is_older = |flight: &mut Arc<Flight>| !flight.makes_anew || flight.number < number;
+        let older = self.alone.extract_if(.., is_older);
+        let older = older.chain(self.joint.take());
+        older.map(|it| it.land(Landing::Invalidated)).collect()
     }
 }
 
 impl Flight {
-    fn led(key: &MemoryKey) -> Arc<Self> {
+    fn led(key: &MemoryKey, number: u64, makes_anew: bool) -> Arc<Self> {
         Arc::new(Self {
             key: key.clone(),
+            number,
+            makes_anew,
             board: Mutex::new(Board {
                 state: State::Led,
                 seats: 0,
@@ -299,7 +347,7 @@ impl Drop for Seat {
         let _own_waker;
         let mut waiting = Waiting::default();
         {
-            let mut under_way = lock(&self.flights.under_way);
+            let mut table = lock(&self.flights.table);
             let mut board = lock(&self.flight.board);
             board.seats -= 1;
             _own_waker = self.ticket.and_then(|ticket| board.waiting.remove(&ticket));
@@ -317,7 +365,7 @@ impl Drop for Seat {
                 waiting = Waiting(take(&mut board.waiting));
             }
             if board.seats == 0 || board.has_landed() {
-                Flights::forget(&mut under_way, &self.flight);
+                table.forget(&self.flight);
             }
         }
         waiting.wake();
@@ -358,25 +406,22 @@ impl Leader {
         (!board.has_landed()).then(keep)
     }
 
-    /// The same, in the place of all else that is under way for the key.
+    /// The same, in the place of all else that is under way for the key and does not make a value
+    /// anew, later than this one.
     pub(crate) fn replace<R>(&self, keep: impl FnOnce() -> R) -> Option<R> {
         let Seat {
             flights, flight, ..
         } = &self.seat;
-        let mut under_way = lock(&flights.under_way);
-        let is_kept = !self.is_invalidated();
-        let (mut waiting, mut kept) = (Vec::new(), None);
-        if is_kept {
-            Flights::forget(&mut under_way, flight);
-            waiting = under_way
-                .remove(&flight.key)
-                .map(UnderWay::invalidate)
-                .unwrap_or_default();
-            kept = Some(keep());
+        let mut table = lock(&flights.table);
+        if self.is_invalidated() {
+            return None;
         }
-        drop(under_way);
+        table.forget(flight);
+        let waiting = table.land_before(&flight.key, flight.number);
+        let kept = keep();
+        drop(table);
         waiting.into_iter().for_each(Waiting::wake);
-        kept
+        Some(kept)
     }
 
     /// Ends the flight. A value has to be in memory by now: who comes after this looks there.
@@ -384,7 +429,7 @@ impl Leader {
         let Seat {
             flights, flight, ..
         } = &self.seat;
-        Flights::forget(&mut lock(&flights.under_way), flight);
+        lock(&flights.table).forget(flight);
         flight.land(landing).wake();
     }
 }

@@ -116,24 +116,33 @@ impl MemoryTier {
 
     #[cold]
     fn drop_unserved(&self, key: &[u8]) {
-        self.entries
+        // Returned, and dropped when the shard is not locked any more.
+        let _unserved = self
+            .entries
             .remove_if(key, |entry| !self.is_served(key, &entry.head));
+    }
+
+    /// Drops what is not served any more and nobody looked up, now and then. To be called with
+    /// nothing locked.
+    pub(crate) fn sweep_when_due(&self) {
+        if self.swept.is_due(self.clock.now()) {
+            let entries = self.entries.iter();
+            let unserved = entries.filter(|(key, entry)| !self.is_served(key, &entry.head));
+            let keys: Vec<_> = unserved.map(|(key, _)| key).collect();
+            for key in keys {
+                self.drop_unserved(&key);
+            }
+        }
     }
 
     /// Puts an entry in the place of the one that is there.
     #[must_use]
     pub(crate) fn insert(&self, key: MemoryKey, entry: SharedEntry) -> Left {
-        let now = self.clock.now();
-        let mut left = Left::new();
-        if self.swept.is_due(now) {
-            left = self.leaving(|key, entry| !self.is_served(key, &entry.head));
-            self.entries
-                .retain(|key, entry| self.is_served(key, &entry.head));
-        }
         // `quick_cache` counts a replaced entry as an evicted one.
-        let swept = left.len() + usize::from(self.entries.contains_key(&key));
+        let replaced = u64::from(self.entries.contains_key(&key));
+        let mut left = Left::new();
         self.entries.insert_with_lifecycle(key, entry, &mut left);
-        let evicted = left.len().saturating_sub(swept) as u64;
+        let evicted = (left.len() as u64).saturating_sub(replaced);
         if evicted > 0 {
             self.evictions.fetch_add(evicted, Ordering::Relaxed);
         }
@@ -147,19 +156,10 @@ impl MemoryTier {
     }
 
     pub(crate) fn clear(&self) {
-        let _all = self.leaving(|_, _| true);
-        self.entries.clear();
+        self.entries.drain().for_each(drop);
     }
 
-    /// Entries that are about to leave, held so that none of their values is dropped while a shard is
-    /// locked: a value may call a cached function when it is dropped.
-    fn leaving(&self, leaves: impl Fn(&[u8], &Entry) -> bool) -> Left {
-        let entries = self.entries.iter();
-        let leaving = entries.filter(|(key, entry)| leaves(key, entry));
-        leaving.map(|(_, entry)| entry).collect()
-    }
-
-    /// Every entry that is to be served, with the lock of one shard held at a time.
+    /// Every entry that is to be served; nothing is locked between two of them.
     pub(crate) fn served(&self) -> impl Iterator<Item = (MemoryKey, SharedEntry)> {
         self.entries
             .iter()

@@ -76,22 +76,24 @@ impl BoundedStore {
         }
     }
 
-    /// Does one write, within twice the budget of a look-up.
-    pub(super) async fn write(&self, write: &Write) {
+    /// The write with its bytes made.
+    pub(super) fn seal(&self, write: Write) -> Write {
+        write.sealed(|key, unsealed| {
+            let sealed = unsealed.seal(key, &self.settings.format);
+            sealed.map_err(|reason| self.keep_out(reason)).ok()
+        })
+    }
+
+    /// Does one write whose bytes are made, within twice the budget of a look-up, and says whether
+    /// it is done.
+    pub(super) async fn write(&self, write: &Write) -> bool {
         let time = self.settings.budget.saturating_mul(2);
-        let sealed = write.seal(&self.settings.format).unwrap_or_else(|reason| {
-            self.keep_out(reason);
-            // What the key held before is not its value any more.
-            None
-        });
-        match sealed {
-            Some(Sealed { bytes, ttl }) => {
-                self.within(time, self.store.set(&write.key, &bytes, ttl))
-                    .await;
-            }
-            None => {
-                self.within(time, self.store.remove(&write.key)).await;
-            }
+        if let Some(Sealed { bytes, ttl }) = write.bytes() {
+            let set = self.store.set(&write.key, bytes, *ttl);
+            self.within(time, set).await.is_some()
+        } else {
+            let removed = self.store.remove(&write.key);
+            self.within(time, removed).await.is_some()
         }
     }
 

@@ -37,27 +37,38 @@ const REMEMBERED: usize = 65_536;
 
 #[derive(Debug)]
 pub(super) struct StoreGenerations {
-    known: Mutex<HashMap<Arc<str>, Known, DefaultHashBuilder>>,
+    table: Mutex<Table>,
+    /// That of the kind, which everything belongs to.
+    kind: Arc<str>,
     /// In milliseconds, of the entries that are written.
     longest_lifetime: AtomicU64,
     clock: Clock,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug, Default)]
+struct Table {
+    known: HashMap<Arc<str>, Known, DefaultHashBuilder>,
+    /// Counts invalidations by this process, and what is forgotten.
+    changes: u64,
+    /// When something was forgotten last: what was asked for before is not to be remembered.
+    forgotten: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
 struct Known {
-    /// `None`: not read yet.
-    numbers: Option<Generation>,
-    read: Option<Tick>,
+    /// What the store said, and when it was asked. `None`: not read yet, or not to be relied on.
+    read: Option<(Generation, Tick)>,
     /// What this process did to it and the store has not confirmed.
     unconfirmed: Option<Invalidation>,
-    /// Invalidations by this process.
-    changes: u64,
+    /// When this process did that last.
+    changed: u64,
 }
 
 impl StoreGenerations {
-    pub(super) fn new(clock: Clock) -> Self {
+    pub(super) fn new(kind: Arc<str>, clock: Clock) -> Self {
         Self {
-            known: Mutex::default(),
+            table: Mutex::default(),
+            kind,
             longest_lifetime: AtomicU64::new(0),
             clock,
         }
@@ -65,20 +76,21 @@ impl StoreGenerations {
 
     /// Those of these keys that were read last, however long ago.
     pub(super) fn last_known(&self, keys: &[Arc<str>]) -> Option<Generations> {
-        let known = self.lock();
-        let mut numbers = keys.iter().map(|key| known.get(key)?.numbers);
-        folded(&mut numbers)
+        self.folded(keys, |_| true)
     }
 
     /// Those of these keys, if all of them were read just now.
     pub(super) fn at_hand(&self, keys: &[Arc<str>]) -> Option<Generations> {
         let now = self.clock.now();
-        let known = self.lock();
-        let mut numbers = keys.iter().map(|key| {
-            let known = known.get(key).filter(|known| known.is_good(now))?;
-            known.numbers
-        });
-        folded(&mut numbers)
+        self.folded(keys, |read| now.since(read) < GOOD_FOR)
+    }
+
+    fn folded(&self, keys: &[Arc<str>], is_good: impl Fn(Tick) -> bool) -> Option<Generations> {
+        let table = self.lock();
+        folded(keys.iter().map(|key| {
+            let (generation, read) = table.known.get(key)?.read?;
+            is_good(read).then_some(generation)
+        }))
     }
 
     /// Those of these keys; the store is asked for the ones that are not at hand, all at once.
@@ -87,10 +99,9 @@ impl StoreGenerations {
         store: &dyn Store,
         keys: &[Arc<str>],
     ) -> Result<Generations, StoreError> {
-        let numbers = keys.iter().map(|key| self.read_one(store, key));
-        let numbers = try_join_all(numbers).await?;
-        let mut numbers = numbers.into_iter().map(Some);
-        Ok(folded(&mut numbers).unwrap_or_default())
+        let generations = keys.iter().map(|key| self.read_one(store, key));
+        let generations = try_join_all(generations).await?;
+        Ok(folded(generations.into_iter().map(Some)).unwrap_or_default())
     }
 
     /// An invalidation holds in this process when this returns its future, and everywhere when that
@@ -102,13 +113,19 @@ impl StoreGenerations {
         key: &'a Arc<str>,
         how: Invalidation,
     ) -> impl Future<Output = Result<Generation, StoreError>> + 'a {
-        self.change(key, how);
+        self.lock().change(key, how, &self.kind);
         self.read_one(store, key)
+    }
+
+    /// Invalidates everything in this process; the store is told with the next look.
+    pub(super) fn refuse_all(&self) {
+        let kind = &self.kind;
+        self.lock().change(kind, Invalidation::Remove, kind);
     }
 
     /// Forgets what was read.
     pub(super) fn forget(&self) {
-        self.lock().retain(|_, known| known.unconfirmed.is_some());
+        self.lock().forget();
     }
 
     /// The store has to remember as long as there may be an entry with this lifetime. To be called
@@ -119,63 +136,41 @@ impl StoreGenerations {
         if self.longest_lifetime.load(Ordering::Relaxed) < lifetime {
             self.longest_lifetime.fetch_max(lifetime, Ordering::Relaxed);
             // With the next look they are kept for longer.
-            self.lock().values_mut().for_each(|known| known.read = None);
-        }
-    }
-
-    fn change(&self, key: &Arc<str>, how: Invalidation) {
-        let [removals, expiries] = [random(), random()];
-        let mut known = self.lock();
-        let known = known.entry(key.clone()).or_insert(Known::NOTHING);
-        known.changes += 1;
-        match how {
-            Invalidation::Remove => {
-                known.numbers = Some([removals, expiries]);
-                known.unconfirmed = Some(Invalidation::Remove);
-            }
-            Invalidation::Expire => {
-                if let Some([_, known]) = &mut known.numbers {
-                    *known = expiries;
-                }
-                known.unconfirmed.get_or_insert(Invalidation::Expire);
-            }
+            self.lock().forget();
         }
     }
 
     async fn read_one(&self, store: &dyn Store, key: &Arc<str>) -> Result<Generation, StoreError> {
-        let before = self.lock().get(key).copied().unwrap_or(Known::NOTHING);
-        if let Some(numbers) = before.numbers
-            && before.is_good(self.clock.now())
-        {
-            return Ok(numbers);
-        }
-        let asked = self.clock.now();
-        let new = match (before.numbers, before.unconfirmed) {
-            (Some(numbers), Some(_)) => numbers,
-            _ => [random(), random()],
+        let (known, changes) = {
+            let table = self.lock();
+            let known = table.known.get(key).copied().unwrap_or_default();
+            (known, table.changes)
         };
-        let numbers = store
-            .generation(key, before.unconfirmed, new, self.lifetime())
+        let asked = self.clock.now();
+        if let Some((generation, read)) = known.read
+            && asked.since(read) < GOOD_FOR
+        {
+            return Ok(generation);
+        }
+        // Other numbers with each attempt: another process may have invalidated it since the last one.
+        let new = [random(), random()];
+        let generation = store
+            .generation(key, known.unconfirmed, new, self.lifetime())
             .await?;
-        let mut known = self.lock();
-        if known.len() >= REMEMBERED && !known.contains_key(key) {
-            // What is asked for again is read again; what the store has not confirmed stays.
-            known.retain(|_, known| known.unconfirmed.is_some());
+        let mut table = self.lock();
+        let last_change = table.known.get(key).map_or(0, |known| known.changed);
+        if changes < last_change.max(table.forgotten) {
+            return Err(StoreError::Away(
+                "a generation changed while it was read".to_owned(),
+            ));
         }
-        let known = known.entry(key.clone()).or_insert(Known::NOTHING);
-        // Else it was invalidated meanwhile, and what was read is from before.
-        if known.changes == before.changes {
-            *known = Known {
-                numbers: Some(numbers),
-                read: Some(asked),
-                unconfirmed: None,
-                changes: before.changes,
-            };
-            return Ok(numbers);
+        if table.known.len() >= REMEMBERED && !table.known.contains_key(key) {
+            table.forget();
         }
-        known
-            .numbers
-            .ok_or_else(|| StoreError::Away("the generation changed while it was read".to_owned()))
+        let known = table.known.entry(key.clone()).or_default();
+        known.read = Some((generation, asked));
+        known.unconfirmed = None;
+        Ok(generation)
     }
 
     fn lifetime(&self) -> Duration {
@@ -183,30 +178,44 @@ impl StoreGenerations {
         Duration::from_millis(longest.saturating_mul(2)).max(SHORTEST)
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, Known, DefaultHashBuilder>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Known {
-    const NOTHING: Self = Self {
-        numbers: None,
-        read: None,
-        unconfirmed: None,
-        changes: 0,
-    };
+impl Table {
+    fn change(&mut self, key: &Arc<str>, how: Invalidation, kind: &Arc<str>) {
+        if self.known.len() >= REMEMBERED && !self.known.contains_key(key) {
+            self.forget();
+            if self.known.len() >= REMEMBERED {
+                // More than can be remembered: everything is invalidated in their place.
+                self.known.clear();
+                self.change(kind, Invalidation::Remove, kind);
+            }
+        }
+        self.changes += 1;
+        let known = self.known.entry(key.clone()).or_default();
+        known.changed = self.changes;
+        known.read = None;
+        if known.unconfirmed != Some(Invalidation::Remove) {
+            known.unconfirmed = Some(how);
+        }
+    }
 
-    fn is_good(&self, now: Tick) -> bool {
-        let is_recent = |read: Tick| now.since(read) < GOOD_FOR;
-        self.unconfirmed.is_none() && self.read.is_some_and(is_recent)
+    /// Forgets what was read; what the store has not confirmed stays.
+    fn forget(&mut self) {
+        self.changes += 1;
+        self.forgotten = self.changes;
+        self.known.retain(|_, known| known.unconfirmed.is_some());
+        self.known.values_mut().for_each(|known| known.read = None);
     }
 }
 
 /// All removals in one number, all expiries in another; `None` where one is not known.
-fn folded(numbers: &mut dyn Iterator<Item = Option<Generation>>) -> Option<Generations> {
+fn folded(generations: impl Iterator<Item = Option<Generation>>) -> Option<Generations> {
     let mut folded = [0; 2];
-    for numbers in numbers {
-        for (folded, number) in folded.iter_mut().zip(numbers?) {
+    for generation in generations {
+        for (folded, number) in folded.iter_mut().zip(generation?) {
             if number != 0 {
                 *folded = XxHash3_64::oneshot_with_seed(*folded, &number.to_le_bytes()).max(1);
             }

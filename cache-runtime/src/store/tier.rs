@@ -35,11 +35,17 @@ pub(crate) struct StoreTier {
 }
 
 impl StoreTier {
-    pub(crate) fn new(store: Arc<dyn Store>, settings: StoreSettings, clock: Clock) -> Self {
+    /// `kind` is the generation of the kind.
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        kind: Arc<str>,
+        settings: StoreSettings,
+        clock: Clock,
+    ) -> Self {
         let bounded = Arc::new(BoundedStore::new(store, settings));
         Self {
             writes: WriteBehind::new(bounded.clone()),
-            generations: StoreGenerations::new(clock.clone()),
+            generations: StoreGenerations::new(kind, clock.clone()),
             bounded,
             clock,
         }
@@ -62,6 +68,9 @@ impl StoreTier {
             generations,
             ttl,
         } = name;
+        if self.writes.is_unsettled(key) {
+            return None;
+        }
         self.generations.outlive(*ttl);
         let value = self.bounded.store.get(key, VALUE_LIMIT);
         let asked = if let Some(generations) = self.generations.at_hand(generations) {
@@ -138,9 +147,9 @@ impl StoreTier {
         Write::entry(key, entry, value_type, created, generations, ttl.bounded())
     }
 
-    /// The write that has the store forget this key.
-    pub(crate) fn removal(key: String) -> Write {
-        Write::removal(key)
+    /// The write with its bytes made now, and not when it is its turn.
+    pub(crate) fn seal(&self, write: Write) -> Write {
+        self.bounded.seal(write)
     }
 
     /// Has the write done soon; nobody waits for it. Given up and counted where the queue is full.
@@ -148,15 +157,42 @@ impl StoreTier {
         self.writes.push(write);
     }
 
-    /// Does the write now, within twice the budget of a look-up.
-    pub(crate) async fn write_through(&self, write: &Write) {
-        self.bounded.write(write).await;
+    /// The same for a write that takes the place of an entry, which is not served any more, whether
+    /// or not the write succeeds.
+    pub(crate) fn replace_behind(&self, write: Write) {
+        let has_many = self.writes.push_in_place(write);
+        self.refuse_all_if(has_many);
     }
 
+    /// Has the store forget this key soon. Its entry is not served any more.
+    pub(crate) fn remove_behind(&self, key: String) {
+        self.replace_behind(Write::removal(key));
+    }
+
+    /// Has the store forget this key, and says whether there was an entry. It is not served any
+    /// more, even if the store cannot be reached.
     pub(crate) async fn remove(&self, key: &str) -> bool {
-        self.ask(self.bounded.store.remove(key))
-            .await
-            .unwrap_or(false)
+        let has_many = self.writes.unsettle(key.to_owned());
+        self.refuse_all_if(has_many);
+        if !self.settle().await {
+            // After what is still queued, and once more below, to know whether it was there.
+            self.remove_behind(key.to_owned());
+            return self
+                .ask(self.bounded.store.remove(key))
+                .await
+                .unwrap_or(false);
+        }
+        let removed = self.ask(self.bounded.store.remove(key)).await;
+        if removed.is_some() {
+            self.writes.settle(key);
+        }
+        removed.unwrap_or(false)
+    }
+
+    fn refuse_all_if(&self, has_many: bool) {
+        if has_many {
+            self.generations.refuse_all();
+        }
     }
 
     pub(crate) async fn ttl(&self, key: &str) -> Option<Duration> {
@@ -187,13 +223,14 @@ impl StoreTier {
         }
     }
 
-    /// Waits for the queued writes, so that what is done next is not undone by one of them; for at
-    /// most twice the budget of a look-up.
-    pub(crate) async fn settle(&self) {
-        if self.writes.is_waiting() {
-            let time = self.bounded.settings.budget.saturating_mul(2);
-            self.writes.flush(time).await;
+    /// Waits for the queued writes, for at most twice the budget of a look-up, and says whether they
+    /// are done.
+    pub(crate) async fn settle(&self) -> bool {
+        if !self.writes.is_waiting() {
+            return true;
         }
+        let time = self.bounded.settings.budget.saturating_mul(2);
+        self.writes.flush(time).await
     }
 
     /// Waits until the queued writes are done, for at most `deadline`.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt};
@@ -21,14 +21,25 @@ const QUEUE: usize = 1024;
 /// Writes under way at once, on one multiplexed connection.
 const AT_ONCE: usize = 64;
 
+/// Keys that are remembered because the store does not have yet what is to hold for them.
+const UNSETTLED: usize = 65_536;
+
 /// What is on its way to the store: an entry, or the end of one.
 pub(crate) struct Write {
     pub(super) key: String,
-    /// `None`: the key is to be forgotten.
-    content: Option<Content>,
+    /// Among all writes, given when it is queued.
+    number: u64,
+    content: Content,
 }
 
-struct Content {
+enum Content {
+    /// The key is to be forgotten.
+    Nothing,
+    Entry(Unsealed),
+    Sealed(Sealed),
+}
+
+pub(super) struct Unsealed {
     ttl: Duration,
     entry: SharedEntry,
     value_type: ValueType,
@@ -51,40 +62,57 @@ impl Write {
         generations: Generations,
         ttl: Duration,
     ) -> Self {
-        let content = Some(Content {
+        let content = Content::Entry(Unsealed {
             ttl,
             entry,
             value_type,
             created,
             generations,
         });
-        Self { key, content }
+        Self {
+            key,
+            number: 0,
+            content,
+        }
     }
 
     pub(super) fn removal(key: String) -> Self {
-        Self { key, content: None }
+        Self {
+            key,
+            number: 0,
+            content: Content::Nothing,
+        }
     }
 
-    /// What is to be stored; `None` where the key is to be forgotten.
-    pub(super) fn seal(&self, format: &Format) -> Result<Option<Sealed>, Unstorable> {
-        let Some(content) = &self.content else {
-            return Ok(None);
-        };
+    /// With its bytes made now, by `seal`. Without any, the key is forgotten: what it held before is
+    /// not its value any more.
+    pub(super) fn sealed(mut self, seal: impl FnOnce(&str, &Unsealed) -> Option<Sealed>) -> Self {
+        if let Content::Entry(unsealed) = &self.content {
+            self.content = seal(&self.key, unsealed).map_or(Content::Nothing, Content::Sealed);
+        }
+        self
+    }
+
+    /// What is to be stored, of a write whose bytes are made; `None` where the key is to be
+    /// forgotten.
+    pub(super) fn bytes(&self) -> Option<&Sealed> {
+        match &self.content {
+            Content::Sealed(sealed) => Some(sealed),
+            Content::Nothing | Content::Entry(_) => None,
+        }
+    }
+}
+
+impl Unsealed {
+    pub(super) fn seal(&self, key: &str, format: &Format) -> Result<Sealed, Unstorable> {
         let times = Times {
-            created: content.created,
-            fresh_until: content.created.saturating_add(millis(content.ttl)),
+            created: self.created,
+            fresh_until: self.created.saturating_add(millis(self.ttl)),
         };
-        let value = &content.entry.value;
-        let bytes = envelope::seal(
-            &self.key,
-            value,
-            content.value_type,
-            times,
-            content.generations,
-            format,
-        )?;
-        let ttl = content.ttl;
-        Ok(Some(Sealed { bytes, ttl }))
+        let (value, value_type) = (&self.entry.value, self.value_type);
+        let bytes = envelope::seal(key, value, value_type, times, self.generations, format)?;
+        let ttl = self.ttl;
+        Ok(Sealed { bytes, ttl })
     }
 }
 
@@ -97,11 +125,27 @@ enum Message {
 pub(super) struct WriteBehind {
     /// Of the task that empties the queue, as long as that task lives: it ends with the runtime
     /// that it was started on, and the next write starts another one.
-    queue: Mutex<Option<mpsc::Sender<Message>>>,
+    queue: Mutex<Option<Queue>>,
     store: Arc<BoundedStore>,
-    /// Writes that were queued and are not done, as long as the task lives.
-    waiting: Arc<AtomicU64>,
+    unsettled: Arc<Mutex<Unsettled>>,
     dropped: AtomicU64,
+}
+
+#[derive(Clone)]
+struct Queue {
+    messages: mpsc::Sender<Message>,
+    /// Writes that were queued and are not done.
+    waiting: Arc<AtomicU64>,
+}
+
+/// Keys whose entry in the store is not to be served: it was removed or replaced, and the store has
+/// not confirmed that.
+#[derive(Default)]
+struct Unsettled {
+    /// With the number of the write that has to be done, and whether it is queued.
+    by_key: HashMap<String, (u64, bool)>,
+    /// Number of the latest write.
+    latest: u64,
 }
 
 impl WriteBehind {
@@ -109,7 +153,7 @@ impl WriteBehind {
         Self {
             queue: Mutex::default(),
             store,
-            waiting: Arc::default(),
+            unsettled: Arc::default(),
             dropped: AtomicU64::new(0),
         }
     }
@@ -118,23 +162,73 @@ impl WriteBehind {
         self.dropped.load(Ordering::Relaxed)
     }
 
-    pub(super) fn push(&self, write: Write) {
+    pub(super) fn push(&self, mut write: Write) {
+        write.number = self.lock().next();
+        self.queue_or_drop(write);
+    }
+
+    /// Queues a write of a key whose entry is not to be served any more, and says whether there are
+    /// more such keys than can be remembered: then none is, and all have to be refused together.
+    pub(super) fn push_in_place(&self, mut write: Write) -> bool {
+        let mut unsettled = self.lock();
+        write.number = unsettled.next();
+        let has_many = unsettled.add(write.key.clone(), write.number, true);
+        drop(unsettled);
+        self.queue_or_drop(write);
+        has_many
+    }
+
+    /// The same, where what is to be done is not queued.
+    pub(super) fn unsettle(&self, key: String) -> bool {
+        let mut unsettled = self.lock();
+        let number = unsettled.next();
+        unsettled.add(key, number, false)
+    }
+
+    /// The store has done all there is to do about the key.
+    pub(super) fn settle(&self, key: &str) {
+        self.lock().by_key.remove(key);
+    }
+
+    /// Whether an entry of the key is not to be served. Where nothing is queued that would end this,
+    /// a removal is.
+    pub(super) fn is_unsettled(&self, key: &str) -> bool {
+        let unsettled = self.lock();
+        let Some((_, is_queued)) = unsettled.by_key.get(key).copied() else {
+            return false;
+        };
+        drop(unsettled);
+        if !is_queued {
+            self.push_in_place(Write::removal(key.to_owned()));
+        }
+        true
+    }
+
+    fn queue_or_drop(&self, write: Write) {
+        let (key, number) = (write.key.clone(), write.number);
         let queued = self.queue().is_some_and(|queue| {
             // Before it is sent: it may be done before this goes on.
-            self.waiting.fetch_add(1, Ordering::SeqCst);
-            let sent = queue.try_send(Message::Write(write)).is_ok();
+            queue.waiting.fetch_add(1, Ordering::SeqCst);
+            let sent = queue.messages.try_send(Message::Write(write)).is_ok();
             if !sent {
-                self.waiting.fetch_sub(1, Ordering::SeqCst);
+                queue.waiting.fetch_sub(1, Ordering::SeqCst);
             }
             sent
         });
         if !queued {
             self.dropped.fetch_add(1, Ordering::Relaxed);
+            self.lock().give_up(&key, number);
         }
     }
 
     pub(super) fn is_waiting(&self) -> bool {
-        self.waiting.load(Ordering::SeqCst) > 0
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = queue.as_ref().map(|queue| &queue.waiting);
+        waiting.is_some_and(|waiting| waiting.load(Ordering::SeqCst) > 0)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Unsettled> {
+        lock(&self.unsettled)
     }
 
     pub(super) async fn flush(&self, deadline: Duration) -> bool {
@@ -146,22 +240,30 @@ impl WriteBehind {
         };
         let (done, is_done) = oneshot::channel();
         let flushed = async {
-            queue.send(Message::Flush(done)).await.ok()?;
+            queue.messages.send(Message::Flush(done)).await.ok()?;
             is_done.await.ok()
         };
         matches!(tokio::time::timeout(deadline, flushed).await, Ok(Some(())))
     }
 
     /// `None` outside a runtime.
-    fn queue(&self) -> Option<mpsc::Sender<Message>> {
+    fn queue(&self) -> Option<Queue> {
         let mut slot = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         match &*slot {
-            Some(queue) if !queue.is_closed() => Some(queue.clone()),
+            Some(queue) if !queue.messages.is_closed() => Some(queue.clone()),
             _ => {
                 let runtime = Handle::try_current().ok()?;
-                let (queue, messages) = mpsc::channel(QUEUE);
-                self.waiting.store(0, Ordering::SeqCst);
-                runtime.spawn(empty(self.store.clone(), messages, self.waiting.clone()));
+                let (sender, messages) = mpsc::channel(QUEUE);
+                let queue = Queue {
+                    messages: sender,
+                    waiting: Arc::default(),
+                };
+                runtime.spawn(empty(
+                    self.store.clone(),
+                    messages,
+                    queue.waiting.clone(),
+                    self.unsettled.clone(),
+                ));
                 *slot = Some(queue.clone());
                 Some(queue)
             }
@@ -169,11 +271,47 @@ impl WriteBehind {
     }
 }
 
+impl Unsettled {
+    fn next(&mut self) -> u64 {
+        self.latest += 1;
+        self.latest
+    }
+
+    fn add(&mut self, key: String, number: u64, is_queued: bool) -> bool {
+        let has_many = self.by_key.len() >= UNSETTLED && !self.by_key.contains_key(&key);
+        if has_many {
+            self.by_key.clear();
+        }
+        self.by_key.insert(key, (number, is_queued));
+        has_many
+    }
+
+    /// What was written settles the key, unless something later is to hold for it.
+    fn done(&mut self, key: &str, number: u64) {
+        if self.by_key.get(key).is_some_and(|(it, _)| *it <= number) {
+            self.by_key.remove(key);
+        }
+    }
+
+    fn give_up(&mut self, key: &str, number: u64) {
+        if let Some((latest, is_queued)) = self.by_key.get_mut(key)
+            && *latest == number
+        {
+            *is_queued = false;
+        }
+    }
+}
+
+fn lock(unsettled: &Mutex<Unsettled>) -> MutexGuard<'_, Unsettled> {
+    unsettled.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Empties the queue. Ends when the cache is gone and everything is written.
 async fn empty(
     store: Arc<BoundedStore>,
     mut messages: mpsc::Receiver<Message>,
     waiting: Arc<AtomicU64>,
+    unsettled: Arc<Mutex<Unsettled>>,
 ) {
     let mut batch = Vec::with_capacity(AT_ONCE);
     while messages.recv_many(&mut batch, AT_ONCE).await > 0 {
@@ -190,13 +328,19 @@ async fn empty(
                 Message::Flush(done) => flushed.push(done),
             }
         }
-        stream::iter(writes.values())
-            .for_each_concurrent(AT_ONCE, |write| store.write(write))
+        stream::iter(writes.into_values())
+            .for_each_concurrent(AT_ONCE, async |write| {
+                let write = store.seal(write);
+                let is_written = store.write(&write).await;
+                let mut unsettled = lock(&unsettled);
+                if is_written {
+                    unsettled.done(&write.key, write.number);
+                } else {
+                    unsettled.give_up(&write.key, write.number);
+                }
+            })
             .await;
-        // Not below zero: a task of a runtime that has ended may have left its count behind.
-        let _ = waiting.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |waiting| {
-            Some(waiting.saturating_sub(done))
-        });
+        waiting.fetch_sub(done, Ordering::SeqCst);
         for done in flushed {
             // Nobody waits any more: nothing to tell.
             let _ = done.send(());

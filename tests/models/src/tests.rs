@@ -9,7 +9,7 @@ use shuttle::thread;
 
 use crate::Entry;
 use crate::flight::{Flights, Landing, Leader, Role};
-use crate::generation::{Generations, Invalidation, Scope, Touched};
+use crate::generation::{Carried, Generations, Invalidation, Scope, Touched};
 use crate::key::MemoryKey;
 use crate::memory::SharedEntry;
 use crate::sync::lock;
@@ -33,11 +33,18 @@ struct World {
     flights: Arc<Flights>,
     generations: Generations,
     key: MemoryKey,
+    /// Whether the state 0 is one in which nothing is found.
+    zero_is_none: bool,
 }
 
 impl World {
     fn new() -> Arc<Self> {
+        Self::where_zero_is_none(false)
+    }
+
+    fn where_zero_is_none(zero_is_none: bool) -> Arc<Self> {
         Arc::new(Self {
+            zero_is_none,
             state: AtomicU64::new(0),
             memory: Mutex::new(None),
             flights: Arc::default(),
@@ -47,7 +54,11 @@ impl World {
     }
 
     fn is_served(&self, entry: &SharedEntry) -> bool {
-        self.generations.touched(OPERATION, &entry.carried) == Touched::No
+        self.is_untouched(&entry.carried)
+    }
+
+    fn is_untouched(&self, carried: &Carried) -> bool {
+        self.generations.touched(OPERATION, carried) == Touched::No
     }
 
     fn in_memory(&self) -> Option<SharedEntry> {
@@ -65,8 +76,9 @@ impl World {
                 Role::Waiter(Landing::Value(entry)) if self.is_served(&entry) => {
                     return entry.value;
                 }
+                Role::Waiter(Landing::Absent(carried)) if self.is_untouched(&carried) => return 0,
                 Role::Waiter(_) => continue,
-                Role::Alone(turn) => self.flights.fly_in_turn(&self.key, Some(turn)),
+                Role::Alone(turn) => self.flights.fly_in_turn(&self.key, turn),
                 Role::Leader(leader) => leader,
             };
             if let Some(entry) = self.in_memory() {
@@ -78,24 +90,29 @@ impl World {
     }
 
     fn compute(&self, leader: Leader) -> u64 {
-        let entry = self.entry();
+        let Entry { value, carried } = self.entry();
+        if self.zero_is_none && value == 0 {
+            leader.land(Landing::Absent(Arc::new(carried)));
+            return value;
+        }
+        let entry = Arc::new(Entry { value, carried });
         if self.is_served(&entry) {
             leader.keep(|| *lock(&self.memory) = Some(entry.clone()));
         }
-        leader.land(Landing::Value(entry.clone()));
-        entry.value
+        leader.land(Landing::Value(entry));
+        value
     }
 
-    fn entry(&self) -> SharedEntry {
+    fn entry(&self) -> Entry {
         let carried = self.generations.carry(&[]);
         let value = self.state.load(Ordering::SeqCst);
-        Arc::new(Entry { value, carried })
+        Entry { value, carried }
     }
 
     /// What is computed anew takes the place of everything older.
     fn refresh(&self) -> u64 {
-        let leader = self.flights.fly_alone(&self.key);
-        let entry = self.entry();
+        let leader = self.flights.fly_anew(&self.key);
+        let entry = Arc::new(self.entry());
         leader.replace(|| *lock(&self.memory) = Some(entry.clone()));
         leader.land(Landing::Value(entry.clone()));
         entry.value
@@ -103,7 +120,7 @@ impl World {
 
     fn remove(&self) {
         self.flights
-            .replace(&self.key, || *lock(&self.memory) = None);
+            .invalidate(&self.key, || *lock(&self.memory) = None);
     }
 }
 
@@ -117,12 +134,11 @@ fn spawn<T: Send + 'static>(
 
 /// Two callers, one that wants it computed anew, and one who changes the world, invalidates and
 /// calls: that call, and every later one, has the new state.
-fn invalidated(invalidate: fn(&World)) {
-    let world = World::new();
+fn invalidated(world: &Arc<World>, invalidate: fn(&World)) {
     let calls: [fn(&World) -> u64; 3] = [World::call, World::call, World::refresh];
-    let callers = calls.map(|call| spawn(&world, call));
+    let callers = calls.map(|call| spawn(world, call));
     world.state.store(1, Ordering::SeqCst);
-    invalidate(&world);
+    invalidate(world);
     assert_eq!(world.call(), 1);
     for caller in callers {
         caller.join().unwrap();
@@ -132,24 +148,31 @@ fn invalidated(invalidate: fn(&World)) {
 
 #[test]
 fn a_removed_key_never_comes_back() {
-    try_orders(|| invalidated(World::remove));
+    try_orders(|| invalidated(&World::new(), World::remove));
+}
+
+fn remove_operation(world: &World) {
+    let operation = Scope::Operation(OPERATION);
+    world
+        .generations
+        .invalidate(operation, Invalidation::Remove);
 }
 
 #[test]
 fn a_removed_operation_never_comes_back() {
-    try_orders(|| {
-        invalidated(|world| {
-            world
-                .generations
-                .invalidate(Scope::Operation(OPERATION), Invalidation::Remove);
-        });
-    });
+    try_orders(|| invalidated(&World::new(), remove_operation));
+}
+
+#[test]
+fn nor_does_a_none_of_it() {
+    try_orders(|| invalidated(&World::where_zero_is_none(true), World::remove));
+    try_orders(|| invalidated(&World::where_zero_is_none(true), remove_operation));
 }
 
 #[test]
 fn nothing_comes_back_when_marks_are_forgotten() {
     try_orders(|| {
-        invalidated(|world| {
+        invalidated(&World::new(), |world| {
             world
                 .generations
                 .invalidate(Scope::Kind, Invalidation::Expire);
@@ -162,7 +185,8 @@ fn nothing_comes_back_when_marks_are_forgotten() {
 fn nothing_older_comes_after_a_refresh() {
     try_orders(|| {
         let world = World::new();
-        let callers: Vec<_> = (0..2).map(|_| spawn(&world, World::call)).collect();
+        let calls: [fn(&World) -> u64; 3] = [World::call, World::call, World::refresh];
+        let callers = calls.map(|call| spawn(&world, call));
         world.state.store(1, Ordering::SeqCst);
         assert_eq!(world.refresh(), 1);
         assert_eq!(world.call(), 1);
