@@ -1,24 +1,24 @@
 //! [`Cache`]: one kind's tiers behind one handle, for those who want no macro.
 
+mod builder;
+mod invalidation;
+
 use std::any::TypeId;
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::call::{self, Answered, Miss, Operation, Origin, Own, Pending, Shape, Value};
-use crate::clock::{Clock, ManualClock};
-use crate::config::{self, CacheConfig};
+pub use builder::CacheBuilder;
+
+use crate::call::{self, Answered, Miss, Origin, Own, Pending, Shape, Value};
+use crate::config::CacheConfig;
 use crate::envelope::{Unstorable, ValueType};
-use crate::error::CacheError;
-use crate::generation::{Generations, Invalidation};
-use crate::key::{
-    CHOSEN, LONGEST_WHOLE_KEY, MemoryKey, chosen_by_application, chosen_key, glob_match,
-};
-use crate::kind::{Kind, Reach};
-use crate::memory::{Entry, MemoryTier};
-use crate::observe::{CacheStats, Counters, Event, RefusedEntries};
-use crate::policy::{Lifetime, Ttl};
-use crate::store::{Store, StoreTier};
+use crate::key::{LONGEST_WHOLE_KEY, MemoryKey, chosen_by_application, chosen_key, glob_match};
+use crate::kind::Kind;
+use crate::memory::Entry;
+use crate::observe::{CacheStats, Event, RefusedEntries};
+use crate::policy::Ttl;
+use crate::store::StoreTier;
 
 /// Keys that one listing shows at most.
 const LISTED: usize = 100_000;
@@ -33,8 +33,8 @@ const LISTED: usize = 100_000;
 /// stays in memory. Dropping the future of any method leaves the cache whole; what it would have
 /// written may or may not be written.
 ///
-/// Inside of [`call::tenant`](crate::call::tenant()) every method but [`clear`](Self::clear) and
-/// [`stats`](Self::stats) sees the keys of that tenant alone.
+/// Inside of [`call::tenant`](crate::call::tenant()) methods see the keys of that tenant alone, but
+/// for [`stats`](Self::stats) and those that say that they are about all tenants.
 ///
 /// Nothing is kept under a key of more than 16 KiB: it is always absent, [`set`](Self::set) does
 /// nothing, and [`get_or_compute`](Self::get_or_compute) computes each time. Such look-ups are
@@ -58,98 +58,11 @@ pub struct Cache {
     inner: Arc<Kind>,
 }
 
-/// What is needed to build a [`Cache`] by hand: where the factory's ways do not fit.
-#[derive(Debug)]
-pub struct CacheBuilder {
-    kind: String,
-    config: CacheConfig,
-    store: Option<Arc<dyn Store>>,
-    clock: Clock,
-}
-
-impl CacheBuilder {
-    /// Uses this store in place of the Redis of the configuration.
-    #[must_use]
-    pub fn store(mut self, store: Arc<dyn Store>) -> Self {
-        self.store = Some(store);
-        self
-    }
-
-    /// Reads the time from this clock in place of the system's.
-    #[must_use]
-    pub fn clock(mut self, clock: ManualClock) -> Self {
-        self.clock = Clock::Manual(clock);
-        self
-    }
-
-    /// The cache. A configured Redis is not connected to yet; [`Cache::connect`] or the first
-    /// look-up begins with that.
-    ///
-    /// # Errors
-    /// [`CacheError::Configuration`] for a kind without a name, and for settings that cannot be
-    /// used, such as a Redis URL in a build without the feature `redis`.
-    pub fn build(self) -> Result<Cache, CacheError> {
-        let Self {
-            kind,
-            config,
-            store,
-            clock,
-        } = self;
-        config::check(&config, store.is_some() || config.redis_url.is_some())?;
-        let keys = Arc::new(config.store_keys(&kind)?);
-        let store = match store {
-            Some(store) => Some(store),
-            None => config.open_store()?,
-        };
-        let generations = Arc::new(Generations::new());
-        let memory = config
-            .memory_capacity()
-            .map(|capacity| MemoryTier::new(capacity, generations.clone(), clock.clone()));
-        Ok(Cache {
-            inner: Arc::new(Kind {
-                memory,
-                generations,
-                store: store.map(|store| {
-                    StoreTier::new(
-                        store,
-                        keys.generation_of_kind(),
-                        config.store_settings(&kind),
-                        clock.clone(),
-                    )
-                }),
-                flights: Arc::default(),
-                requires_tenant: config.require_tenant,
-                ai: config.ai.clone(),
-                chosen: Arc::new(Operation {
-                    number: CHOSEN,
-                    store_keys: None,
-                    name: "keys".to_owned(),
-                    lifetime: Lifetime {
-                        ttl: Ttl::After(config.default_ttl),
-                        is_operators: false,
-                    },
-                    counters: Counters::default(),
-                }),
-                keys,
-                lifetimes: config.lifetimes(),
-                operations: Mutex::default(),
-                name: kind,
-                clock,
-            }),
-        })
-    }
-}
-
 impl Cache {
     /// A cache of this kind with these settings.
     #[must_use]
     pub fn builder(kind: &str, config: &CacheConfig) -> CacheBuilder {
-        CacheBuilder {
-            kind: kind.to_owned(),
-            config: config.clone(),
-            store: None,
-            clock: Clock::default(),
-        }
+        CacheBuilder::new(kind, config)
     }
 
     pub(crate) fn kind(&self) -> &Arc<Kind> {
@@ -261,21 +174,6 @@ impl Cache {
         }
     }
 
-    /// Forgets `key` in both tiers, and says whether either had it.
-    ///
-    /// Nothing that was being computed for it is kept. What the store has is not served to this
-    /// process any more, even if the store could not be told; then it is told when the key is next
-    /// looked up.
-    pub async fn remove(&self, key: &str) -> bool {
-        match self.chosen(key) {
-            Ok(chosen) => {
-                let pending = self.pending(chosen, self.inner.chosen.lifetime.ttl);
-                pending.remove().await
-            }
-            Err(_) => false,
-        }
-    }
-
     /// Whether there is an entry, of whatever type. Does not count as a use of it.
     ///
     /// Of an entry in the store only its key is looked at, here and in [`ttl`](Self::ttl) and
@@ -377,145 +275,6 @@ impl Cache {
         keys.dedup();
         keys.truncate(LISTED);
         keys
-    }
-
-    /// Forgets the application's keys that match a glob as in [`keys`](Self::keys), and counts
-    /// them. What a failing store could not say is not counted.
-    ///
-    /// With [`KeyPrivacy::Hashed`](crate::KeyPrivacy::Hashed) it forgets the keys that
-    /// [`keys`](Self::keys) lists: those in memory, in both tiers. A key that is in the store alone
-    /// stays there.
-    pub async fn remove_matching(&self, pattern: &str) -> u64 {
-        let kind = &*self.inner;
-        let pattern = all_if_empty(pattern);
-        let in_memory = || {
-            let keys = self.active_keys().into_iter();
-            keys.filter(|key| glob_match(pattern, key))
-        };
-        let Ok(tenant) = call::current_tenant() else {
-            return 0;
-        };
-        let tenant = tenant.as_deref();
-        let invalidate_under_way = || {
-            kind.flights.invalidate_matching(|key| {
-                let key = chosen_by_application(tenant, key);
-                key.is_some_and(|key| glob_match(pattern, &key))
-            });
-        };
-        // What is under way is not kept.
-        invalidate_under_way();
-        let Some(prefix) = kind.keys.chosen_prefix(tenant) else {
-            let mut removed = 0;
-            for key in in_memory() {
-                removed += u64::from(self.remove(&key).await);
-            }
-            return removed;
-        };
-        let in_store = match &kind.store {
-            Some(store) => {
-                store.settle().await;
-                let in_store = store.remove_matching(&prefix, pattern).await;
-                // What was read meanwhile is not kept either.
-                invalidate_under_way();
-                in_store
-            }
-            None => 0,
-        };
-        let mut removed = 0;
-        for key in in_memory() {
-            removed += u64::from(kind.remove_here(&chosen_key(tenant, &key)));
-        }
-        in_store.max(removed)
-    }
-
-    /// Forgets everything of this kind, of all tenants: the application's keys and the results of
-    /// annotated functions. In the store, what lies under the kind's own prefix.
-    pub async fn clear(&self) -> Reach {
-        let kind = &*self.inner;
-        let reach = kind.invalidate_all(Invalidation::Remove).await;
-        if let Some(memory) = &kind.memory {
-            memory.clear();
-        }
-        if let Some(store) = &kind.store {
-            store.settle().await;
-            store.remove_matching(&kind.keys.prefix, "*").await;
-            store.forget_generations();
-        }
-        reach
-    }
-
-    /// Expires everything of this kind, of all tenants, in one step.
-    pub async fn expire_all(&self) -> Reach {
-        self.inner.invalidate_all(Invalidation::Expire).await
-    }
-
-    /// Removes all results of the annotated functions with this operation, of all tenants: in one
-    /// step, however many there are. Nothing that was being computed when this was called is served
-    /// after it has returned.
-    ///
-    /// The operation of a function without `op` is its path. The results are not served any more,
-    /// but leave memory and store when they are met or their lifetime is over.
-    ///
-    /// ```
-    /// # use cache_runtime as larder;
-    /// # async fn example(cache: larder::Cache) {
-    /// // The prompt has changed.
-    /// cache.remove_operation("summarize").await;
-    /// # }
-    /// ```
-    pub async fn remove_operation(&self, operation: &str) -> Reach {
-        self.inner
-            .invalidate_operation(operation, Invalidation::Remove)
-            .await
-    }
-
-    /// Expires all results of the annotated functions with this operation, in the same way.
-    pub async fn expire_operation(&self, operation: &str) -> Reach {
-        self.inner
-            .invalidate_operation(operation, Invalidation::Expire)
-            .await
-    }
-
-    /// Removes all results of annotated functions that have this tag (`tags(…)`), in one step, as
-    /// [`remove_operation`](Self::remove_operation) does. Those of the tenant that this is called
-    /// in, or of none.
-    ///
-    /// ```
-    /// # use cache_runtime as larder;
-    /// # async fn example(cache: larder::Cache) {
-    /// // User 7 has changed the address.
-    /// cache.remove_tag("user:7").await;
-    /// # }
-    /// ```
-    pub async fn remove_tag(&self, tag: &str) -> Reach {
-        let tenant = call::current_tenant().ok().flatten();
-        self.inner
-            .invalidate_tag(tenant.as_deref(), tag, Invalidation::Remove)
-            .await
-    }
-
-    /// Expires all results of annotated functions that have this tag, in the same way.
-    pub async fn expire_tag(&self, tag: &str) -> Reach {
-        let tenant = call::current_tenant().ok().flatten();
-        self.inner
-            .invalidate_tag(tenant.as_deref(), tag, Invalidation::Expire)
-            .await
-    }
-
-    /// Removes everything of a tenant, in one step, as
-    /// [`remove_operation`](Self::remove_operation) does: the results of annotated functions, and
-    /// the keys that the application chose.
-    pub async fn remove_tenant(&self, tenant: &str) -> Reach {
-        self.inner
-            .invalidate_tenant(tenant.as_bytes(), Invalidation::Remove)
-            .await
-    }
-
-    /// Expires everything of a tenant, in the same way.
-    pub async fn expire_tenant(&self, tenant: &str) -> Reach {
-        self.inner
-            .invalidate_tenant(tenant.as_bytes(), Invalidation::Expire)
-            .await
     }
 
     /// Entries in memory whose lifetime is not over.

@@ -1,0 +1,163 @@
+//! What is forgotten: a key, those that match, or everything of an operation, tag, tenant or kind.
+
+use super::{Cache, all_if_empty};
+use crate::call;
+use crate::generation::Invalidation;
+use crate::key::{chosen_by_application, chosen_key, glob_match};
+use crate::kind::Reach;
+
+impl Cache {
+    /// Forgets `key` in both tiers, and says whether either had it.
+    ///
+    /// Nothing that was being computed for it is kept. What the store has is not served to this
+    /// process any more, even if the store could not be told; then it is told when the key is next
+    /// looked up.
+    pub async fn remove(&self, key: &str) -> bool {
+        match self.chosen(key) {
+            Ok(chosen) => {
+                let pending = self.pending(chosen, self.inner.chosen.lifetime.ttl);
+                pending.remove().await
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// Forgets the application's keys that match a glob as in [`keys`](Self::keys), and counts
+    /// them. What a failing store could not say is not counted.
+    ///
+    /// With [`KeyPrivacy::Hashed`](crate::KeyPrivacy::Hashed) it forgets the keys that
+    /// [`keys`](Self::keys) lists: those in memory, in both tiers. A key that is in the store alone
+    /// stays there.
+    pub async fn remove_matching(&self, pattern: &str) -> u64 {
+        let kind = &*self.inner;
+        let pattern = all_if_empty(pattern);
+        let in_memory = || {
+            let keys = self.active_keys().into_iter();
+            keys.filter(|key| glob_match(pattern, key))
+        };
+        let Ok(tenant) = call::current_tenant() else {
+            return 0;
+        };
+        let tenant = tenant.as_deref();
+        let invalidate_under_way = || {
+            kind.flights.invalidate_matching(|key| {
+                let key = chosen_by_application(tenant, key);
+                key.is_some_and(|key| glob_match(pattern, &key))
+            });
+        };
+        // What is under way is not kept.
+        invalidate_under_way();
+        let Some(prefix) = kind.keys.chosen_prefix(tenant) else {
+            let mut removed = 0;
+            for key in in_memory() {
+                removed += u64::from(self.remove(&key).await);
+            }
+            return removed;
+        };
+        let in_store = match &kind.store {
+            Some(store) => {
+                store.settle().await;
+                let in_store = store.remove_matching(&prefix, pattern).await;
+                // What was read meanwhile is not kept either.
+                invalidate_under_way();
+                in_store
+            }
+            None => 0,
+        };
+        let mut removed = 0;
+        for key in in_memory() {
+            removed += u64::from(kind.remove_here(&chosen_key(tenant, &key)));
+        }
+        in_store.max(removed)
+    }
+
+    /// Forgets everything of this kind, of all tenants: the application's keys and the results of
+    /// annotated functions. In the store, what lies under the kind's own prefix.
+    pub async fn clear(&self) -> Reach {
+        let kind = &*self.inner;
+        let reach = kind.invalidate_all(Invalidation::Remove).await;
+        if let Some(memory) = &kind.memory {
+            memory.clear();
+        }
+        if let Some(store) = &kind.store {
+            store.settle().await;
+            store.remove_matching(&kind.keys.prefix, "*").await;
+            store.forget_generations();
+        }
+        reach
+    }
+
+    /// Expires everything of this kind, of all tenants, in one step.
+    pub async fn expire_all(&self) -> Reach {
+        self.inner.invalidate_all(Invalidation::Expire).await
+    }
+
+    /// Removes all results of the annotated functions with this operation, of all tenants: in one
+    /// step, however many there are. Nothing that was being computed when this was called is served
+    /// after it has returned.
+    ///
+    /// The operation of a function without `op` is its path. The results are not served any more,
+    /// but leave memory and store when they are met or their lifetime is over.
+    ///
+    /// ```
+    /// # use cache_runtime as larder;
+    /// # async fn example(cache: larder::Cache) {
+    /// // The prompt has changed.
+    /// cache.remove_operation("summarize").await;
+    /// # }
+    /// ```
+    pub async fn remove_operation(&self, operation: &str) -> Reach {
+        self.inner
+            .invalidate_operation(operation, Invalidation::Remove)
+            .await
+    }
+
+    /// Expires all results of the annotated functions with this operation, in the same way.
+    pub async fn expire_operation(&self, operation: &str) -> Reach {
+        self.inner
+            .invalidate_operation(operation, Invalidation::Expire)
+            .await
+    }
+
+    /// Removes all results of annotated functions that have this tag (`tags(…)`), in one step, as
+    /// [`remove_operation`](Self::remove_operation) does. Those of the tenant that this is called
+    /// in, or of none.
+    ///
+    /// ```
+    /// # use cache_runtime as larder;
+    /// # async fn example(cache: larder::Cache) {
+    /// // User 7 has changed the address.
+    /// cache.remove_tag("user:7").await;
+    /// # }
+    /// ```
+    pub async fn remove_tag(&self, tag: &str) -> Reach {
+        let tenant = call::current_tenant().ok().flatten();
+        self.inner
+            .invalidate_tag(tenant.as_deref(), tag, Invalidation::Remove)
+            .await
+    }
+
+    /// Expires all results of annotated functions that have this tag, in the same way.
+    pub async fn expire_tag(&self, tag: &str) -> Reach {
+        let tenant = call::current_tenant().ok().flatten();
+        self.inner
+            .invalidate_tag(tenant.as_deref(), tag, Invalidation::Expire)
+            .await
+    }
+
+    /// Removes everything of a tenant, in one step, as
+    /// [`remove_operation`](Self::remove_operation) does: the results of annotated functions, and
+    /// the keys that the application chose.
+    pub async fn remove_tenant(&self, tenant: &str) -> Reach {
+        self.inner
+            .invalidate_tenant(tenant.as_bytes(), Invalidation::Remove)
+            .await
+    }
+
+    /// Expires everything of a tenant, in the same way.
+    pub async fn expire_tenant(&self, tenant: &str) -> Reach {
+        self.inner
+            .invalidate_tenant(tenant.as_bytes(), Invalidation::Expire)
+            .await
+    }
+}
