@@ -194,6 +194,10 @@ impl WriteBehind {
     /// a removal is.
     pub(super) fn is_unsettled(&self, key: &str) -> bool {
         let unsettled = self.lock();
+        // As it is most of the time: the key need not be hashed.
+        if unsettled.by_key.is_empty() {
+            return false;
+        }
         let Some((_, is_queued)) = unsettled.by_key.get(key).copied() else {
             return false;
         };
