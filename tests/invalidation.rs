@@ -548,3 +548,22 @@ async fn a_removal_while_a_key_is_set_wins() {
     let cache = register_over("removed-while-set", &store);
     assert_eq!(cache.get::<i32>("a").await, None);
 }
+
+#[tokio::test]
+async fn a_longer_lifetime_that_comes_along_spoils_no_look_up() {
+    #[cached(kind = "lifetimes-together", ttl = "1h")]
+    async fn short(id: u32) -> u32 {
+        id
+    }
+    #[cached(kind = "lifetimes-together", ttl = "9h")]
+    async fn long(id: u32) -> u32 {
+        id
+    }
+    let store = Arc::<MapStore>::default();
+    let cache = register_over("lifetimes-together", &store);
+    tokio::join!(short(1), long(1));
+    assert!(cache.flush(Duration::from_secs(1)).await);
+    register_over("lifetimes-together", &store);
+    let (short, long) = tokio::join!(call::outcome(short(1)), call::outcome(long(1)));
+    assert_eq!((short.origin, long.origin), (Origin::Store, Origin::Store));
+}

@@ -106,15 +106,12 @@ impl Kind {
     /// Forgets an entry in both tiers, and says whether either had it. Nothing is kept of what was
     /// under way for it.
     pub(crate) async fn remove(&self, key: &MemoryKey, store_key: Option<&str>) -> bool {
-        // First what could come after the removal; a write that it has queued is waited for.
+        // First, so that nobody who begins after the flights have ended reads it again.
+        let in_store = self.store.as_ref().zip(store_key);
+        let in_store = in_store.map(|(store, store_key)| store.remove(store_key));
         let in_memory = self.remove_here(key);
-        let in_store = match self.store.as_ref().zip(store_key) {
-            Some((store, store_key)) => {
-                let in_store = store.remove(store_key).await;
-                // Somebody may have read it before that.
-                self.remove_here(key);
-                in_store
-            }
+        let in_store = match in_store {
+            Some(in_store) => in_store.await,
             None => false,
         };
         in_store || in_memory

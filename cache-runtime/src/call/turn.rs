@@ -16,7 +16,7 @@ use crate::generation::Carried;
 use crate::memory::{Entry, Head, Left, MemoryTier, SharedEntry};
 use crate::observe::Event;
 use crate::policy::Ttl;
-use crate::store::Generations;
+use crate::store::FoldedGenerations;
 
 /// A call that was no hit.
 #[derive(Debug)]
@@ -73,7 +73,7 @@ struct KeptFor {
     control: Option<Box<Control>>,
     leader: Leader,
     /// What the entry is to carry in the store. `None`: it does not get there.
-    generations: Option<Generations>,
+    generations: Option<FoldedGenerations>,
 }
 
 impl std::fmt::Debug for Running {

@@ -2,7 +2,7 @@
 
 use super::Codec;
 use crate::clock::UnixMillis;
-use crate::store::Generations;
+use crate::store::FoldedGenerations;
 
 const MAGIC: [u8; 4] = *b"LRDR";
 const VERSION: u8 = 1;
@@ -37,7 +37,7 @@ pub(super) struct Header {
     pub(super) packing: Packing,
     pub(super) sealing: Sealing,
     pub(super) times: Times,
-    pub(super) generations: Generations,
+    pub(super) generations: FoldedGenerations,
 }
 
 impl Header {

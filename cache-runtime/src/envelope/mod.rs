@@ -31,7 +31,7 @@ use crate::generation::Carried;
 use crate::key::Refused;
 use crate::memory::{Head, SharedEntry};
 use crate::policy::Ttl;
-use crate::store::Generations;
+use crate::store::FoldedGenerations;
 use compression::{deflate, inflate};
 use header::{HEADER, Header, Packing, Sealing};
 use twox_hash::{XxHash3_64, XxHash3_128};
@@ -137,7 +137,7 @@ pub(crate) fn seal(
     value: &Erased,
     value_type: ValueType,
     times: Times,
-    generations: Generations,
+    generations: FoldedGenerations,
     format: &Format,
 ) -> Result<Vec<u8>, Unstorable> {
     let sealing = match &format.keyring {
@@ -197,7 +197,7 @@ pub(crate) fn open(
     key: &str,
     mut sealed: Vec<u8>,
     value_type: ValueType,
-    generations: Generations,
+    generations: FoldedGenerations,
     carried: Carried,
     clock: &Clock,
     format: &Format,

@@ -23,7 +23,7 @@ pub type Generation = [u64; 2];
 
 /// Generations of everything that an entry belongs to, in one; zero: none of it was ever
 /// invalidated in a store that begins with zero.
-pub(crate) type Generations = [u64; 2];
+pub(crate) type FoldedGenerations = [u64; 2];
 
 /// A number that was read is good for so long. Then the store is asked again, because another
 /// process may have changed it.
@@ -75,17 +75,21 @@ impl StoreGenerations {
     }
 
     /// Those of these keys that were read last, however long ago.
-    pub(super) fn last_known(&self, keys: &[Arc<str>]) -> Option<Generations> {
+    pub(super) fn last_known(&self, keys: &[Arc<str>]) -> Option<FoldedGenerations> {
         self.folded(keys, |_| true)
     }
 
     /// Those of these keys, if all of them were read just now.
-    pub(super) fn at_hand(&self, keys: &[Arc<str>]) -> Option<Generations> {
+    pub(super) fn at_hand(&self, keys: &[Arc<str>]) -> Option<FoldedGenerations> {
         let now = self.clock.now();
         self.folded(keys, |read| now.since(read) < GOOD_FOR)
     }
 
-    fn folded(&self, keys: &[Arc<str>], is_good: impl Fn(Tick) -> bool) -> Option<Generations> {
+    fn folded(
+        &self,
+        keys: &[Arc<str>],
+        is_good: impl Fn(Tick) -> bool,
+    ) -> Option<FoldedGenerations> {
         let table = self.lock();
         folded(keys.iter().map(|key| {
             let (generation, read) = table.known.get(key)?.read?;
@@ -98,7 +102,7 @@ impl StoreGenerations {
         &self,
         store: &dyn Store,
         keys: &[Arc<str>],
-    ) -> Result<Generations, StoreError> {
+    ) -> Result<FoldedGenerations, StoreError> {
         let generations = keys.iter().map(|key| self.read_one(store, key));
         let generations = try_join_all(generations).await?;
         Ok(folded(generations.into_iter().map(Some)).unwrap_or_default())
@@ -135,8 +139,12 @@ impl StoreGenerations {
         let lifetime = millis(ttl.bounded());
         if self.longest_lifetime.load(Ordering::Relaxed) < lifetime {
             self.longest_lifetime.fetch_max(lifetime, Ordering::Relaxed);
-            // With the next look they are kept for longer.
-            self.lock().forget();
+            // With the next look they are kept for longer. What was read stays true.
+            for known in self.lock().known.values_mut() {
+                if let Some((_, read)) = &mut known.read {
+                    *read = read.before(GOOD_FOR);
+                }
+            }
         }
     }
 
@@ -212,7 +220,7 @@ impl Table {
 }
 
 /// All removals in one number, all expiries in another; `None` where one is not known.
-fn folded(generations: impl Iterator<Item = Option<Generation>>) -> Option<Generations> {
+fn folded(generations: impl Iterator<Item = Option<Generation>>) -> Option<FoldedGenerations> {
     let mut folded = [0; 2];
     for generation in generations {
         for (folded, number) in folded.iter_mut().zip(generation?) {

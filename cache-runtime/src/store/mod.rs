@@ -16,8 +16,8 @@ use std::time::Duration;
 use crate::generation::Invalidation;
 
 pub(crate) use bounded::StoreSettings;
+pub(crate) use generations::FoldedGenerations;
 pub use generations::Generation;
-pub(crate) use generations::Generations;
 pub(crate) use tier::{StoreName, StoreTier};
 use write_behind::Write;
 

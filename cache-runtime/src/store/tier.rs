@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::try_join;
 
 use super::bounded::{BoundedStore, StoreSettings};
-use super::generations::{Generations, StoreGenerations};
+use super::generations::{FoldedGenerations, StoreGenerations};
 use super::write_behind::{Write, WriteBehind};
 use super::{Store, StoreError, runtime};
 use crate::clock::Clock;
@@ -103,12 +103,12 @@ impl StoreTier {
 
     /// The generations that an entry is going to carry whose computation begins now, as far as they
     /// are known. What another process has done to them since they were read makes it a miss there.
-    pub(crate) fn generations(&self, name: &StoreName) -> Option<Generations> {
+    pub(crate) fn generations(&self, name: &StoreName) -> Option<FoldedGenerations> {
         self.generations.last_known(&name.generations)
     }
 
     /// The same; they are read where they are not at hand.
-    pub(crate) async fn read_generations(&self, name: &StoreName) -> Option<Generations> {
+    pub(crate) async fn read_generations(&self, name: &StoreName) -> Option<FoldedGenerations> {
         self.generations.outlive(name.ttl);
         let at_hand = self.generations.at_hand(&name.generations);
         if at_hand.is_some() {
@@ -139,7 +139,7 @@ impl StoreTier {
         key: String,
         entry: SharedEntry,
         value_type: ValueType,
-        generations: Generations,
+        generations: FoldedGenerations,
         ttl: Ttl,
     ) -> Write {
         self.generations.outlive(ttl);
@@ -169,29 +169,30 @@ impl StoreTier {
         self.replace_behind(Write::removal(key));
     }
 
-    /// Has the store forget this key, and says whether there was an entry. It is not served any
-    /// more, even if the store cannot be reached.
-    pub(crate) async fn remove(&self, key: &str) -> bool {
+    /// Has the store forget this key, and says whether there was an entry. It is not served any more
+    /// when this returns its future, and even if the store cannot be reached.
+    pub(crate) fn remove<'a>(&'a self, key: &'a str) -> impl Future<Output = bool> + 'a {
         let has_many = self.writes.unsettle(key.to_owned());
         self.refuse_all_if(has_many);
-        if !self.settle().await {
-            // After what is still queued, and once more below, to know whether it was there.
-            self.remove_behind(key.to_owned());
-            return self
-                .ask(self.bounded.store.remove(key))
-                .await
-                .unwrap_or(false);
+        async move {
+            let is_quiet = self.settle().await;
+            if !is_quiet {
+                // After what is still queued.
+                self.remove_behind(key.to_owned());
+            }
+            let removed = self.ask(self.bounded.store.remove(key)).await;
+            if is_quiet && removed.is_some() {
+                self.writes.settle(key);
+            }
+            removed.unwrap_or(false)
         }
-        let removed = self.ask(self.bounded.store.remove(key)).await;
-        if removed.is_some() {
-            self.writes.settle(key);
-        }
-        removed.unwrap_or(false)
     }
 
     fn refuse_all_if(&self, has_many: bool) {
         if has_many {
+            // In this order: at any time one of the two refuses what is over.
             self.generations.refuse_all();
+            self.writes.forget_unsettled();
         }
     }
 

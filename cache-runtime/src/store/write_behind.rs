@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt};
 use tokio::runtime::Handle;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 use super::bounded::BoundedStore;
-use super::{Generations, runtime};
+use super::{FoldedGenerations, runtime};
 use crate::clock::{UnixMillis, millis};
 use crate::envelope::{self, Format, Times, Unstorable, ValueType};
 use crate::memory::SharedEntry;
@@ -44,7 +45,7 @@ pub(super) struct Unsealed {
     entry: SharedEntry,
     value_type: ValueType,
     created: UnixMillis,
-    generations: Generations,
+    generations: FoldedGenerations,
 }
 
 /// The bytes of an entry, and how long the store keeps them.
@@ -59,7 +60,7 @@ impl Write {
         entry: SharedEntry,
         value_type: ValueType,
         created: UnixMillis,
-        generations: Generations,
+        generations: FoldedGenerations,
         ttl: Duration,
     ) -> Self {
         let content = Content::Entry(Unsealed {
@@ -163,18 +164,19 @@ impl WriteBehind {
     }
 
     pub(super) fn push(&self, mut write: Write) {
-        write.number = self.lock().next();
-        self.queue_or_drop(write);
+        let mut unsettled = self.lock();
+        write.number = unsettled.next();
+        self.queue_or_drop(unsettled, write);
     }
 
     /// Queues a write of a key whose entry is not to be served any more, and says whether there are
-    /// more such keys than can be remembered: then none is, and all have to be refused together.
+    /// more such keys than are to be remembered: then everything is to be refused together, and
+    /// they [are forgotten](Self::forget_unsettled).
     pub(super) fn push_in_place(&self, mut write: Write) -> bool {
         let mut unsettled = self.lock();
         write.number = unsettled.next();
         let has_many = unsettled.add(write.key.clone(), write.number, true);
-        drop(unsettled);
-        self.queue_or_drop(write);
+        self.queue_or_drop(unsettled, write);
         has_many
     }
 
@@ -183,6 +185,10 @@ impl WriteBehind {
         let mut unsettled = self.lock();
         let number = unsettled.next();
         unsettled.add(key, number, false)
+    }
+
+    pub(super) fn forget_unsettled(&self) {
+        self.lock().by_key.clear();
     }
 
     /// The store has done all there is to do about the key.
@@ -208,21 +214,26 @@ impl WriteBehind {
         true
     }
 
-    fn queue_or_drop(&self, write: Write) {
-        let (key, number) = (write.key.clone(), write.number);
-        let queued = self.queue().is_some_and(|queue| {
-            // Before it is sent: it may be done before this goes on.
-            queue.waiting.fetch_add(1, Ordering::SeqCst);
-            let sent = queue.messages.try_send(Message::Write(write)).is_ok();
-            if !sent {
-                queue.waiting.fetch_sub(1, Ordering::SeqCst);
+    /// With the numbers locked, so that writes are queued in their order.
+    fn queue_or_drop(&self, mut unsettled: MutexGuard<'_, Unsettled>, write: Write) {
+        let refused = match self.queue() {
+            Some(queue) => {
+                // Before it is sent: it may be done before this goes on.
+                queue.waiting.fetch_add(1, Ordering::SeqCst);
+                let refused = queue.messages.try_send(Message::Write(write)).err();
+                if refused.is_some() {
+                    queue.waiting.fetch_sub(1, Ordering::SeqCst);
+                }
+                refused.map(TrySendError::into_inner)
             }
-            sent
-        });
-        if !queued {
+            None => Some(Message::Write(write)),
+        };
+        if let Some(Message::Write(write)) = &refused {
             self.dropped.fetch_add(1, Ordering::Relaxed);
-            self.lock().give_up(&key, number);
+            unsettled.give_up(&write.key, write.number);
         }
+        // Before what it refused: a value may do anything when it is dropped.
+        drop(unsettled);
     }
 
     pub(super) fn is_waiting(&self) -> bool {
@@ -282,12 +293,8 @@ impl Unsettled {
     }
 
     fn add(&mut self, key: String, number: u64, is_queued: bool) -> bool {
-        let has_many = self.by_key.len() >= UNSETTLED && !self.by_key.contains_key(&key);
-        if has_many {
-            self.by_key.clear();
-        }
         self.by_key.insert(key, (number, is_queued));
-        has_many
+        self.by_key.len() > UNSETTLED
     }
 
     /// What was written settles the key, unless something later is to hold for it.
