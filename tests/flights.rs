@@ -111,19 +111,49 @@ fn futures_poll<F: Future + Unpin>(future: &mut F) -> std::task::Poll<F::Output>
     std::pin::Pin::new(future).poll(&mut context)
 }
 
+/// An error that nobody else can have: it is not `Clone`.
+#[derive(Debug, PartialEq)]
+struct Refusal(u32);
+
+#[tokio::test]
+async fn callers_that_wait_for_a_failure_that_is_clone_get_it() {
+    static RUNS: Runs = Runs::new();
+    static GATE: Semaphore = Semaphore::const_new(0);
+    #[cached(kind = "failing-alike")]
+    async fn failing(id: u32) -> Result<u32, String> {
+        let run = RUNS.count();
+        let _pass = GATE.acquire().await;
+        Err(format!("no {id} in run {run}"))
+    }
+    let cache = register("failing-alike", roomy());
+
+    let mut callers: JoinSet<_> = (0..10).map(|_| failing(1)).collect();
+    eventually("the leader runs", async || RUNS.total() == 1).await;
+    tokio::task::yield_now().await;
+    GATE.add_permits(1);
+    while let Some(answer) = callers.join_next().await {
+        let failure = Err("no 1 in run 1".to_owned());
+        assert_eq!(answer.expect("no panic"), failure);
+    }
+    assert_eq!(RUNS.total(), 1);
+    // It is not kept.
+    assert_eq!(failing(1).await, Err("no 1 in run 2".to_owned()));
+    assert_eq!((cache.stats().joined, cache.stats().not_kept), (9, 2));
+}
+
 #[tokio::test]
 async fn callers_that_wait_for_a_failure_run_side_by_side() {
     static RUNS: Runs = Runs::new();
     static AT_ONCE: AtomicUsize = AtomicUsize::new(0);
     static GATE: Semaphore = Semaphore::const_new(0);
     #[cached(kind = "failing")]
-    async fn failing(id: u32) -> Result<u32, String> {
+    async fn failing(id: u32) -> Result<u32, Refusal> {
         RUNS.count();
         AT_ONCE.fetch_add(1, Ordering::SeqCst);
         // Used up: one permit lets one body through.
         GATE.acquire().await.expect("never closed").forget();
         AT_ONCE.fetch_sub(1, Ordering::SeqCst);
-        Err(format!("no {id}"))
+        Err(Refusal(id))
     }
     register("failing", roomy());
 
@@ -136,7 +166,7 @@ async fn callers_that_wait_for_a_failure_run_side_by_side() {
     .await;
     GATE.add_permits(9);
     while let Some(answer) = callers.join_next().await {
-        assert_eq!(answer.expect("no panic"), Err("no 1".to_owned()));
+        assert_eq!(answer.expect("no panic"), Err(Refusal(1)));
     }
     assert_eq!(RUNS.total(), 10);
 }
@@ -147,16 +177,12 @@ async fn of_many_that_waited_for_a_failure_a_few_run_at_once() {
     static AT_ONCE: AtomicUsize = AtomicUsize::new(0);
     static GATE: Semaphore = Semaphore::const_new(0);
     #[cached(kind = "failing-often")]
-    async fn failing(id: u32) -> Result<u32, String> {
+    async fn failing(id: u32) -> Result<u32, Refusal> {
         let run = RUNS.count();
         AT_ONCE.fetch_add(1, Ordering::SeqCst);
         GATE.acquire().await.expect("never closed").forget();
         AT_ONCE.fetch_sub(1, Ordering::SeqCst);
-        if run < 30 {
-            Err(format!("no {id}"))
-        } else {
-            Ok(id)
-        }
+        if run < 30 { Err(Refusal(id)) } else { Ok(id) }
     }
     register("failing-often", roomy());
 

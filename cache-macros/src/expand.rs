@@ -190,7 +190,7 @@ impl<'a> Expansion<'a> {
                 } else {
                     quote_spanned!(self.place=> Probe)
                 };
-                quote_spanned!(self.place=> (&&&&#larder::#probe::<#returns>::new()).__larder_shape())
+                quote_spanned!(self.place=> (&&&&&&&#larder::#probe::<#returns>::new()).__larder_shape())
             }
         };
         let methods = (!self.checked.is_plain)
@@ -306,8 +306,7 @@ impl<'a> Expansion<'a> {
     fn keep(&self) -> TokenStream {
         let rule = self.rule();
         quote_spanned! {self.place=>
-            __larder_turn.keep(__larder_shape, &__larder_returned, #rule);
-            __larder_returned
+            __larder_turn.keep(__larder_shape, __larder_returned, #rule)
         }
     }
 

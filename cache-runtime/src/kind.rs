@@ -3,8 +3,9 @@
 use std::any::TypeId;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use crate::call::{Function, Operation};
+use crate::call::{Background, Function, Operation};
 use crate::clock::Clock;
 use crate::config::AiConfig;
 use crate::flight::Flights;
@@ -29,6 +30,10 @@ pub(crate) struct Kind {
     /// The settings for language models.
     pub(crate) ai: Option<AiConfig>,
     pub(crate) lifetimes: Lifetimes,
+    /// After a failure that an old value was served for, so long passes before the next attempt.
+    pub(crate) retry_stale_after: Duration,
+    /// Computations that go on without a caller.
+    pub(crate) background: Background,
     /// Under which the application's own keys are counted.
     pub(crate) chosen: Arc<Operation>,
     pub(crate) operations: Mutex<Operations>,
@@ -82,7 +87,11 @@ impl Kind {
         let operation = Arc::new(Operation {
             number,
             store_keys,
-            lifetime: self.lifetimes.of(&name, function.site.ttl()),
+            lifetime: self.lifetimes.of(&name, function.site),
+            staleness: function.site.staleness(),
+            patience: function.site.patience(),
+            flies_alone: function.site.flies_alone(),
+            is_detached: function.site.is_detached(),
             name,
             counters: Counters::default(),
         });
@@ -110,6 +119,21 @@ impl Kind {
         let in_store = self.store.as_ref().zip(store_key);
         let in_store = in_store.map(|(store, store_key)| store.remove(store_key));
         let in_memory = self.remove_here(key);
+        let in_store = match in_store {
+            Some(in_store) => in_store.await,
+            None => false,
+        };
+        in_store || in_memory
+    }
+
+    /// Forgets an entry in the store, and expires the one in memory. Says whether either had it, and
+    /// it was fresh.
+    pub(crate) async fn expire(&self, key: &MemoryKey, store_key: Option<&str>) -> bool {
+        let in_store = self.store.as_ref().zip(store_key);
+        let in_store = in_store.map(|(store, store_key)| store.remove(store_key));
+        let memory = self.memory.as_ref();
+        let expire = || memory.is_some_and(|memory| memory.expire(key));
+        let in_memory = self.flights.invalidate(key, expire);
         let in_store = match in_store {
             Some(in_store) => in_store.await,
             None => false,

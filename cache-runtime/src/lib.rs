@@ -14,7 +14,7 @@
 //!   annotated functions fit them
 //! - `kind`: what one kind of cache consists of; `cache`: the handle for those who want no macro
 //! - `observe`: what is counted
-//! - `sync`: the locks of what is checked by models
+//! - `runtime`: whether there are timers; `sync`: the locks of what is checked by models
 
 mod cache;
 pub mod call;
@@ -31,13 +31,14 @@ mod memory;
 mod observe;
 mod policy;
 mod registry;
+mod runtime;
 mod store;
 mod sync;
 pub mod testing;
 mod verify;
 
 pub use cache::{Cache, CacheBuilder};
-pub use call::CallSite;
+pub use call::{CallSite, SharedError, TimedOut};
 pub use config::{AiConfig, CacheConfig, CacheConfigBuilder, Preset};
 pub use envelope::Codec;
 pub use error::CacheError;
@@ -65,6 +66,7 @@ pub mod expansion {
 
     pub use crate::call::{
         Answered, Call, CallSite, Collected, Description, Entered, LocalProbe, Probe, Probed, Rule,
-        always, call, checked, enter, local_plain, plain, returned,
+        always, call, checked, enter, keeping_errors, keeping_none, limited, local_plain, plain,
+        returned, sharing,
     };
 }

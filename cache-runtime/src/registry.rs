@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 
@@ -15,6 +15,9 @@ use crate::verify;
 
 /// How long [`close`] waits for queued writes, for all kinds together.
 const CLOSE: Duration = Duration::from_secs(5);
+
+/// Of that, the time for computations that go on without a caller: what they bring is to be written.
+const BACKGROUND: Duration = Duration::from_secs(3);
 
 static REGISTRY: Mutex<Registry> = Mutex::new(Registry {
     kinds: BTreeMap::new(),
@@ -160,8 +163,9 @@ pub fn unknown_kind_calls() -> u64 {
     UNKNOWN_KIND_CALLS.load(Ordering::Relaxed)
 }
 
-/// Writes what is queued for the stores, within five seconds, lets go of their connections and
-/// forgets all kinds.
+/// Waits for the computations that go on without a caller, for at most three seconds, writes what is
+/// queued for the stores, within five seconds in all, lets go of their connections and forgets all
+/// kinds. Computations that are not done by then are dropped.
 ///
 /// Calls that come later run without a cache, until [`init`] or [`register`] is called again.
 /// The kinds are forgotten at once; dropping the future leaves the rest to the background.
@@ -171,11 +175,13 @@ pub async fn close() {
     changed();
     let caches: Vec<Cache> = caches.into_values().collect();
     join_all(caches.iter().map(async |cache| {
-        if !cache.flush(CLOSE).await {
-            tracing::warn!(
-                kind = cache.name(),
-                "some writes to the store were given up"
-            );
+        let kind = cache.name();
+        let began = Instant::now();
+        if !cache.kind().background.finish(BACKGROUND).await {
+            tracing::warn!(kind, "some computations in the background were given up");
+        }
+        if !cache.flush(CLOSE.saturating_sub(began.elapsed())).await {
+            tracing::warn!(kind, "some writes to the store were given up");
         }
     }))
     .await;

@@ -165,6 +165,7 @@ impl Entry {
         let value = self.body.len().checked_sub(BEFORE_VALUE);
         self.header.starts_with(b"LRDR\x01")
             && matches!(self.header[5], 1..=3)
+            // A `None` in the place of a value is not wanted here.
             && matches!(self.header[6], 0..=1)
             && self.header[48..] == key_id
             // The removals and the expiries that it depends on.

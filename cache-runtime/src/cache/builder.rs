@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::Cache;
-use crate::call::Operation;
+use crate::call::{Background, Operation};
 use crate::clock::{Clock, ManualClock};
 use crate::config::{self, CacheConfig};
 use crate::error::CacheError;
@@ -12,7 +12,7 @@ use crate::key::CHOSEN;
 use crate::kind::Kind;
 use crate::memory::MemoryTier;
 use crate::observe::Counters;
-use crate::policy::{Lifetime, Ttl};
+use crate::policy::{Patience, Staleness};
 use crate::store::{Store, StoreTier};
 
 /// What is needed to build a [`Cache`] by hand: where the factory's ways do not fit.
@@ -67,6 +67,7 @@ impl CacheBuilder {
             Some(store) => Some(store),
             None => config.open_store()?,
         };
+        let lifetimes = config.lifetimes();
         let generations = Arc::new(Generations::new());
         let memory = config
             .memory_capacity()
@@ -90,14 +91,17 @@ impl CacheBuilder {
                     number: CHOSEN,
                     store_keys: None,
                     name: "keys".to_owned(),
-                    lifetime: Lifetime {
-                        ttl: Ttl::After(config.default_ttl),
-                        is_operators: false,
-                    },
+                    lifetime: lifetimes.of_chosen(),
+                    staleness: Staleness::NONE,
+                    patience: Patience::ENDLESS,
+                    flies_alone: false,
+                    is_detached: false,
                     counters: Counters::default(),
                 }),
                 keys,
-                lifetimes: config.lifetimes(),
+                lifetimes,
+                retry_stale_after: config.retry_stale_after,
+                background: Background::default(),
                 operations: Mutex::default(),
                 name: kind,
                 clock,

@@ -3,14 +3,13 @@
 mod builder;
 mod invalidation;
 
-use std::any::TypeId;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use builder::CacheBuilder;
 
-use crate::call::{self, Answered, Miss, Origin, Own, Pending, Shape, Value};
+use crate::call::{self, Answered, Miss, MissReason, Origin, Own, Pending, Results, Shape, Value};
 use crate::config::CacheConfig;
 use crate::envelope::{Unstorable, ValueType};
 use crate::key::{LONGEST_WHOLE_KEY, MemoryKey, chosen_by_application, chosen_key, glob_match};
@@ -122,6 +121,7 @@ impl Cache {
                 .as_ref()
                 .map(|_| kind.keys.name_of_chosen(tenant, chosen.key, ttl)),
             names: scope.into_iter().collect(),
+            began: None,
         }
     }
 
@@ -139,8 +139,8 @@ impl Cache {
         }
         kind.store.as_ref()?;
         let pending = self.pending(chosen, kind.chosen.lifetime.ttl);
-        let value_type = Some(ValueType::of::<Own<T>>());
-        let (entry, origin) = pending.find(None, value_type, TypeId::of::<T>()).await?;
+        let results = Results::of_shape(call::opaque::<T>());
+        let (entry, origin) = pending.find(None, &results).await?;
         match origin {
             Origin::Memory => kind.chosen.counters.count_memory_hit(),
             _ => kind.chosen.counters.count(Event::StoreHit),
@@ -160,7 +160,7 @@ impl Cache {
 
     /// Keeps `value` for this long. A lifetime of zero forgets the key.
     pub async fn set_for<T: Value>(&self, key: &str, value: T, ttl: impl Into<Ttl>) {
-        let ttl = ttl.into();
+        let ttl = self.inner.chosen.lifetime.jittered(ttl.into());
         let Some(chosen) = self.chosen_or_count(key) else {
             return;
         };
@@ -240,17 +240,23 @@ impl Cache {
         Fut: Future<Output = S::Returned>,
     {
         let ttl = self.inner.chosen.lifetime.ttl;
-        let pending = self
-            .chosen_or_count(key)
-            .map(|chosen| self.pending(chosen, ttl));
+        let pending = match self.chosen(key) {
+            Ok(chosen) => Ok(self.pending(chosen, ttl)),
+            Err(obstacle) => {
+                self.inner.chosen.counters.count(obstacle);
+                Err(match obstacle {
+                    Event::NoTenant => MissReason::NoTenant,
+                    _ => MissReason::NoKey,
+                })
+            }
+        };
         let asked = Miss::of_chosen(pending, shape).ask().await;
         let turn = match asked.answer(shape) {
             Answered::Answer(answer) => return answer,
             Answered::Turn(turn) => turn,
         };
         let returned = compute().await;
-        turn.keep(shape, &returned, call::always);
-        returned
+        turn.keep(shape, returned, call::always)
     }
 
     /// Up to 100 000 of the application's keys that match a glob (`*` any text, `?` one

@@ -11,6 +11,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::local;
+use super::outcome::{Outcome, Told};
 use super::tenant::in_tenant;
 use crate::policy::Ttl;
 
@@ -60,7 +61,7 @@ impl Way {
 /// How a call ended, for the one who asked.
 #[derive(Clone)]
 pub(super) enum Report {
-    Returned { origin: Origin, age: Duration },
+    Returned(Told),
     Stopped(Finding),
 }
 
@@ -143,6 +144,11 @@ impl Control {
         self.way.is_some_and(Way::stops)
     }
 
+    /// Whether somebody wants to know how the call ended, or under which key.
+    pub(super) fn asks(&self) -> bool {
+        !self.reports.is_empty()
+    }
+
     pub(super) fn report(&self, report: &Report) {
         for place in &self.reports {
             // Set once: each call reports once.
@@ -178,73 +184,10 @@ impl std::fmt::Debug for Control {
     }
 }
 
-/// Where the result of a call came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Origin {
-    /// From memory.
-    Memory,
-    /// From the store.
-    Store,
-    /// From another call with the same key that was running.
-    Joined,
-    /// The body ran, and its result is kept where the operation and its lifetime allow it.
-    Computed,
-    /// The body ran, and the caller wanted no cache: [`bypass`].
-    Bypassed,
-    /// The body ran without a cache: nobody knows the kind, an argument has no key, the text is
-    /// longer than the kind takes, or the kind wants a tenant and there was none.
-    Uncached,
-    /// The body did not run: [`peek`] found nothing, or the call was only to be forgotten, or asked
-    /// for its key.
-    Stopped,
-    /// No cached call was reached during the first poll, so nothing is known.
-    Unreached,
-}
-
-impl std::fmt::Display for Origin {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(match self {
-            Self::Memory => "memory",
-            Self::Store => "store",
-            Self::Joined => "joined",
-            Self::Computed => "computed",
-            Self::Bypassed => "bypassed",
-            Self::Uncached => "uncached",
-            Self::Stopped => "stopped",
-            Self::Unreached => "unreached",
-        })
-    }
-}
-
-/// The result of a call, and where it came from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Outcome<T> {
-    /// What the call returned.
-    pub value: T,
-    /// Where it came from.
-    pub origin: Origin,
-    /// How long ago the value was computed, as far as the clocks of the two processes agree; zero
-    /// for one that was just computed.
-    pub age: Duration,
-}
-
-impl<T> Outcome<T> {
-    fn of(value: T, report: &OnceLock<Report>) -> Self {
-        let (origin, age) = match report.get() {
-            Some(Report::Returned { origin, age }) => (*origin, *age),
-            Some(Report::Stopped(_)) => (Origin::Stopped, Duration::ZERO),
-            None => (Origin::Unreached, Duration::ZERO),
-        };
-        Self { value, origin, age }
-    }
-}
-
 /// Runs a call and says where its result came from.
 ///
 /// A function that waits for something else before it calls a cached one is
-/// [`Unreached`](Origin::Unreached), and so is a spawned task.
+/// [`Unreached`](super::Origin::Unreached), and so is a spawned task.
 ///
 /// ```
 /// # use cache_runtime as larder;
@@ -252,6 +195,9 @@ impl<T> Outcome<T> {
 /// # async fn example() {
 /// let outcome = larder::call::outcome(slow_square(4)).await;
 /// println!("{} from {}", outcome.value, outcome.origin);
+/// if let Some(reason) = outcome.miss {
+///     println!("the cache had nothing: {reason:?}");
+/// }
 /// # }
 /// ```
 pub async fn outcome<F: Future>(call: F) -> Outcome<F::Output> {
@@ -376,8 +322,9 @@ pub async fn remove<F: Future>(call: F) -> bool {
 /// Ends the lifetime of the result of exactly this call, and says whether there was one: the next
 /// call runs its body. The body of this one never starts.
 ///
-/// An expired result is one that may be served again where nothing better is to be had. No option
-/// asks for that yet, so this does what [`remove`] does.
+/// An expired result is served again where nothing better is to be had: where the body fails, as
+/// long as `stale_if_error` says. For that it stays in memory; the store forgets it. Without that
+/// option this does what [`remove`] does.
 ///
 /// ```
 /// # use cache_runtime as larder;

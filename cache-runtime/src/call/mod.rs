@@ -4,15 +4,22 @@
 //! 2. [`Miss::ask`] goes the long way, which is in `pending`: it joins or leads the flight of the
 //!    key and asks the store. Where that finds nothing, it is the call's [`Turn`]: its body runs.
 //! 3. [`Turn::keep`] puts what is to be kept into memory at once, and to the store in the
-//!    background.
+//!    background: `keeping`. A body that may outlive its caller takes the way over `apart`, and
+//!    goes on in `background`.
 //!
-//! Beside that path: `shape`, `value` and `rule` say what of a result is kept; `site` is what is
-//! known of a function before it is called; `control` and `tenant` are what a caller says about a
-//! single call; `local` is what each thread has at hand.
+//! Beside that path: `shape`, `value`, `failure` and `rule` say what of a result is kept and shared;
+//! `site` is what is known of a function before it is called; `control` and `tenant` are what a
+//! caller says about a single call, `outcome` what it is told; `local` is what each thread has at
+//! hand.
 
+mod apart;
+mod background;
 mod control;
+mod failure;
+mod keeping;
 mod local;
 mod operation;
+mod outcome;
 mod pending;
 mod rule;
 mod shape;
@@ -25,12 +32,17 @@ use std::any::{TypeId, type_name};
 use std::fmt::Display;
 use std::marker::PhantomData;
 
+pub(crate) use background::Background;
 pub use control::{
-    Control, Origin, Outcome, bypass, expire, key, max_age, outcome, peek, refresh, remove, sync,
-    ttl,
+    Control, bypass, expire, key, max_age, outcome, peek, refresh, remove, sync, ttl,
 };
+pub use failure::{Failing, ShareableError, SharedError, TimedOut};
+pub use outcome::{MissReason, Origin, Outcome, StaleCause};
 pub use rule::{Rule, always};
-pub use shape::{LocalProbe, Probe, Probed, Shape, checked, local_plain, plain, returned};
+pub use shape::{
+    CanFail, HasNone, LocalProbe, Probe, Probed, Shape, Sharing, checked, keeping_errors,
+    keeping_none, limited, local_plain, plain, returned, sharing,
+};
 pub use site::{CallSite, Collected, Description};
 pub use tenant::{carry, tenant};
 pub use turn::{Answered, Asked, Miss, Turn};
@@ -39,12 +51,12 @@ pub use value::{Local, LocalValue, Own, Shared, SharedValue, Value};
 pub(crate) use local::tenant as current_tenant;
 pub(crate) use operation::Operation;
 pub(crate) use pending::Pending;
-pub(crate) use shape::{fallible, opaque};
+pub(crate) use shape::{Results, fallible, opaque};
 pub(crate) use site::{Function, sites, unclear_claims};
 
 use local::{Binding, Bound};
+use shape::served;
 
-use crate::envelope::ValueType;
 use crate::key::{KeyWriter, Written, is_longer, with_memory_key};
 use crate::memory::SharedEntry;
 use crate::observe::Event;
@@ -176,11 +188,12 @@ fn look<S: Shape>(
     }
     if control.is_none()
         && let Some(entry) = find(function, written, &noticed)
-        && let Some(value) = entry.value.downcast_ref::<S::Kept>()
+        && let Some(answer) = served::<S>(&entry.value)
     {
-        return Entered::Hit(S::returned(value.clone()));
+        return Entered::Hit(answer);
     }
-    Entered::Miss(begin(function, written, &noticed, control, S::value_type()))
+    let results = Results::of::<S>();
+    Entered::Miss(begin(function, written, &noticed, control, results))
 }
 
 /// The entry in memory. Its value has this function's type: only functions that keep values of one
@@ -193,6 +206,12 @@ fn find(function: Function, written: &mut [u8], noticed: &Written) -> Option<Sha
     local::with_bound(function, |bound: &Bound| {
         let memory = bound.kind.memory.as_ref()?;
         let entry = with_memory_key(bound.operation.number, written, |key| memory.get(key))?;
+        // One that is due to be computed anew goes the long way.
+        if let Some(part) = bound.operation.staleness.refresh_ahead
+            && entry.head.has_lived(part, bound.kind.clock.now())
+        {
+            return None;
+        }
         bound.hits.increment();
         Some(entry)
     })
@@ -204,19 +223,19 @@ fn begin(
     written: &mut [u8],
     noticed: &Written,
     control: Option<Box<Control>>,
-    value_type: Option<ValueType>,
+    results: Results,
 ) -> Miss {
     let pending = match local::bind(function) {
         Binding::Unknown => {
             registry::count_unknown_kind();
-            None
+            Err(MissReason::UnknownKind)
         }
         Binding::Bound(bound) => match obstacle(&bound, written, noticed) {
-            Some(obstacle) => {
+            Some((obstacle, why)) => {
                 bound.operation.counters.count(obstacle);
-                None
+                Err(why)
             }
-            None => Some(Pending::of_call(
+            None => Ok(Pending::of_call(
                 bound,
                 written,
                 noticed,
@@ -224,21 +243,21 @@ fn begin(
             )),
         },
     };
-    Miss::of(pending, control, value_type, function.kept)
+    Miss::of(pending, control, results)
 }
 
 /// Why the call cannot be cached, if it cannot.
-fn obstacle(bound: &Bound, written: &[u8], noticed: &Written) -> Option<Event> {
+fn obstacle(bound: &Bound, written: &[u8], noticed: &Written) -> Option<(Event, MissReason)> {
     if noticed.refused {
-        return Some(Event::NoKey);
+        return Some((Event::NoKey, MissReason::NoKey));
     }
     let arguments = noticed.arguments(written);
     if bound.kind.requires_tenant && arguments.tenant.is_none_or(<[u8]>::is_empty) {
-        return Some(Event::NoTenant);
+        return Some((Event::NoTenant, MissReason::NoTenant));
     }
     let ai = bound.kind.ai.as_ref();
     let is_too_long = ai
         .zip(arguments.text)
         .is_some_and(|(ai, text)| is_longer(text, ai.max_text_length));
-    is_too_long.then_some(Event::TextTooLong)
+    is_too_long.then_some((Event::TextTooLong, MissReason::TextTooLong))
 }

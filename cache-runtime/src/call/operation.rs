@@ -1,9 +1,9 @@
-//! One operation of one kind: its number in memory keys, its name in store keys, its lifetime and
-//! its counters.
+//! One operation of one kind: its number in memory keys, its name in store keys, its lifetimes, how
+//! its calls share a computation, and its counters.
 
 use crate::key::OperationKeys;
 use crate::observe::Counters;
-use crate::policy::Lifetime;
+use crate::policy::{Lifetime, Patience, Staleness};
 
 #[derive(Debug)]
 pub(crate) struct Operation {
@@ -13,5 +13,11 @@ pub(crate) struct Operation {
     /// `None`: no key in a store would mean this operation and no other.
     pub(crate) store_keys: Option<OperationKeys>,
     pub(crate) lifetime: Lifetime,
+    pub(crate) staleness: Staleness,
+    pub(crate) patience: Patience,
+    /// Whether its calls join nobody.
+    pub(crate) flies_alone: bool,
+    /// Whether a computation goes on when its caller is dropped.
+    pub(crate) is_detached: bool,
     pub(crate) counters: Counters,
 }

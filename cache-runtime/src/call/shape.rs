@@ -12,15 +12,20 @@
 //! kept in memory: serde's feature `rc` is not needed, and a hit clones the `Arc` alone.
 //!
 //! The expansion of `#[cached]` cannot see through an alias, so it leaves the choice to method
-//! resolution: `(&&&&Probe::<R>::new()).__larder_shape()` takes the first of the impls of
-//! [`Probed`] that the type `R` has, from the most references to the fewest.
+//! resolution: `(&&&&&&&Probe::<R>::new()).__larder_shape()` takes the first of the impls of
+//! [`Probed`] that the type `R` has, from the most references to the fewest. The first three are
+//! for errors that can be shared because they are `Clone`; method resolution does not see
+//! lifetimes, so where the result may borrow something the expansion begins after those.
 
-use std::any::type_name;
+use std::any::{Any, TypeId, type_name};
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::failure::{Alone, Cloned, Failing, Limited, Shareable, TimedOut, Wrapped};
 use super::value::{Local, Own, Shared, Tiered};
-use crate::envelope::ValueType;
+use crate::envelope::{Erased, ValueType, Wanted};
+use crate::memory::{Absent, Entry, Failure};
 
 /// How to take a result apart and put it together again.
 pub trait Shape: Copy + Send + Sync {
@@ -50,6 +55,89 @@ pub trait Shape: Copy + Send + Sync {
     fn none() -> Option<Self::Returned> {
         None
     }
+
+    /// The type of what is shared of a failure, if anything is.
+    #[must_use]
+    fn shared_type() -> Option<TypeId> {
+        None
+    }
+
+    /// The failure for the caller that ran the body, and what the others get.
+    fn share(failure: Self::Returned) -> (Self::Returned, Option<Shareable>) {
+        (failure, None)
+    }
+
+    /// The failure for another caller.
+    fn failure(shared: &(dyn Any + Send + Sync)) -> Option<Self::Returned> {
+        let _ = shared;
+        None
+    }
+
+    /// The result of a caller that has waited for too long.
+    fn timed_out(after: TimedOut) -> Option<Self::Returned> {
+        let _ = after;
+        None
+    }
+}
+
+/// What the results of one shape are, for code that is compiled once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Results {
+    pub(crate) value_type: Option<ValueType>,
+    kept: TypeId,
+    has_none: bool,
+    failure: Option<TypeId>,
+}
+
+impl Results {
+    pub(crate) fn of_shape<S: Shape>(_shape: S) -> Self {
+        Self::of::<S>()
+    }
+
+    pub(crate) fn of<S: Shape>() -> Self {
+        Self {
+            value_type: S::value_type(),
+            kept: TypeId::of::<S::Kept>(),
+            has_none: S::none().is_some(),
+            failure: S::shared_type(),
+        }
+    }
+
+    /// What of them a store may have, if it may have anything, for one who takes it past its
+    /// lifetime for so long.
+    pub(crate) fn in_store(&self, kept_for: Duration) -> Option<Wanted> {
+        Some(Wanted {
+            value_type: self.value_type?,
+            has_none: self.has_none,
+            kept_for,
+        })
+    }
+
+    /// Whether such a result can be made of the entry.
+    pub(crate) fn has(&self, entry: &Entry) -> bool {
+        let value = &entry.value;
+        if let Some(Failure(failure)) = value.downcast_ref() {
+            return self.failure == Some((**failure).type_id());
+        }
+        value.type_id() == self.kept || (self.has_none && value.is::<Absent>())
+    }
+}
+
+/// The result that a value in memory stands for.
+#[inline]
+pub(crate) fn served<S: Shape>(value: &Erased) -> Option<S::Returned> {
+    match value.downcast_ref::<S::Kept>() {
+        Some(kept) => Some(S::returned(kept.clone())),
+        None => negative::<S>(value),
+    }
+}
+
+#[cold]
+fn negative<S: Shape>(value: &Erased) -> Option<S::Returned> {
+    if let Some(Failure(failure)) = value.downcast_ref() {
+        return S::failure(failure.as_ref());
+    }
+    S::none().filter(|_| value.is::<Absent>())
 }
 
 /// The type of a result, on its way to its shape.
@@ -88,20 +176,20 @@ pub trait Probed {
 }
 
 macro_rules! shapes {
-    ($($(#[$doc:meta])* $name:ident<K $(, $error:ident)?>;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident<K $(, $failing:ident)?>;)*) => {$(
         $(#[$doc])*
         #[derive(Debug)]
-        pub struct $name<K $(, $error)?>(PhantomData<fn() -> (K, $($error)?)>);
+        pub struct $name<K $(, $failing)?>(PhantomData<fn() -> (K, $($failing)?)>);
 
-        impl<K $(, $error)?> Clone for $name<K $(, $error)?> {
+        impl<K $(, $failing)?> Clone for $name<K $(, $failing)?> {
             fn clone(&self) -> Self {
                 *self
             }
         }
 
-        impl<K $(, $error)?> Copy for $name<K $(, $error)?> {}
+        impl<K $(, $failing)?> Copy for $name<K $(, $failing)?> {}
 
-        impl<K $(, $error)?> Keeping for $name<K $(, $error)?> {
+        impl<K $(, $failing)?> Keeping for $name<K $(, $failing)?> {
             type Keep = K;
         }
     )*};
@@ -109,9 +197,9 @@ macro_rules! shapes {
 
 shapes! {
     /// `Result<Option<T>, E>`.
-    FallibleOption<K, E>;
+    FallibleOption<K, F>;
     /// `Result<T, E>`.
-    Fallible<K, E>;
+    Fallible<K, F>;
     /// `Option<T>`.
     Optional<K>;
     /// Any other type.
@@ -121,8 +209,8 @@ shapes! {
 }
 
 macro_rules! probed {
-    ($(<$($parameter:ident),+> $probe:ty => $name:ident<$($argument:ty),+>;)*) => {$(
-        impl<$($parameter),+> Probed for $probe {
+    ($(<$($parameter:ident $(: $bound:ident)?),+> $probe:ty => $name:ident<$($argument:ty),+>;)*) => {$(
+        impl<$($parameter $(: $bound)?),+> Probed for $probe {
             type Shape = $name<$($argument),+>;
 
             fn __larder_shape(self) -> Self::Shape {
@@ -132,23 +220,115 @@ macro_rules! probed {
     )*};
 }
 
+/// An error of which each caller can have its own.
+pub trait Ours: Clone + Send + Sync + 'static {}
+
+impl<E: Clone + Send + Sync + 'static> Ours for E {}
+
 probed! {
-    <T, E> &&&&Probe<Result<Option<Arc<T>>, E>> => FallibleOption<Shared<T>, E>;
-    <T, E> &&&Probe<Result<Option<T>, E>> => FallibleOption<Own<T>, E>;
-    <T, E> &&&Probe<Result<Arc<T>, E>> => Fallible<Shared<T>, E>;
-    <T, E> &&Probe<Result<T, E>> => Fallible<Own<T>, E>;
+    <T, E: Ours> &&&&&&&Probe<Result<Option<Arc<T>>, E>> => FallibleOption<Shared<T>, Cloned<E>>;
+    <T, E: Ours> &&&&&&Probe<Result<Option<T>, E>> => FallibleOption<Own<T>, Cloned<E>>;
+    <T, E: Ours> &&&&&&Probe<Result<Arc<T>, E>> => Fallible<Shared<T>, Cloned<E>>;
+    <T, E: Ours> &&&&&Probe<Result<T, E>> => Fallible<Own<T>, Cloned<E>>;
+    <T, E> &&&&Probe<Result<Option<Arc<T>>, E>> => FallibleOption<Shared<T>, Alone<E>>;
+    <T, E> &&&Probe<Result<Option<T>, E>> => FallibleOption<Own<T>, Alone<E>>;
+    <T, E> &&&Probe<Result<Arc<T>, E>> => Fallible<Shared<T>, Alone<E>>;
+    <T, E> &&Probe<Result<T, E>> => Fallible<Own<T>, Alone<E>>;
     <T> &&&Probe<Option<Arc<T>>> => Optional<Shared<T>>;
     <T> &&Probe<Option<T>> => Optional<Own<T>>;
     <T> &&Probe<Arc<T>> => Plain<Shared<T>>;
     <T> &Probe<T> => Plain<Own<T>>;
-    <T, E> &&&LocalProbe<Result<Option<T>, E>> => FallibleOption<Local<T>, E>;
-    <T, E> &&LocalProbe<Result<T, E>> => Fallible<Local<T>, E>;
+    <T, E: Ours> &&&&&&LocalProbe<Result<Option<T>, E>> => FallibleOption<Local<T>, Cloned<E>>;
+    <T, E: Ours> &&&&&LocalProbe<Result<T, E>> => Fallible<Local<T>, Cloned<E>>;
+    <T, E> &&&LocalProbe<Result<Option<T>, E>> => FallibleOption<Local<T>, Alone<E>>;
+    <T, E> &&LocalProbe<Result<T, E>> => Fallible<Local<T>, Alone<E>>;
     <T> &&LocalProbe<Option<T>> => Optional<Local<T>>;
     <T> &LocalProbe<T> => Plain<Local<T>>;
 }
 
-impl<K: Tiered, E> Shape for FallibleOption<K, E> {
-    type Returned = Result<Option<K::Kept>, E>;
+macro_rules! fallible {
+    ($shape:ident<K, F>) => {
+        impl<K, F: Failing> CanFail for $shape<K, F> {
+            type Failing = F;
+            type With<G> = $shape<K, G>;
+
+            fn with<G>(self) -> $shape<K, G> {
+                $shape(PhantomData)
+            }
+        }
+    };
+}
+
+/// The shape of a result that may be an error.
+#[diagnostic::on_unimplemented(
+    message = "this function cannot fail",
+    label = "not a `Result`",
+    note = "`err_ttl`, `share_errors` and `timeout(hard = …)` are about the `Err` of a `Result`"
+)]
+pub trait CanFail: Sized {
+    /// How its errors reach other callers.
+    type Failing: Failing;
+    /// The same shape with errors that do it in another way.
+    type With<G>;
+
+    /// The same shape with errors that do it in another way.
+    fn with<G>(self) -> Self::With<G>;
+}
+
+fallible!(FallibleOption<K, F>);
+fallible!(Fallible<K, F>);
+
+/// The same shape with errors that are shared by `share_errors`.
+pub fn sharing<S: CanFail>(shape: S) -> S::With<Wrapped<<S::Failing as Failing>::Error>> {
+    shape.with()
+}
+
+/// The same shape, for a function that may time out.
+pub fn limited<S: CanFail>(shape: S) -> S::With<Limited<S::Failing>>
+where
+    <S::Failing as Failing>::Error: From<TimedOut>,
+{
+    shape.with()
+}
+
+/// The same shape. An expansion with `err_ttl` calls it: an error that is kept is one for others.
+pub fn keeping_errors<S: CanFail>(shape: S) -> S
+where
+    S::Failing: Sharing,
+{
+    shape
+}
+
+/// The same shape. An expansion with `none_ttl` calls it.
+pub fn keeping_none<S: HasNone>(shape: S) -> S {
+    shape
+}
+
+/// Errors that reach other callers.
+#[diagnostic::on_unimplemented(
+    message = "`err_ttl` cannot keep this error",
+    note = "an error that is kept is `Clone + Send + Sync + 'static`, or one that `share_errors` \
+            takes, such as `anyhow::Error`"
+)]
+pub trait Sharing {}
+
+impl<E> Sharing for Cloned<E> {}
+impl<E> Sharing for Wrapped<E> {}
+impl<F: Sharing> Sharing for Limited<F> {}
+
+/// The shape of a result that may be a `None`.
+#[diagnostic::on_unimplemented(
+    message = "this function returns no `None`",
+    label = "not an `Option`, and not a `Result` of one",
+    note = "`none_ttl` is about the `None` of an `Option<T>` or a `Result<Option<T>, E>`"
+)]
+pub trait HasNone {}
+
+impl<K, F> HasNone for FallibleOption<K, F> {}
+impl<K> HasNone for Optional<K> {}
+
+impl<K: Tiered, F: Failing> Shape for FallibleOption<K, F> {
+    type Returned = Result<Option<K::Kept>, F::Error>;
     type Kept = K::Kept;
 
     fn value_type() -> Option<ValueType> {
@@ -170,10 +350,26 @@ impl<K: Tiered, E> Shape for FallibleOption<K, E> {
     fn none() -> Option<Self::Returned> {
         Some(Ok(None))
     }
+
+    fn shared_type() -> Option<TypeId> {
+        F::shared_type()
+    }
+
+    fn share(failure: Self::Returned) -> (Self::Returned, Option<Shareable>) {
+        share::<F, _>(failure)
+    }
+
+    fn failure(shared: &(dyn Any + Send + Sync)) -> Option<Self::Returned> {
+        F::restored(shared).map(Err)
+    }
+
+    fn timed_out(after: TimedOut) -> Option<Self::Returned> {
+        F::timed_out(after).map(Err)
+    }
 }
 
-impl<K: Tiered, E> Shape for Fallible<K, E> {
-    type Returned = Result<K::Kept, E>;
+impl<K: Tiered, F: Failing> Shape for Fallible<K, F> {
+    type Returned = Result<K::Kept, F::Error>;
     type Kept = K::Kept;
 
     fn value_type() -> Option<ValueType> {
@@ -186,6 +382,32 @@ impl<K: Tiered, E> Shape for Fallible<K, E> {
 
     fn returned(kept: K::Kept) -> Self::Returned {
         Ok(kept)
+    }
+
+    fn shared_type() -> Option<TypeId> {
+        F::shared_type()
+    }
+
+    fn share(failure: Self::Returned) -> (Self::Returned, Option<Shareable>) {
+        share::<F, _>(failure)
+    }
+
+    fn failure(shared: &(dyn Any + Send + Sync)) -> Option<Self::Returned> {
+        F::restored(shared).map(Err)
+    }
+
+    fn timed_out(after: TimedOut) -> Option<Self::Returned> {
+        F::timed_out(after).map(Err)
+    }
+}
+
+fn share<F: Failing, T>(failure: Result<T, F::Error>) -> (Result<T, F::Error>, Option<Shareable>) {
+    match failure {
+        Err(error) => {
+            let (error, shared) = F::share(error);
+            (Err(error), shared)
+        }
+        kept @ Ok(_) => (kept, None),
     }
 }
 
@@ -296,6 +518,6 @@ pub(crate) fn opaque<T>() -> Plain<Own<T>> {
 }
 
 /// The shape of a result whose `Err` is not kept.
-pub(crate) fn fallible<T, E>() -> Fallible<Own<T>, E> {
+pub(crate) fn fallible<T, E>() -> Fallible<Own<T>, Alone<E>> {
     Fallible(PhantomData)
 }

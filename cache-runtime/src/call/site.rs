@@ -7,6 +7,7 @@ use std::sync::{LazyLock, OnceLock};
 use std::time::Duration;
 
 use crate::key::{Identity, IdentityParts};
+use crate::policy::{Patience, Staleness};
 
 /// One annotated function, as [`sites`](crate::sites) lists it.
 pub struct CallSite {
@@ -30,6 +31,12 @@ pub struct Description {
     is_sync: bool,
     /// `None`: not said, or to be computed.
     ttl: Option<Duration>,
+    none_ttl: Option<Duration>,
+    err_ttl: Option<Duration>,
+    staleness: Staleness,
+    patience: Patience,
+    flies_alone: bool,
+    is_detached: bool,
     module: &'static str,
     function: &'static str,
     file: &'static str,
@@ -60,6 +67,12 @@ impl Description {
             is_local: false,
             is_sync: false,
             ttl: None,
+            none_ttl: None,
+            err_ttl: None,
+            staleness: Staleness::NONE,
+            patience: Patience::ENDLESS,
+            flies_alone: false,
+            is_detached: false,
             module,
             function,
             file,
@@ -88,6 +101,51 @@ impl Description {
 
     pub const fn ttl(mut self, ttl: Duration) -> Self {
         self.ttl = Some(ttl);
+        self
+    }
+
+    pub const fn none_ttl(mut self, ttl: Duration) -> Self {
+        self.none_ttl = Some(ttl);
+        self
+    }
+
+    pub const fn err_ttl(mut self, ttl: Duration) -> Self {
+        self.err_ttl = Some(ttl);
+        self
+    }
+
+    pub const fn stale_while_revalidate(mut self, window: Duration) -> Self {
+        self.staleness.while_revalidate = window;
+        self
+    }
+
+    pub const fn stale_if_error(mut self, window: Duration) -> Self {
+        self.staleness.if_error = window;
+        self
+    }
+
+    pub const fn refresh_ahead(mut self, part: f64) -> Self {
+        self.staleness.refresh_ahead = Some(part);
+        self
+    }
+
+    pub const fn soft(mut self, patience: Duration) -> Self {
+        self.patience.soft = Some(patience);
+        self
+    }
+
+    pub const fn hard(mut self, patience: Duration) -> Self {
+        self.patience.hard = Some(patience);
+        self
+    }
+
+    pub const fn alone(mut self) -> Self {
+        self.flies_alone = true;
+        self
+    }
+
+    pub const fn detached(mut self) -> Self {
+        self.is_detached = true;
         self
     }
 
@@ -233,6 +291,32 @@ impl CallSite {
 
     pub(crate) fn ttl(&self) -> Option<Duration> {
         self.description.ttl
+    }
+
+    pub(crate) fn none_ttl(&self) -> Option<Duration> {
+        self.description.none_ttl
+    }
+
+    pub(crate) fn err_ttl(&self) -> Option<Duration> {
+        self.description.err_ttl
+    }
+
+    pub(crate) fn staleness(&self) -> Staleness {
+        self.description.staleness
+    }
+
+    pub(crate) fn patience(&self) -> Patience {
+        self.description.patience
+    }
+
+    /// Whether its calls join nobody.
+    pub(crate) fn flies_alone(&self) -> bool {
+        self.description.flies_alone
+    }
+
+    /// Whether a computation goes on when its caller is dropped.
+    pub(crate) fn is_detached(&self) -> bool {
+        self.description.is_detached
     }
 
     #[inline]

@@ -23,10 +23,7 @@ use super::local;
 /// # }
 /// ```
 pub fn tenant<F: Future>(tenant: impl Into<Arc<str>>, call: F) -> impl Future<Output = F::Output> {
-    ForTenant {
-        call: Some(Box::pin(call)),
-        tenant: Some(tenant.into()),
-    }
+    for_tenant(Some(tenant.into()), call)
 }
 
 /// Takes the tenant of the task that calls this into a future that another task runs.
@@ -42,9 +39,16 @@ pub fn tenant<F: Future>(tenant: impl Into<Arc<str>>, call: F) -> impl Future<Ou
 /// # }
 /// ```
 pub fn carry<F: Future>(call: F) -> impl Future<Output = F::Output> {
+    for_tenant(local::tenant().ok().flatten(), call)
+}
+
+pub(super) fn for_tenant<F: Future>(
+    tenant: Option<Arc<str>>,
+    call: F,
+) -> impl Future<Output = F::Output> {
     ForTenant {
         call: Some(Box::pin(call)),
-        tenant: local::tenant().ok().flatten(),
+        tenant,
     }
 }
 

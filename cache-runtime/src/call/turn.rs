@@ -1,22 +1,23 @@
 //! The rest of a call that was no hit: it has an answer after all, or it is its turn to compute one.
 
-use std::any::TypeId;
 use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::control::{Control, Finding, Origin, Report, Way};
+use tokio::time::Instant;
+
+use super::control::{Control, Finding};
+use super::failure::TimedOut;
+use super::keeping::{KeptFor, report, report_entry, report_uncached};
 use super::local;
+use super::outcome::{MissReason, Origin, Told};
 use super::pending::{Pending, Stand};
 use super::rule::Rule;
-use super::shape::Shape;
-use crate::envelope::ValueType;
-use crate::flight::{Landing, Leader};
+use super::shape::{Results, Shape, served};
+use crate::flight::Landing;
 use crate::generation::Carried;
-use crate::memory::{Entry, Head, Left, MemoryTier, SharedEntry};
+use crate::memory::{Entry, SharedEntry};
 use crate::observe::Event;
-use crate::policy::Ttl;
-use crate::store::FoldedGenerations;
 
 /// A call that was no hit.
 #[derive(Debug)]
@@ -24,12 +25,10 @@ pub struct Miss(Box<Beginning>);
 
 #[derive(Debug)]
 struct Beginning {
-    /// `None`: the body runs without a cache.
-    pending: Option<Pending>,
+    /// Without, the body runs without a cache, for this reason.
+    pending: Result<Pending, MissReason>,
     control: Option<Box<Control>>,
-    value_type: Option<ValueType>,
-    /// The type of what is in memory.
-    kept: TypeId,
+    results: Results,
 }
 
 /// What a call got when memory, the other callers and the store were asked.
@@ -38,8 +37,7 @@ pub struct Asked(Got);
 
 enum Got {
     Entry(SharedEntry),
-    /// Another caller computed a `None`.
-    Absent,
+    TimedOut(TimedOut),
     Turn(Turn),
 }
 
@@ -58,22 +56,13 @@ pub enum Answered<S: Shape> {
 #[must_use]
 pub struct Turn {
     /// `None`: nothing is kept.
-    running: Option<Box<Running>>,
+    pub(super) running: Option<Box<Running>>,
 }
 
-struct Running {
+pub(super) struct Running {
     /// What the entry is to carry.
     carried: Carried,
-    kept_for: KeptFor,
-}
-
-/// Where the result belongs.
-struct KeptFor {
-    pending: Pending,
-    control: Option<Box<Control>>,
-    leader: Leader,
-    /// What the entry is to carry in the store. `None`: it does not get there.
-    generations: Option<FoldedGenerations>,
+    pub(super) kept_for: KeptFor,
 }
 
 impl std::fmt::Debug for Running {
@@ -84,23 +73,21 @@ impl std::fmt::Debug for Running {
 
 impl Miss {
     pub(super) fn of(
-        pending: Option<Pending>,
+        pending: Result<Pending, MissReason>,
         control: Option<Box<Control>>,
-        value_type: Option<ValueType>,
-        kept: TypeId,
+        results: Results,
     ) -> Self {
         Self(Box::new(Beginning {
             pending,
             control,
-            value_type,
-            kept,
+            results,
         }))
     }
 
     /// With these tags.
     #[must_use]
     pub fn tagged(mut self, tags: &[&dyn Display]) -> Self {
-        if let Some(pending) = &mut self.0.pending {
+        if let Ok(pending) = &mut self.0.pending {
             // Else there would be no key.
             let tenant = local::tenant().ok().flatten();
             for tag in tags {
@@ -111,9 +98,8 @@ impl Miss {
     }
 
     /// A computation under a key that the application chose, if that is one.
-    pub(crate) fn of_chosen<S: Shape>(pending: Option<Pending>, _shape: S) -> Self {
-        let kept = TypeId::of::<S::Kept>();
-        Self::of(pending, local::take_control(), S::value_type(), kept)
+    pub(crate) fn of_chosen<S: Shape>(pending: Result<Pending, MissReason>, _shape: S) -> Self {
+        Self::of(pending, local::take_control(), Results::of::<S>())
     }
 
     /// Asks memory again, the other callers and the store: everything that waits is in here, and
@@ -123,19 +109,21 @@ impl Miss {
         let Beginning {
             pending,
             control,
-            value_type,
-            kept,
+            results,
         } = *self.0;
         let wishes = control.as_deref();
-        let Some(pending) = pending else {
-            match wishes.filter(|control| control.stops()) {
-                Some(control) => control.stop(Finding::Nothing).await,
-                None => report(wishes, Origin::Uncached, Duration::ZERO),
+        let pending = match pending {
+            Ok(pending) => pending,
+            Err(why) => {
+                match wishes.filter(|control| control.stops()) {
+                    Some(control) => control.stop(Finding::Nothing).await,
+                    None => report_uncached(wishes, why),
+                }
+                return Asked::to_run(None);
             }
-            return Asked::to_run(None);
         };
-        match pending.stand(wishes, value_type, kept).await {
-            Ok(stand) => Asked::of(stand, pending, control),
+        match pending.stand(wishes, &results).await {
+            Ok(stand) => Asked::of(stand, pending, control, results),
             Err(finding) => {
                 if let Some(control) = wishes {
                     control.stop(finding).await;
@@ -151,15 +139,19 @@ impl Miss {
         let Beginning {
             pending,
             control,
-            kept,
-            ..
+            results,
         } = *self.0;
-        let Some(pending) = pending else {
-            report(control.as_deref(), Origin::Uncached, Duration::ZERO);
-            return Asked::to_run(None);
-        };
-        let stand = pending.stand_of_sync(control.as_deref(), kept);
-        Asked::of(stand, pending, control)
+        let wishes = control.as_deref();
+        match pending {
+            Ok(pending) => {
+                let stand = pending.stand_of_sync(wishes, &results);
+                Asked::of(stand, pending, control, results)
+            }
+            Err(why) => {
+                report_uncached(wishes, why);
+                Asked::to_run(None)
+            }
+        }
     }
 }
 
@@ -168,43 +160,37 @@ impl Asked {
         Self(Got::Turn(Turn { running }))
     }
 
-    fn of(stand: Stand, pending: Pending, control: Option<Box<Control>>) -> Self {
+    fn of(stand: Stand, pending: Pending, control: Option<Box<Control>>, results: Results) -> Self {
         let wishes = control.as_deref();
-        let leader = match stand {
+        let lead = match stand {
             Stand::Found(entry, origin) => {
                 match origin {
                     Origin::Memory => pending.operation.counters.count_memory_hit(),
                     Origin::Store => pending.count(Event::StoreHit),
+                    Origin::Stale(_) => pending.count(Event::Stale),
                     _ => pending.count(Event::Joined),
                 }
                 // The clock is read for those who ask alone.
                 if wishes.is_some() {
-                    report(wishes, origin, pending.age(&entry));
+                    report_entry(wishes, &pending, &entry, origin);
                 }
                 return Self(Got::Entry(entry));
             }
-            Stand::Absent => {
-                pending.count(Event::Joined);
-                report(wishes, Origin::Joined, Duration::ZERO);
-                return Self(Got::Absent);
+            Stand::TimedOut(after) => {
+                pending.count(Event::TimedOut);
+                report(wishes, &pending, Told::of(Origin::TimedOut));
+                return Self(Got::TimedOut(after));
             }
             Stand::Bypasses => {
                 pending.count(Event::Bypassed);
-                report(wishes, Origin::Bypassed, Duration::ZERO);
+                report(wishes, &pending, Told::of(Origin::Bypassed));
                 return Self::to_run(None);
             }
-            Stand::Leads(leader) => leader,
+            Stand::Leads(lead) => lead,
         };
         Self::to_run(Some(Box::new(Running {
             carried: pending.carry(),
-            kept_for: KeptFor {
-                generations: pending
-                    .store()
-                    .and_then(|(store, name)| store.generations(name)),
-                pending,
-                control,
-                leader,
-            },
+            kept_for: KeptFor::new(pending, control, results, lead),
         })))
     }
 
@@ -212,133 +198,64 @@ impl Asked {
     #[must_use]
     pub fn answer<S: Shape>(self, _shape: S) -> Answered<S> {
         let answer = match self.0 {
-            Got::Entry(entry) => {
-                let value = entry.value.downcast_ref::<S::Kept>();
-                value.map(|value| S::returned(value.clone()))
-            }
-            Got::Absent => S::none(),
+            Got::Entry(entry) => served::<S>(&entry.value),
+            Got::TimedOut(after) => S::timed_out(after),
             Got::Turn(turn) => return Answered::Turn(turn),
         };
-        // An entry has the type of its operation, and only operations with a `None` are absent: this
-        // body would run without a cache.
+        // Entries are looked at before, and only what may time out does: this body would run
+        // without a cache.
         answer.map_or(Answered::Turn(Turn { running: None }), Answered::Answer)
     }
 }
 
 impl Turn {
     /// Keeps what the body returned, where it is to be kept, and gives it to the calls that wait.
-    pub fn keep<S, R>(self, _shape: S, returned: &S::Returned, rule: R)
+    /// Returns what the caller gets: where the body failed, that may be an older value.
+    pub fn keep<S, R>(self, _shape: S, returned: S::Returned, rule: R) -> S::Returned
     where
         S: Shape,
         R: FnOnce(&S::Kept) -> Rule,
     {
         let Some(running) = self.running else {
-            return;
+            return returned;
         };
         let Running { carried, kept_for } = *running;
-        match S::kept(returned) {
-            Some(value) => {
-                let rule = rule(value);
-                let ttl = kept_for.lifetime(rule);
-                let is_kept = !rule.is_refused && !ttl.is_zero();
-                let head = Head::new(kept_for.pending.kind.clock.now(), ttl, carried);
-                let value = value.clone();
-                let entry = Arc::new(Entry { head, value });
-                kept_for.land_value(entry, is_kept.then_some(ttl), S::value_type());
-            }
-            None if S::is_none(returned) => kept_for.land_none(carried),
-            None => kept_for.land_failure(),
+        if let Some(value) = S::kept(&returned) {
+            let rule = rule(value);
+            let ttl = kept_for.ttl(rule);
+            let head = kept_for.head(ttl, carried);
+            let value = value.clone();
+            kept_for.land_value(Arc::new(Entry { head, value }), ttl, rule);
+            return returned;
         }
-    }
-}
-
-impl KeptFor {
-    fn lifetime(&self, rule: Rule) -> Ttl {
-        let called = self.control.as_deref().and_then(|control| control.ttl);
-        called.unwrap_or_else(|| self.pending.operation.lifetime.or_computed(rule.ttl))
-    }
-
-    fn land_value(self, entry: SharedEntry, ttl: Option<Ttl>, value_type: Option<ValueType>) {
-        if let Some(ttl) = ttl.filter(|_| self.pending.is_untouched(&entry.head.carried)) {
-            self.pending.count(Event::Computed);
-            self.keep(|| self.put(&entry, ttl, value_type));
-        } else {
-            self.pending.count(Event::NotKept);
-            self.take_back_what_was_refreshed();
+        if S::is_none(&returned) {
+            kept_for.land_none(carried);
+            return returned;
         }
-        self.land(Landing::Value(entry));
-    }
-
-    /// Does it in the place of all else that is under way for the key, where the caller wants it
-    /// computed anew; not at all, where the key was invalidated meanwhile.
-    fn keep(&self, keep: impl FnOnce() -> Left) {
-        let memory = self.pending.kind.memory.as_ref();
-        memory.into_iter().for_each(MemoryTier::sweep_when_due);
-        let _left = if self.refreshes() {
-            self.leader.replace(keep)
-        } else {
-            self.leader.keep(keep)
-        };
-    }
-
-    fn put(&self, entry: &SharedEntry, ttl: Ttl, value_type: Option<ValueType>) -> Left {
-        if let Some((store, name)) = self.pending.store()
-            && let Some((value_type, generations)) = value_type.zip(self.generations)
-        {
-            let (key, entry) = (name.key.clone(), entry.clone());
-            let write = store.write(key, entry, value_type, generations, ttl);
-            if self.refreshes() {
-                store.replace_behind(write);
-            } else {
-                store.write_behind(write);
+        match kept_for.land_spare() {
+            Ok(spare) => served::<S>(&spare.value).unwrap_or(returned),
+            Err(kept_for) => {
+                let (returned, failure) = S::share(returned);
+                kept_for.land_failure(failure, carried);
+                returned
             }
         }
-        match &self.pending.kind.memory {
-            Some(memory) => memory.insert(self.pending.key.clone(), entry.clone()),
-            None => Left::new(),
+    }
+
+    /// Gives this to the calls that wait, in place of a result.
+    pub(super) fn land(self, landing: Landing) {
+        if let Some(running) = self.running {
+            running.kept_for.land(landing);
         }
     }
 
-    fn refreshes(&self) -> bool {
-        let control = self.control.as_deref();
-        control.is_some_and(|control| control.way == Some(Way::Refresh))
+    /// When its caller takes an older value, if it does.
+    pub(super) fn soft_deadline(&self) -> Option<Instant> {
+        self.running.as_deref()?.kept_for.pending.soft_deadline()
     }
 
-    /// A refresh whose result is not one to keep leaves nothing of the old one.
-    fn take_back_what_was_refreshed(&self) {
-        if self.refreshes() {
-            self.keep(|| self.take_back());
-        }
-    }
-
-    fn take_back(&self) -> Left {
-        if let Some((store, name)) = self.pending.store() {
-            store.remove_behind(name.key.clone());
-        }
-        let memory = self.pending.kind.memory.as_ref();
-        let left = memory.and_then(|memory| memory.remove(&self.pending.key));
-        left.into_iter().collect()
-    }
-
-    fn land_none(self, carried: Carried) {
-        self.pending.count(Event::NotKept);
-        self.take_back_what_was_refreshed();
-        self.land(Landing::Absent(Arc::new(carried)));
-    }
-
-    fn land_failure(self) {
-        self.pending.count(Event::NotKept);
-        self.land(Landing::Failed);
-    }
-
-    fn land(self, landing: Landing) {
-        report(self.control.as_deref(), Origin::Computed, Duration::ZERO);
-        self.leader.land(landing);
-    }
-}
-
-fn report(control: Option<&Control>, origin: Origin, age: Duration) {
-    if let Some(control) = control {
-        control.report(&Report::Returned { origin, age });
+    /// When its caller gives up, if it does, and after how long.
+    pub(super) fn hard_deadline(&self) -> Option<(Instant, Duration)> {
+        self.running.as_deref()?.kept_for.pending.hard_deadline()
     }
 }

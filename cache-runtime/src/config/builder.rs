@@ -67,6 +67,21 @@ impl CacheConfigBuilder {
         self
     }
 
+    /// The part of a lifetime, 0 to 1, up to which each one is made shorter at random, so that what
+    /// was computed together does not end together: with 0.1, an hour becomes 54 to 60 minutes.
+    /// Default: 0.
+    pub fn jitter(mut self, part: f64) -> Self {
+        self.config.jitter = part;
+        self
+    }
+
+    /// Where an old value was served because the body failed (`stale_if_error`), so long passes
+    /// before the body is asked again for that key; 0 s to 1 year. Default: 30 s.
+    pub fn retry_stale_after(mut self, pause: Duration) -> Self {
+        self.config.retry_stale_after = pause;
+        self
+    }
+
     /// Entries in the memory tier; 1 to 10 000 000. Default: 100.
     pub fn l1_cache_size(mut self, entries: usize) -> Self {
         self.config.l1_cache_size = entries;
@@ -238,6 +253,17 @@ fn problems(config: &CacheConfig, has_store: bool) -> Vec<String> {
             problems.push("operation_ttls has an operation without a name; name it".to_owned());
         }
         lifetime(&mut problems, &format!("operation_ttls.{operation}"), *ttl);
+    }
+    // Not a number is outside, too.
+    if !(0.0..=1.0).contains(&config.jitter) {
+        problems.push(format!("jitter is {}; expected 0 to 1", config.jitter));
+    }
+    if config.retry_stale_after > LONGEST {
+        problems.push(format!(
+            "retry_stale_after is {:?}; expected 0 s to {} s (1 year)",
+            config.retry_stale_after,
+            LONGEST.as_secs()
+        ));
     }
     range(
         &mut problems,

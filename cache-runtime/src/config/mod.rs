@@ -68,6 +68,12 @@ pub struct CacheConfig {
     /// Lifetimes of operations, by name, as the operator wants them. They come before those of
     /// attributes.
     pub operation_ttls: HashMap<String, Duration>,
+    /// The part of a lifetime, 0 to 1, up to which each one is made shorter at random, so that what
+    /// was computed together does not end together. Default: 0.
+    pub jitter: f64,
+    /// Where an old value was served because the body failed (`stale_if_error`), so long passes
+    /// before the body is asked again for that key; 0 s to 1 year. Default: 30 s.
+    pub retry_stale_after: Duration,
     /// What every key in the store begins with. Default: `ai_cache:` for the kind `ai`, `{kind}:`
     /// for the others.
     pub key_prefix: Option<String>,
@@ -121,6 +127,8 @@ impl Default for CacheConfig {
             key_secret: None,
             key_privacy: KeyPrivacy::default(),
             operation_ttls: HashMap::new(),
+            jitter: 0.0,
+            retry_stale_after: Duration::from_secs(30),
             key_prefix: None,
             store_budget: Duration::from_millis(50),
             fail_on_connection_error: false,
@@ -159,6 +167,7 @@ impl CacheConfig {
             operator: self.operation_ttls.clone(),
             built_in: self.built_in_ttls.clone(),
             default: Ttl::After(self.default_ttl),
+            jitter: self.jitter,
         }
     }
 

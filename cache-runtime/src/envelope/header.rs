@@ -14,6 +14,8 @@ pub(super) const HEADER: usize = 56;
 pub(crate) struct Times {
     pub(crate) created: UnixMillis,
     pub(crate) fresh_until: UnixMillis,
+    /// Past its freshness it may be served until then, where nothing better is to be had.
+    pub(crate) kept_until: UnixMillis,
 }
 
 /// What was done to the value's bytes.
@@ -21,6 +23,8 @@ pub(crate) struct Times {
 pub(super) enum Packing {
     Plain,
     Zlib,
+    /// There is no value: the body returned a `None`.
+    Absent,
 }
 
 /// What shows that nothing was changed.
@@ -45,6 +49,7 @@ impl Header {
         let packing = match self.packing {
             Packing::Plain => 0,
             Packing::Zlib => 1,
+            Packing::Absent => 2,
         };
         let (sealing, key_id) = match self.sealing {
             Sealing::Checksum => (0, [0; 8]),
@@ -53,8 +58,7 @@ impl Header {
         let numbers = [
             self.times.created,
             self.times.fresh_until,
-            // An entry is not served past its freshness.
-            self.times.fresh_until,
+            self.times.kept_until,
             self.generations[0],
             self.generations[1],
         ];
@@ -87,6 +91,7 @@ impl Header {
             packing: match packing {
                 0 => Packing::Plain,
                 1 => Packing::Zlib,
+                2 => Packing::Absent,
                 _ => return None,
             },
             sealing: match sealing {
@@ -97,6 +102,7 @@ impl Header {
             times: Times {
                 created: u64::from_le_bytes(number(8)),
                 fresh_until: u64::from_le_bytes(number(16)),
+                kept_until: u64::from_le_bytes(number(24)),
             },
             generations: [32, 40].map(|at| u64::from_le_bytes(number(at))),
         })

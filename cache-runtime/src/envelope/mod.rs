@@ -24,18 +24,17 @@ pub use codec::Codec;
 pub(crate) use compression::Compression;
 pub(crate) use encryption::Keyring;
 pub(crate) use header::Times;
-pub(crate) use value_type::{Keep, ValueType};
+pub(crate) use value_type::{Erased, Keep, ValueType};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, millis};
 use crate::generation::Carried;
 use crate::key::Refused;
-use crate::memory::{Head, SharedEntry};
+use crate::memory::{Absent, Entry, Head, SharedEntry};
 use crate::policy::Ttl;
 use crate::store::FoldedGenerations;
 use compression::{deflate, inflate};
 use header::{HEADER, Header, Packing, Sealing};
 use twox_hash::{XxHash3_64, XxHash3_128};
-use value_type::Erased;
 
 /// The longest value that is written to a store or read from one: 8 MiB.
 pub(crate) const VALUE_LIMIT: usize = 8 * 1024 * 1024;
@@ -131,6 +130,17 @@ impl Unstorable {
     }
 }
 
+/// What a reader can make use of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted {
+    pub(crate) value_type: ValueType,
+    /// Whether there may be a `None` in the place of a value.
+    pub(crate) has_none: bool,
+    /// How long the lifetime may have been over; zero: not at all, and it may not have been expired
+    /// before either.
+    pub(crate) kept_for: Duration,
+}
+
 /// The bytes to store for a value.
 pub(crate) fn seal(
     key: &str,
@@ -148,9 +158,14 @@ pub(crate) fn seal(
     let payload_at = body_at + LENGTH + DIGEST;
 
     let mut sealed = vec![0; payload_at];
-    let digest = value_type
-        .encode(value, format.codec, &mut sealed)
-        .map_err(|Refused| Unstorable::Unserializable)?;
+    let is_absent = value.is::<Absent>();
+    let digest = if is_absent {
+        [0; DIGEST]
+    } else {
+        value_type
+            .encode(value, format.codec, &mut sealed)
+            .map_err(|Refused| Unstorable::Unserializable)?
+    };
     let length = sealed.len() - payload_at;
     if length > VALUE_LIMIT {
         return Err(Unstorable::TooLarge);
@@ -163,6 +178,7 @@ pub(crate) fn seal(
     let header = Header {
         codec: format.codec,
         packing: match compressed {
+            _ if is_absent => Packing::Absent,
             None => Packing::Plain,
             Some(_) => Packing::Zlib,
         },
@@ -190,13 +206,13 @@ pub(crate) fn seal(
     Ok(sealed)
 }
 
-/// The entry in these bytes, if they are those of a fresh entry of `key` whose value has this type,
-/// and the generations in the store are still those that its writer knew. In memory it is going to
-/// carry what was noted before the bytes were asked for.
+/// The entry in these bytes, if they are those of an entry of `key` that is wanted, which is fresh or
+/// still to be kept, and which was not removed: the generations in the store are those that its
+/// writer knew. In memory it is going to carry what was noted before the bytes were asked for.
 pub(crate) fn open(
     key: &str,
     mut sealed: Vec<u8>,
-    value_type: ValueType,
+    wanted: Wanted,
     generations: FoldedGenerations,
     carried: Carried,
     clock: &Clock,
@@ -226,23 +242,32 @@ pub(crate) fn open(
             keyring.decrypt(id, header_bytes, &format.kind, key, seal, body)?;
         }
     }
-    if header.generations != generations {
+    let [removed, expired] = generations;
+    let Times {
+        created: written,
+        fresh_until,
+        kept_until,
+    } = header.times;
+    let kept_for = Duration::from_millis(kept_until.saturating_sub(fresh_until));
+    let kept_for = kept_for.min(wanted.kept_for);
+    let is_expired = header.generations[1] != expired;
+    if header.generations[0] != removed || (is_expired && kept_for.is_zero()) {
         return Err(Fault::Invalidated);
     }
 
     let now = clock.unix_millis();
-    let Times {
-        created: written,
-        fresh_until,
-    } = header.times;
-    let age = Duration::from_millis(now.saturating_sub(written));
     // A writer whose clock is ahead gets no more than the lifetime that it meant.
-    let left = fresh_until.saturating_sub(now.max(written));
-    if left == 0 {
+    let now = now.max(written);
+    if now >= fresh_until.saturating_add(millis(kept_for)) {
         return Err(Fault::Expired);
     }
+    let age = Duration::from_millis(now - written);
     let created = clock.now().before(age);
-    let ttl = Ttl::After(age.saturating_add(Duration::from_millis(left)));
+    let ttl = Ttl::After(Duration::from_millis(fresh_until.saturating_sub(written)));
+    if is_expired {
+        carried.expire();
+    }
+    let head = Head::new(created, ttl, kept_for, carried);
 
     let (length, body) = body.split_first_chunk::<LENGTH>().ok_or(Fault::Damaged)?;
     let (digest, payload) = body.split_first_chunk::<DIGEST>().ok_or(Fault::Damaged)?;
@@ -252,7 +277,7 @@ pub(crate) fn open(
         .ok_or(Fault::TooLarge)?;
     let inflated;
     let payload = match header.packing {
-        Packing::Plain => payload,
+        Packing::Plain | Packing::Absent => payload,
         Packing::Zlib => {
             inflated = inflate(payload, length).ok_or(Fault::Damaged)?;
             &inflated
@@ -261,8 +286,16 @@ pub(crate) fn open(
     if payload.len() != length {
         return Err(Fault::Damaged);
     }
-    let decoded = value_type
-        .decode(payload, header.codec, Head::new(created, ttl, carried))
+    if header.packing == Packing::Absent {
+        if !wanted.has_none || !payload.is_empty() {
+            return Err(Fault::Undecodable);
+        }
+        let value = Absent;
+        return Ok(Arc::new(Entry { head, value }));
+    }
+    let decoded = wanted
+        .value_type
+        .decode(payload, header.codec, head)
         .ok_or(Fault::Undecodable)?;
     if decoded.digest != *digest {
         return Err(Fault::Unverified);

@@ -19,7 +19,6 @@ use std::task::{Context, Poll, Waker};
 
 use quick_cache::DefaultHashBuilder;
 
-use crate::generation::Carried;
 use crate::key::MemoryKey;
 use crate::memory::SharedEntry;
 use crate::sync::{Mutex, lock};
@@ -27,13 +26,16 @@ use crate::sync::{Mutex, lock};
 /// So many of those who waited for a failure compute at once.
 const AFTER_A_FAILURE: usize = 16;
 
+/// So many callers wait for one flight. Who comes after them computes for itself.
+const SEATS: usize = 65_536;
+
 /// What the leader brought.
 #[derive(Clone)]
 pub(crate) enum Landing {
-    /// A value, kept or at least good for everybody who waited.
-    Value(SharedEntry),
-    /// A `None`: not kept, but good for everybody who waited, unless it was invalidated.
-    Absent(Arc<Carried>),
+    /// A value, a `None` or a failure, kept or at least good for everybody who waited.
+    Entry(SharedEntry),
+    /// A value past its lifetime, for those who take one.
+    Stale(SharedEntry),
     /// A failure that only its own caller can have.
     Failed,
     /// The key was invalidated on the way.
@@ -115,10 +117,37 @@ impl Flights {
     pub(crate) fn join(self: &Arc<Self>, key: &MemoryKey) -> impl Future<Output = Role> {
         let mut table = lock(&self.table);
         let number = table.next();
+        let of_key = table.of_key(key);
+        let (flight, leads) = match &of_key.joint {
+            Some(joint) if joint.is_full() => {
+                let alone = Flight::led(key, number, false);
+                of_key.alone.push(alone.clone());
+                (alone, true)
+            }
+            Some(joint) => (joint.clone(), false),
+            None => {
+                let joint = Flight::led(key, number, false);
+                of_key.joint = Some(joint.clone());
+                (joint, true)
+            }
+        };
+        Boarding(Some(self.seat(flight, leads)))
+    }
+
+    /// Begins a flight that takes others along, unless there is one.
+    pub(crate) fn lead(self: &Arc<Self>, key: &MemoryKey) -> Option<Leader> {
+        let mut table = lock(&self.table);
+        let number = table.next();
         let joint = &mut table.of_key(key).joint;
-        let leads = joint.is_none();
-        let flight = joint.get_or_insert_with(|| Flight::led(key, number, false));
-        Boarding(Some(self.seat(flight.clone(), leads)))
+        if joint.is_some() {
+            return None;
+        }
+        let flight = Flight::led(key, number, false);
+        *joint = Some(flight.clone());
+        Some(Leader {
+            seat: self.seat(flight, true),
+            _turn: None,
+        })
     }
 
     /// Begins a flight that takes nobody along.
@@ -249,6 +278,10 @@ impl Flight {
                 computing: 0,
             }),
         })
+    }
+
+    fn is_full(&self) -> bool {
+        lock(&self.board).seats >= SEATS
     }
 
     /// Ends the flight, unless it has ended.

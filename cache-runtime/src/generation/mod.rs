@@ -8,13 +8,16 @@
 //! A hit pays one comparison for it: an entry that was found untouched carries the number of the
 //! latest invalidation at that time, and has nothing to fear until there is another one.
 //!
-//! A single key is not numbered: its entry is removed, and [`flight`](crate::flight) sees to what
-//! is being computed for it.
+//! A single key is not numbered: its entry is removed or marked, and [`flight`](crate::flight) sees
+//! to what is being computed for it.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
 use crate::sync::{AtomicU64, Ordering, RwLock, read, write};
+
+/// A bit that no number of an invalidation reaches.
+const EXPIRED: u64 = 1 << 63;
 
 /// So many scopes that were invalidated are remembered one by one.
 const REMEMBERED: usize = 65_536;
@@ -68,10 +71,17 @@ struct Mark {
 #[derive(Debug)]
 pub(crate) struct Carried {
     /// The latest invalidation before the computation began, or when the entry was last found
-    /// untouched.
+    /// untouched. With [`EXPIRED`], where the entry itself was expired.
     seen: AtomicU64,
     /// Of what the entry belongs to besides kind and operation.
     names: Box<[Name]>,
+}
+
+impl Carried {
+    /// Expires the entry that carries this, and no other.
+    pub(crate) fn expire(&self) {
+        self.seen.fetch_or(EXPIRED, Ordering::Relaxed);
+    }
 }
 
 /// Whether an entry was invalidated.
@@ -119,11 +129,16 @@ impl Generations {
 
     #[cold]
     fn compare(&self, latest: u64, operation: u32, carried: &Carried) -> Touched {
-        let seen = carried.seen.load(Ordering::Relaxed);
+        let noted = carried.seen.load(Ordering::Relaxed);
+        let (seen, expired) = (noted & !EXPIRED, noted & EXPIRED);
         let marks = read(&self.marks);
         let scopes = [Scope::Kind, Scope::Operation(operation)];
         let names = carried.names.iter().map(|name| Scope::Named(*name));
-        let mut touched = Touched::No;
+        let mut touched = if expired == 0 {
+            Touched::No
+        } else {
+            Touched::Expired
+        };
         if seen < marks.oldest {
             return Touched::Removed;
         }
@@ -140,7 +155,9 @@ impl Generations {
         }
         if touched == Touched::No {
             // Found untouched by everything up to the number that was read before the marks were.
-            carried.seen.store(latest, Ordering::Relaxed);
+            // Where it was expired meanwhile, it stays so.
+            let (seen, relaxed) = (&carried.seen, Ordering::Relaxed);
+            let _ = seen.compare_exchange(noted, latest, relaxed, relaxed);
         }
         touched
     }

@@ -2,7 +2,8 @@
 //!
 //! `quick_cache` decides what stays when the tier is full (a policy that resists scans). It knows
 //! no lifetimes: they live in the entries, are checked when an entry is read, and a sweep now and
-//! then drops what nobody read again.
+//! then drops what nobody read again. An entry may stay beyond its lifetime, for those who get
+//! nothing better.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -22,8 +23,32 @@ use crate::policy::Ttl;
 pub(crate) struct Head {
     pub(crate) created: Tick,
     pub(crate) fresh_until: Tick,
+    /// Past its freshness it may be served until then, where nothing better is to be had.
+    kept_until: Tick,
+    /// It was served in place of a failure: until then nobody asks for a new one.
+    paused_until: AtomicU64,
     pub(crate) carried: Carried,
 }
+
+/// What an entry is good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Condition {
+    Fresh,
+    /// Its lifetime is over.
+    Stale,
+    /// It was expired before that.
+    Expired,
+    /// Nothing: all its time is over.
+    Over,
+    /// Nothing: it was invalidated.
+    Invalidated,
+}
+
+/// In the place of a value: the body returned a `None`.
+pub(crate) struct Absent;
+
+/// In the place of a value: the body failed with this.
+pub(crate) struct Failure(pub(crate) Arc<dyn Any + Send + Sync>);
 
 /// A value, and what is known of it.
 pub(crate) struct Entry<T: ?Sized = dyn Any + Send + Sync> {
@@ -32,7 +57,8 @@ pub(crate) struct Entry<T: ?Sized = dyn Any + Send + Sync> {
 }
 
 impl Head {
-    pub(crate) fn new(created: Tick, ttl: Ttl, carried: Carried) -> Self {
+    /// Of an entry that stays for so long when its lifetime is over.
+    pub(crate) fn new(created: Tick, ttl: Ttl, kept_for: Duration, carried: Carried) -> Self {
         let fresh_until = match ttl {
             Ttl::After(lifetime) => created.after(lifetime),
             Ttl::Never => Tick::NEVER,
@@ -40,12 +66,48 @@ impl Head {
         Self {
             created,
             fresh_until,
+            kept_until: fresh_until.after(kept_for),
+            paused_until: AtomicU64::new(0),
             carried,
         }
     }
 
-    fn is_fresh(&self, now: Tick) -> bool {
+    pub(crate) fn is_fresh(&self, now: Tick) -> bool {
         now < self.fresh_until
+    }
+
+    /// What an entry with this head is good for that was touched so.
+    pub(crate) fn condition(&self, now: Tick, touched: Touched) -> Condition {
+        match touched {
+            Touched::No if self.is_fresh(now) => Condition::Fresh,
+            Touched::No if now < self.kept_until => Condition::Stale,
+            Touched::No => Condition::Over,
+            // One that is not to stay beyond its lifetime is good for nothing when it is expired.
+            Touched::Expired if now < self.kept_until && self.fresh_until < self.kept_until => {
+                Condition::Expired
+            }
+            Touched::Expired | Touched::Removed => Condition::Invalidated,
+        }
+    }
+
+    /// How long its lifetime has been over.
+    pub(crate) fn overdue(&self, now: Tick) -> Duration {
+        now.since(self.fresh_until)
+    }
+
+    /// Whether this part of its lifetime has passed.
+    pub(crate) fn has_lived(&self, part: f64, now: Tick) -> bool {
+        let lifetime = self.fresh_until.since(self.created);
+        self.fresh_until != Tick::NEVER && now.since(self.created) >= lifetime.mul_f64(part)
+    }
+
+    /// Has nobody ask for a new one before this time.
+    pub(crate) fn pause(&self, until: Tick) {
+        self.paused_until.store(until.bits(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_paused(&self, now: Tick) -> bool {
+        now < Tick::of_bits(self.paused_until.load(Ordering::Relaxed))
     }
 
     /// What is left of the lifetime; `None` where it never ends.
@@ -98,7 +160,7 @@ impl MemoryTier {
         if self.is_served(key, &entry.head) {
             return Some(entry);
         }
-        self.drop_unserved(key);
+        self.drop_if_over(key);
         None
     }
 
@@ -108,29 +170,59 @@ impl MemoryTier {
         self.is_served(key, &entry.head).then_some(entry)
     }
 
+    /// The entry of this key and what it is good for.
+    pub(crate) fn look(&self, key: &[u8]) -> Option<(SharedEntry, Condition)> {
+        let entry = self.entries.get(key)?;
+        let condition = self.condition(key, &entry.head);
+        if matches!(condition, Condition::Over | Condition::Invalidated) {
+            self.drop_if_over(key);
+        }
+        Some((entry, condition))
+    }
+
+    /// Expires the entry of this key, and says whether it was fresh.
+    pub(crate) fn expire(&self, key: &[u8]) -> bool {
+        let Some(entry) = self.entries.peek(key) else {
+            return false;
+        };
+        let was_fresh = self.is_served(key, &entry.head);
+        entry.head.carried.expire();
+        was_fresh
+    }
+
     #[inline]
     pub(crate) fn is_served(&self, key: &[u8], head: &Head) -> bool {
         let touched = || self.generations.touched(operation_of(key), &head.carried);
         head.is_fresh(self.clock.now()) && touched() == Touched::No
     }
 
-    #[cold]
-    fn drop_unserved(&self, key: &[u8]) {
-        // Returned, and dropped when the shard is not locked any more.
-        let _unserved = self
-            .entries
-            .remove_if(key, |entry| !self.is_served(key, &entry.head));
+    pub(crate) fn condition(&self, key: &[u8], head: &Head) -> Condition {
+        let touched = self.generations.touched(operation_of(key), &head.carried);
+        head.condition(self.clock.now(), touched)
     }
 
-    /// Drops what is not served any more and nobody looked up, now and then. To be called with
+    fn is_over(&self, key: &[u8], head: &Head) -> bool {
+        let condition = self.condition(key, head);
+        matches!(condition, Condition::Over | Condition::Invalidated)
+    }
+
+    #[cold]
+    fn drop_if_over(&self, key: &[u8]) {
+        // Returned, and dropped when the shard is not locked any more.
+        let _over = self
+            .entries
+            .remove_if(key, |entry| self.is_over(key, &entry.head));
+    }
+
+    /// Drops what is good for nothing any more and nobody looked up, now and then. To be called with
     /// nothing locked.
     pub(crate) fn sweep_when_due(&self) {
         if self.swept.is_due(self.clock.now()) {
             let entries = self.entries.iter();
-            let unserved = entries.filter(|(key, entry)| !self.is_served(key, &entry.head));
-            let keys: Vec<_> = unserved.map(|(key, _)| key).collect();
+            let over = entries.filter(|(key, entry)| self.is_over(key, &entry.head));
+            let keys: Vec<_> = over.map(|(key, _)| key).collect();
             for key in keys {
-                self.drop_unserved(&key);
+                self.drop_if_over(&key);
             }
         }
     }

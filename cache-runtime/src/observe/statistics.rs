@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::envelope::Fault;
 use crate::store::StoreTier;
 
-/// How a call or a look-up ended; each ends in exactly one of these.
+/// How a call or a look-up ended; each ends in exactly one of these. The last two are counted
+/// beside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
     /// A look-up found its value in the store.
@@ -30,9 +31,17 @@ pub(crate) enum Event {
     NoTenant,
     /// A call was made past the cache.
     Bypassed,
+    /// A call was answered with a value past its lifetime.
+    Stale,
+    /// A call gave up waiting.
+    TimedOut,
+    /// A body ended whose caller had its answer already.
+    Refreshed,
+    /// What decides whether a value is kept panicked.
+    RulePanicked,
 }
 
-const EVENTS: usize = 9;
+const EVENTS: usize = 13;
 
 /// Hits in memory as one thread counts them.
 #[derive(Debug, Default)]
@@ -117,6 +126,10 @@ impl Counters {
             text_too_long: event(Event::TextTooLong),
             no_tenant: event(Event::NoTenant),
             bypassed: event(Event::Bypassed),
+            stale: event(Event::Stale),
+            timed_out: event(Event::TimedOut),
+            refreshed: event(Event::Refreshed),
+            rule_panics: event(Event::RulePanicked),
         }
     }
 }
@@ -134,6 +147,10 @@ pub(crate) struct Tally {
     text_too_long: u64,
     no_tenant: u64,
     bypassed: u64,
+    stale: u64,
+    timed_out: u64,
+    refreshed: u64,
+    rule_panics: u64,
 }
 
 /// How many entries a store had that were not served, by reason. Each was a miss.
@@ -202,7 +219,7 @@ pub struct CacheStats {
     /// models), or the name of a store of the application's own.
     pub backend_type: &'static str,
     /// Calls and look-ups that were answered from memory, from the store, or by waiting for
-    /// another call.
+    /// another call, by a value past its lifetime too.
     pub hits: u64,
     /// Of `hits`, those from memory.
     pub memory_hits: u64,
@@ -210,6 +227,8 @@ pub struct CacheStats {
     pub store_hits: u64,
     /// Of `hits`, those that waited for another call with the same key.
     pub joined: u64,
+    /// Of `hits`, those that got a value past its lifetime.
+    pub stale: u64,
     /// Calls and look-ups that found nothing.
     pub misses: u64,
     /// Of `misses`, the calls whose result was kept.
@@ -224,6 +243,12 @@ pub struct CacheStats {
     pub text_too_long: u64,
     /// Of `misses`, the calls and look-ups without a tenant, where the kind requires one.
     pub no_tenant: u64,
+    /// Of `misses`, the calls that gave up waiting: `timeout(hard = …)`.
+    pub timed_out: u64,
+    /// Bodies that were run while their callers had an answer already: neither hits nor misses.
+    pub refreshed: u64,
+    /// Values that were not kept because `cache_if`, `unless` or `ttl` panicked.
+    pub rule_panics: u64,
     /// Calls that went past the cache because their caller wanted it so; neither hits nor misses.
     pub bypassed: u64,
     /// Store operations that failed or took too long.
@@ -263,12 +288,17 @@ impl CacheStats {
         self.text_too_long += tally.text_too_long;
         self.no_tenant += tally.no_tenant;
         self.bypassed += tally.bypassed;
-        self.hits += tally.memory_hits + tally.store_hits + tally.joined;
+        self.stale += tally.stale;
+        self.timed_out += tally.timed_out;
+        self.refreshed += tally.refreshed;
+        self.rule_panics += tally.rule_panics;
+        self.hits += tally.memory_hits + tally.store_hits + tally.joined + tally.stale;
         self.misses += tally.computed
             + tally.not_kept
             + tally.missed
             + tally.no_key
             + tally.text_too_long
+            + tally.timed_out
             + tally.no_tenant;
     }
 

@@ -1,10 +1,14 @@
 //! How long a value is kept, and how long texts are called.
 
+mod staleness;
 mod tier;
 
 use std::collections::HashMap;
 use std::time::Duration;
 
+use crate::call::CallSite;
+
+pub(crate) use staleness::{Patience, Staleness};
 pub use tier::TextTier;
 
 /// The longest lifetime that can be configured.
@@ -46,6 +50,32 @@ impl Ttl {
     pub(crate) fn is_zero(self) -> bool {
         self == Self::After(Duration::ZERO)
     }
+
+    /// This lifetime and then so much more.
+    pub(crate) fn longer(self, by: Duration) -> Self {
+        match self {
+            Self::After(duration) => Self::After(duration.saturating_add(by)),
+            Self::Never => Self::Never,
+        }
+    }
+
+    pub(crate) fn min(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::After(one), Self::After(other)) => Self::After(one.min(other)),
+            (Self::Never, bounded) | (bounded, Self::Never) => bounded,
+        }
+    }
+
+    /// Shorter by up to this part of it, at random, so that what was made together does not end
+    /// together.
+    pub(crate) fn jittered(self, jitter: f64) -> Self {
+        match self {
+            Self::After(duration) if jitter > 0.0 => {
+                Self::After(duration.mul_f64(1.0 - jitter * fastrand::f64()))
+            }
+            other => other,
+        }
+    }
 }
 
 /// The lifetimes of one kind, from the strongest word to the weakest.
@@ -59,34 +89,72 @@ pub(crate) struct Lifetimes {
     pub(crate) built_in: HashMap<String, Duration>,
     /// What holds for everything else.
     pub(crate) default: Ttl,
+    /// The part of a lifetime that may be taken off it, 0 to 1.
+    pub(crate) jitter: f64,
 }
 
 impl Lifetimes {
-    /// The lifetime of an operation whose attribute says `attribute`.
-    pub(crate) fn of(&self, operation: &str, attribute: Option<Duration>) -> Lifetime {
+    /// The lifetimes of the operation of this function.
+    pub(crate) fn of(&self, operation: &str, site: &CallSite) -> Lifetime {
         let configured = self.operator.get(operation).copied();
         let ttl = configured
-            .or(attribute)
+            .or(site.ttl())
             .or_else(|| self.built_in.get(operation).copied())
             .map_or(self.default, Ttl::After);
         Lifetime {
-            ttl,
             is_operators: configured.is_some(),
+            none_ttl: site.none_ttl(),
+            err_ttl: site.err_ttl(),
+            ..self.everywhere(ttl)
+        }
+    }
+
+    /// That of the keys that the application chooses.
+    pub(crate) fn of_chosen(&self) -> Lifetime {
+        self.everywhere(self.default)
+    }
+
+    fn everywhere(&self, ttl: Ttl) -> Lifetime {
+        Lifetime {
+            ttl,
+            is_operators: false,
+            none_ttl: None,
+            err_ttl: None,
+            jitter: self.jitter,
         }
     }
 }
 
-/// The lifetime of one operation.
+/// The lifetimes of one operation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lifetime {
     pub(crate) ttl: Ttl,
-    /// Whether it is the operator's word, which comes before that of an attribute.
-    pub(crate) is_operators: bool,
+    /// Whether that is the operator's word, which comes before that of an attribute.
+    is_operators: bool,
+    /// Of a `None`, which is not kept without.
+    pub(crate) none_ttl: Option<Duration>,
+    /// Of a failure, which is not kept without.
+    pub(crate) err_ttl: Option<Duration>,
+    jitter: f64,
 }
 
 impl Lifetime {
-    /// What holds where the attribute computes a lifetime for each value.
-    pub(crate) fn or_computed(self, computed: Option<Ttl>) -> Ttl {
+    /// What one value is kept for, where the caller or the attribute said something about it.
+    pub(crate) fn of_value(&self, called: Option<Ttl>, computed: Option<Ttl>) -> Ttl {
+        self.jittered(called.unwrap_or_else(|| self.or_computed(computed)))
+    }
+
+    /// The same for a `None` or a failure, which lives no longer than a value would.
+    pub(crate) fn of_negative(&self, called: Option<Ttl>, negative: Option<Duration>) -> Ttl {
+        let negative = Ttl::After(negative.unwrap_or_default());
+        self.jittered(negative.min(called.unwrap_or(self.ttl)))
+    }
+
+    pub(crate) fn jittered(&self, ttl: Ttl) -> Ttl {
+        ttl.jittered(self.jitter)
+    }
+
+    fn or_computed(&self, computed: Option<Ttl>) -> Ttl {
         computed.filter(|_| !self.is_operators).unwrap_or(self.ttl)
     }
 }

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::write_behind::Sealed;
-use super::{Store, StoreError, Write, runtime};
+use super::{Lost, Store, StoreError, Write};
 use crate::envelope::{Fault, Format, Unstorable};
+use crate::runtime;
 
 /// How a kind uses its store.
 #[derive(Clone, Debug)]
@@ -90,10 +91,10 @@ impl BoundedStore {
         let time = self.settings.budget.saturating_mul(2);
         if let Some(Sealed { bytes, ttl }) = write.bytes() {
             let set = self.store.set(&write.key, bytes, *ttl);
-            self.within(time, set).await.is_some()
+            self.within(time, set).await.is_ok()
         } else {
             let removed = self.store.remove(&write.key);
-            self.within(time, removed).await.is_some()
+            self.within(time, removed).await.is_ok()
         }
     }
 
@@ -102,7 +103,7 @@ impl BoundedStore {
         &self,
         time: Duration,
         operation: impl Future<Output = Result<T, StoreError>>,
-    ) -> Option<T> {
+    ) -> Result<T, Lost> {
         let outcome = if runtime::has_timer() {
             tokio::time::timeout(time, operation).await
         } else {
@@ -110,12 +111,15 @@ impl BoundedStore {
                 "no tokio runtime with timers".to_owned(),
             )))
         };
-        if outcome.is_err() {
-            self.timeouts.fetch_add(1, Ordering::Relaxed);
-            self.store.timed_out(time);
-        }
-        let answer = outcome.ok().and_then(Result::ok);
-        if answer.is_none() {
+        let answer = match outcome {
+            Ok(answer) => answer.map_err(|_failure| Lost::Away),
+            Err(_elapsed) => {
+                self.timeouts.fetch_add(1, Ordering::Relaxed);
+                self.store.timed_out(time);
+                Err(Lost::TimedOut)
+            }
+        };
+        if answer.is_err() {
             self.failures.fetch_add(1, Ordering::Relaxed);
         }
         answer

@@ -2,7 +2,6 @@
 
 mod bounded;
 mod generations;
-mod runtime;
 mod tier;
 mod write_behind;
 
@@ -18,7 +17,7 @@ use crate::generation::Invalidation;
 pub(crate) use bounded::StoreSettings;
 pub(crate) use generations::FoldedGenerations;
 pub use generations::Generation;
-pub(crate) use tier::{StoreName, StoreTier};
+pub(crate) use tier::{Lost, StoreName, StoreTier};
 use write_behind::Write;
 
 /// What an operation of a [`Store`] returns.

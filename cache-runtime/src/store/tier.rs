@@ -8,12 +8,13 @@ use futures_util::future::try_join;
 use super::bounded::{BoundedStore, StoreSettings};
 use super::generations::{FoldedGenerations, StoreGenerations};
 use super::write_behind::{Write, WriteBehind};
-use super::{Store, StoreError, runtime};
+use super::{Store, StoreError};
 use crate::clock::Clock;
-use crate::envelope::{self, Fault, Unstorable, VALUE_LIMIT, ValueType};
+use crate::envelope::{self, Fault, Unstorable, VALUE_LIMIT, ValueType, Wanted};
 use crate::generation::{Carried, Invalidation};
 use crate::memory::SharedEntry;
-use crate::policy::Ttl;
+use crate::policy::{LONGEST, Ttl};
+use crate::runtime;
 
 /// How long a walk over all keys may take.
 const SCAN: Duration = Duration::from_secs(5);
@@ -23,8 +24,20 @@ pub(crate) struct StoreName {
     pub(crate) key: String,
     /// Names of the generations of everything that it belongs to.
     pub(crate) generations: Vec<Arc<str>>,
-    /// How long the entry is kept, as far as that is known before there is one.
+    /// How long the entry stays, as far as that is known before there is one.
     pub(crate) ttl: Ttl,
+}
+
+/// Why a look-up in the store brought nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lost {
+    Absent,
+    /// The store was not told yet that the entry is over.
+    Unsettled,
+    Refused(Fault),
+    /// The store could not be asked, or it failed.
+    Away,
+    TimedOut,
 }
 
 pub(crate) struct StoreTier {
@@ -55,21 +68,21 @@ impl StoreTier {
         self.bounded.store.name()
     }
 
-    /// The fresh entry of `key`; any trouble with the store or with its bytes is `None`. It carries
-    /// the generations that were noted before.
+    /// The entry of `key`, fresh or still to be kept; any trouble with the store or with its bytes is
+    /// as good as none. It carries the generations that were noted before.
     pub(crate) async fn look_up(
         &self,
         name: &StoreName,
-        value_type: ValueType,
+        wanted: Wanted,
         carried: Carried,
-    ) -> Option<SharedEntry> {
+    ) -> Result<SharedEntry, Lost> {
         let StoreName {
             key,
             generations,
             ttl,
         } = name;
         if self.writes.is_unsettled(key) {
-            return None;
+            return Err(Lost::Unsettled);
         }
         self.generations.outlive(*ttl);
         let value = self.bounded.store.get(key, VALUE_LIMIT);
@@ -85,15 +98,17 @@ impl StoreTier {
         let clock = &self.clock;
         envelope::open(
             key,
-            sealed?,
-            value_type,
+            sealed.ok_or(Lost::Absent)?,
+            wanted,
             generations,
             carried,
             clock,
             format,
         )
-        .inspect_err(|fault| self.bounded.refuse(*fault))
-        .ok()
+        .map_err(|fault| {
+            self.bounded.refuse(fault);
+            Lost::Refused(fault)
+        })
     }
 
     /// To be called when the store has lost its generations: they are read anew.
@@ -117,6 +132,7 @@ impl StoreTier {
         let store = &*self.bounded.store;
         self.ask(self.generations.read(store, &name.generations))
             .await
+            .ok()
     }
 
     /// Invalidates everything that belongs to one generation: in this process when this returns its
@@ -129,11 +145,11 @@ impl StoreTier {
         let store = &*self.bounded.store;
         let invalidated = self.generations.invalidate(store, generation, how);
         let time = self.bounded.settings.budget.saturating_mul(2);
-        async move { self.bounded.within(time, invalidated).await.is_some() }
+        async move { self.bounded.within(time, invalidated).await.is_ok() }
     }
 
     /// The write that puts this entry into the store, with the generations from before it was
-    /// computed.
+    /// computed. It is fresh for `ttl`, and stays for `kept_for` after that.
     pub(crate) fn write(
         &self,
         key: String,
@@ -141,10 +157,20 @@ impl StoreTier {
         value_type: ValueType,
         generations: FoldedGenerations,
         ttl: Ttl,
+        kept_for: Duration,
     ) -> Write {
-        self.generations.outlive(ttl);
+        self.generations.outlive(ttl.longer(kept_for));
         let created = self.clock.unix_millis();
-        Write::entry(key, entry, value_type, created, generations, ttl.bounded())
+        let ttl = ttl.bounded();
+        Write::entry(
+            key,
+            entry,
+            value_type,
+            created,
+            generations,
+            ttl,
+            kept_for.min(LONGEST),
+        )
     }
 
     /// The write with its bytes made now, and not when it is its turn.
@@ -181,7 +207,7 @@ impl StoreTier {
                 self.remove_behind(key.to_owned());
             }
             let removed = self.ask(self.bounded.store.remove(key)).await;
-            if is_quiet && removed.is_some() {
+            if is_quiet && removed.is_ok() {
                 self.writes.settle(key);
             }
             removed.unwrap_or(false)
@@ -197,7 +223,7 @@ impl StoreTier {
     }
 
     pub(crate) async fn ttl(&self, key: &str) -> Option<Duration> {
-        self.ask(self.bounded.store.ttl(key)).await.flatten()
+        self.ask(self.bounded.store.ttl(key)).await.ok().flatten()
     }
 
     pub(crate) async fn keys(&self, prefix: &str, pattern: &str, limit: usize) -> Vec<String> {
@@ -211,7 +237,7 @@ impl StoreTier {
     }
 
     pub(crate) async fn ping(&self) -> bool {
-        self.ask(self.bounded.store.ping()).await.is_some()
+        self.ask(self.bounded.store.ping()).await.is_ok()
     }
 
     pub(crate) async fn connect(&self, patience: Duration) -> Result<(), StoreError> {
@@ -266,7 +292,10 @@ impl StoreTier {
     }
 
     /// The answer of an operation that a call waits for.
-    async fn ask<T>(&self, operation: impl Future<Output = Result<T, StoreError>>) -> Option<T> {
+    async fn ask<T>(
+        &self,
+        operation: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, Lost> {
         self.bounded
             .within(self.bounded.settings.budget, operation)
             .await

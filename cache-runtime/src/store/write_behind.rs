@@ -10,11 +10,12 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
+use super::FoldedGenerations;
 use super::bounded::BoundedStore;
-use super::{FoldedGenerations, runtime};
 use crate::clock::{UnixMillis, millis};
 use crate::envelope::{self, Format, Times, Unstorable, ValueType};
 use crate::memory::SharedEntry;
+use crate::runtime;
 
 /// Writes that may wait. They share their values with the memory tier.
 const QUEUE: usize = 1024;
@@ -41,7 +42,10 @@ enum Content {
 }
 
 pub(super) struct Unsealed {
+    /// How long it is fresh.
     ttl: Duration,
+    /// How long it is kept when that is over.
+    kept_for: Duration,
     entry: SharedEntry,
     value_type: ValueType,
     created: UnixMillis,
@@ -62,9 +66,11 @@ impl Write {
         created: UnixMillis,
         generations: FoldedGenerations,
         ttl: Duration,
+        kept_for: Duration,
     ) -> Self {
         let content = Content::Entry(Unsealed {
             ttl,
+            kept_for,
             entry,
             value_type,
             created,
@@ -106,13 +112,15 @@ impl Write {
 
 impl Unsealed {
     pub(super) fn seal(&self, key: &str, format: &Format) -> Result<Sealed, Unstorable> {
+        let fresh_until = self.created.saturating_add(millis(self.ttl));
         let times = Times {
             created: self.created,
-            fresh_until: self.created.saturating_add(millis(self.ttl)),
+            fresh_until,
+            kept_until: fresh_until.saturating_add(millis(self.kept_for)),
         };
         let (value, value_type) = (&self.entry.value, self.value_type);
         let bytes = envelope::seal(key, value, value_type, times, self.generations, format)?;
-        let ttl = self.ttl;
+        let ttl = self.ttl.saturating_add(self.kept_for);
         Ok(Sealed { bytes, ttl })
     }
 }

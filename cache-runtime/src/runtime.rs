@@ -10,9 +10,9 @@ use tokio::runtime::{Handle, Id};
 
 /// Whether the caller is on a tokio runtime with timers (`enable_time`, `enable_all`).
 ///
-/// A store is of no use on another one. tokio has no way to ask, and panics where a timer is made
+/// A store is of no use on another one, and nobody gives up waiting there. tokio has no way to ask, and panics where a timer is made
 /// without: so it is tried, once for each runtime.
-pub(super) fn has_timer() -> bool {
+pub(crate) fn has_timer() -> bool {
     thread_local! {
         static LAST: Cell<Option<(Id, bool)>> = const { Cell::new(None) };
     }
@@ -46,7 +46,7 @@ fn has_timer_now() -> bool {
     }));
     if made.is_err() {
         tracing::warn!(
-            "this tokio runtime has no timers (`enable_all`): stores are not used on it"
+            "this tokio runtime has no timers (`enable_all`): stores and time-outs are not used on it"
         );
     }
     made.is_ok()

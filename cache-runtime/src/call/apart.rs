@@ -1,0 +1,215 @@
+//! Bodies that are run apart from their caller: it does not wait for them for ever, or it has its
+//! answer before they begin. They may go on when it has gone.
+
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tokio::time::timeout_at;
+use tracing::{Instrument, Span};
+
+use super::failure::TimedOut;
+use super::local;
+use super::outcome::StaleCause;
+use super::rule::Rule;
+use super::shape::{Shape, served};
+use super::tenant::for_tenant;
+use super::turn::Turn;
+use crate::flight::Landing;
+
+impl Turn {
+    /// Runs a body that borrows from its caller, for as long as that waits.
+    ///
+    /// Dropping the future drops the body.
+    pub async fn run<S, B, R>(self, shape: S, body: B, rule: R) -> S::Returned
+    where
+        S: Shape,
+        B: Future<Output = S::Returned>,
+        R: FnOnce(&S::Kept) -> Rule,
+    {
+        let Some((deadline, hard)) = self.hard_deadline() else {
+            return self.keep(shape, body.await, rule);
+        };
+        let mut body = pin!(body);
+        if let Ok(returned) = timeout_at(deadline, &mut body).await {
+            return self.keep(shape, returned, rule);
+        }
+        match self.give_up::<S>(hard) {
+            Ok(answer) => answer,
+            Err(turn) => turn.keep(shape, body.await, rule),
+        }
+    }
+
+    /// Runs a body that has what it needs, whether or not its caller waits for it.
+    ///
+    /// Where the attribute says so, dropping the future has the body go on in the background.
+    pub async fn run_apart<S, B, R>(mut self, shape: S, body: B, rule: R) -> S::Returned
+    where
+        S: Shape + 'static,
+        B: Future<Output = S::Returned> + Send + 'static,
+        R: FnOnce(&S::Kept) -> Rule + Send + 'static,
+    {
+        let Some(running) = self.running.as_deref_mut() else {
+            return body.await;
+        };
+        let first = running.kept_for.first_answer();
+        let operation = &running.kept_for.pending.operation;
+        let goes_on = operation.is_detached || operation.patience.soft.is_some();
+        if let Some(answer) = first.and_then(|entry| served::<S>(&entry.value)) {
+            let kind = running.kept_for.pending.kind.clone();
+            let renewed = for_tenant(
+                local::tenant().ok().flatten(),
+                self.renew(shape, body, rule),
+            );
+            kind.background.go_on(renewed.instrument(Span::current()));
+            return answer;
+        }
+        if !goes_on {
+            return self.run(shape, body, rule).await;
+        }
+        let (soft, hard) = (self.soft_deadline(), self.hard_deadline());
+        let mut apart = Apart {
+            work: Some((Box::pin(body), self, rule)),
+            shape,
+            tenant: local::tenant().ok().flatten(),
+            span: Span::current(),
+        };
+        if let Some(soft) = soft {
+            if let Ok(returned) = timeout_at(soft, &mut apart).await {
+                return returned;
+            }
+            if let Some(answer) = apart.answer_with_spare() {
+                return answer;
+            }
+        }
+        let Some((deadline, hard)) = hard else {
+            return apart.await;
+        };
+        if let Ok(returned) = timeout_at(deadline, &mut apart).await {
+            return returned;
+        }
+        match apart.time_out(TimedOut::after(hard)) {
+            Some(answer) => answer,
+            None => apart.await,
+        }
+    }
+
+    /// Computes a new result in the background, unless another process has brought one.
+    async fn renew<S, B, R>(self, shape: S, body: B, rule: R)
+    where
+        S: Shape,
+        B: Future<Output = S::Returned>,
+        R: FnOnce(&S::Kept) -> Rule,
+    {
+        let Some(running) = &self.running else {
+            return;
+        };
+        match running.kept_for.newer().await {
+            Some(entry) => self.land(Landing::Entry(entry)),
+            None => drop(self.keep(shape, body.await, rule)),
+        }
+    }
+
+    /// The caller has waited for so long: it gets an older value or an error, and the body goes.
+    fn give_up<S: Shape>(mut self, hard: std::time::Duration) -> Result<S::Returned, Self> {
+        let after = TimedOut::after(hard);
+        match self.spare::<S>().or_else(|| self.time_out::<S>(after)) {
+            Some(answer) => Ok(answer),
+            None => Err(self),
+        }
+    }
+
+    /// The older value for a caller that has waited for too long.
+    fn spare<S: Shape>(&mut self) -> Option<S::Returned> {
+        let kept_for = &mut self.running.as_deref_mut()?.kept_for;
+        let entry = kept_for.answer_with_spare(StaleCause::Slow)?;
+        served::<S>(&entry.value)
+    }
+
+    /// The error for a caller that has waited for too long.
+    fn time_out<S: Shape>(&mut self, after: TimedOut) -> Option<S::Returned> {
+        let error = S::timed_out(after)?;
+        self.running.as_deref_mut()?.kept_for.time_out();
+        Some(error)
+    }
+}
+
+/// A body that goes on when its caller does not wait for it any more.
+struct Apart<S: Shape + 'static, B, R>
+where
+    B: Future<Output = S::Returned> + Send + 'static,
+    R: FnOnce(&S::Kept) -> Rule + Send + 'static,
+{
+    /// Until it is done.
+    work: Option<(Pin<Box<B>>, Turn, R)>,
+    shape: S,
+    /// Where it was begun.
+    tenant: Option<Arc<str>>,
+    span: Span,
+}
+
+impl<S: Shape + 'static, B, R> Apart<S, B, R>
+where
+    B: Future<Output = S::Returned> + Send + 'static,
+    R: FnOnce(&S::Kept) -> Rule + Send + 'static,
+{
+    fn answer_with_spare(&mut self) -> Option<S::Returned> {
+        let (_, turn, _) = self.work.as_mut()?;
+        turn.spare::<S>()
+    }
+
+    fn time_out(&mut self, after: TimedOut) -> Option<S::Returned> {
+        let (_, turn, _) = self.work.as_mut()?;
+        turn.spare::<S>().or_else(|| turn.time_out::<S>(after))
+    }
+}
+
+// The body is in a box; nothing else is pinned.
+impl<S: Shape + 'static, B, R> Unpin for Apart<S, B, R>
+where
+    B: Future<Output = S::Returned> + Send + 'static,
+    R: FnOnce(&S::Kept) -> Rule + Send + 'static,
+{
+}
+
+impl<S: Shape + 'static, B, R> Future for Apart<S, B, R>
+where
+    B: Future<Output = S::Returned> + Send + 'static,
+    R: FnOnce(&S::Kept) -> Rule + Send + 'static,
+{
+    type Output = S::Returned;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<S::Returned> {
+        // Taken out: a body that panics does not go on.
+        let Some((mut body, turn, rule)) = self.work.take() else {
+            return Poll::Pending;
+        };
+        match body.as_mut().poll(context) {
+            Poll::Ready(returned) => Poll::Ready(turn.keep(self.shape, returned, rule)),
+            Poll::Pending => {
+                self.work = Some((body, turn, rule));
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl<S: Shape + 'static, B, R> Drop for Apart<S, B, R>
+where
+    B: Future<Output = S::Returned> + Send + 'static,
+    R: FnOnce(&S::Kept) -> Rule + Send + 'static,
+{
+    fn drop(&mut self) {
+        let Some((body, turn, rule)) = self.work.take() else {
+            return;
+        };
+        let Some(running) = &turn.running else {
+            return;
+        };
+        let kind = running.kept_for.pending.kind.clone();
+        let shape = self.shape;
+        let rest = async move { drop(turn.keep(shape, body.await, rule)) };
+        let rest = for_tenant(self.tenant.take(), rest);
+        kind.background.go_on(rest.instrument(self.span.clone()));
+    }
+}
