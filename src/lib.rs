@@ -90,8 +90,8 @@ pub use cache_runtime::{
 /// Dropping any of these futures drops the call in it.
 pub mod call {
     pub use cache_runtime::call::{
-        Control, Origin, Outcome, bypass, carry, expire, key, max_age, outcome, peek, refresh,
-        remove, sync, tenant, ttl,
+        Control, MissReason, Origin, Outcome, StaleCause, bypass, carry, expire, key, max_age,
+        outcome, peek, refresh, remove, sync, tenant, ttl,
     };
 }
 

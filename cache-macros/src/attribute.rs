@@ -3,7 +3,7 @@
 use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream, Parser};
-use syn::{Error, Expr, ExprClosure, Ident, Lit, LitStr, Path, Token, parenthesized};
+use syn::{Error, Expr, ExprClosure, Ident, Lit, LitFloat, LitStr, Path, Token, parenthesized};
 
 use crate::vocabulary::{OPTIONS, did_you_mean, list, unknown_option};
 
@@ -14,6 +14,8 @@ pub(crate) struct Options {
     pub(crate) kind: Option<LitStr>,
     pub(crate) op: Option<LitStr>,
     pub(crate) ttl: Option<Ttl>,
+    pub(crate) none_ttl: Option<(Span, LitStr)>,
+    pub(crate) err_ttl: Option<(Span, LitStr)>,
     /// A closure over the value, or the path of a function.
     pub(crate) cache_if: Option<Expr>,
     pub(crate) unless: Option<Expr>,
@@ -26,6 +28,15 @@ pub(crate) struct Options {
     pub(crate) version: Option<LitStr>,
     /// `value = plain`.
     pub(crate) is_plain: bool,
+    pub(crate) stale_while_revalidate: Option<(Span, LitStr)>,
+    pub(crate) stale_if_error: Option<(Span, LitStr)>,
+    pub(crate) refresh_ahead: Option<(Span, LitFloat)>,
+    pub(crate) soft: Option<(Span, LitStr)>,
+    pub(crate) hard: Option<(Span, LitStr)>,
+    pub(crate) detach: Option<Span>,
+    /// `single_flight = "off"`.
+    pub(crate) alone: Option<Span>,
+    pub(crate) share_errors: Option<Span>,
     pub(crate) shared: Option<Span>,
     pub(crate) local: Option<Span>,
     /// Where `larder` is to be found.
@@ -102,6 +113,37 @@ impl Options {
             "kind" => self.kind = Some(text_after(input, &option, "`kind = \"web\"`")?),
             "op" => self.op = Some(text_after(input, &option, "`op = \"summarize\"`")?),
             "ttl" => self.ttl = Some(ttl(input, &option)?),
+            "none_ttl" => self.none_ttl = Some(duration(input, &option)?),
+            "err_ttl" => self.err_ttl = Some(duration(input, &option)?),
+            "stale_while_revalidate" => {
+                self.stale_while_revalidate = Some(duration(input, &option)?);
+            }
+            "stale_if_error" => self.stale_if_error = Some(duration(input, &option)?),
+            "refresh_ahead" => self.refresh_ahead = Some(part(input, &option)?),
+            "timeout" => self.parse_timeout(input, &option)?,
+            "detach" => {
+                alone(input, &option, "where a computation ends with its caller")?;
+                self.detach = Some(option.span());
+            }
+            "single_flight" => {
+                let example = "`single_flight = \"off\"`";
+                let how = text_after(input, &option, example)?;
+                match how.value().as_str() {
+                    "process" => {}
+                    "off" => self.alone = Some(option.span()),
+                    _ => {
+                        return Err(Error::new(
+                            how.span(),
+                            "`single_flight` is \"process\", as without it, or \"off\": each \
+                             call runs the body for itself",
+                        ));
+                    }
+                }
+            }
+            "share_errors" => {
+                alone(input, &option, "where each caller is to have its own error")?;
+                self.share_errors = Some(option.span());
+            }
             "cache_if" => self.cache_if = Some(condition(input, &option)?),
             "unless" => self.unless = Some(condition(input, &option)?),
             "skip" => self
@@ -154,6 +196,51 @@ impl Options {
                 })?;
                 self.larder = Some(path);
             }
+        }
+        Ok(())
+    }
+
+    /// `timeout(soft = "200ms", hard = "5s")`.
+    fn parse_timeout(&mut self, input: ParseStream<'_>, option: &Ident) -> syn::Result<()> {
+        let example = "`timeout(soft = \"200ms\", hard = \"5s\")`";
+        let mistake = |place| {
+            Error::new(
+                place,
+                format!("`timeout` takes one or two durations in parentheses: {example}"),
+            )
+        };
+        if !input.peek(syn::token::Paren) {
+            return Err(mistake(option.span()));
+        }
+        let listed;
+        parenthesized!(listed in input);
+        if listed.is_empty() {
+            return Err(mistake(option.span()));
+        }
+        while !listed.is_empty() {
+            let place = listed.span();
+            let which = listed.call(Ident::parse_any).map_err(|_| mistake(place));
+            let taken = which.and_then(|which| {
+                let slot = match which.to_string().as_str() {
+                    "soft" => &mut self.soft,
+                    "hard" => &mut self.hard,
+                    _ => return Err(mistake(which.span())),
+                };
+                let text = text_after(&listed, &which, example)?;
+                if slot.replace((which.span(), text)).is_some() {
+                    return Err(Error::new(
+                        which.span(),
+                        format!("`{which}` is given twice; write it once"),
+                    ));
+                }
+                Ok(())
+            });
+            if let Err(mistake) = taken {
+                self.mistakes.push(mistake);
+            }
+            skip_to_comma(&listed);
+            // Absent after the last one.
+            let _ = listed.parse::<Token![,]>();
         }
         Ok(())
     }
@@ -264,6 +351,26 @@ fn text_after(input: ParseStream<'_>, option: &Ident, example: &str) -> syn::Res
             format!("`{option}` takes text in quotes: {example}"),
         )
     })
+}
+
+/// A duration, with the place of its option.
+fn duration(input: ParseStream<'_>, option: &Ident) -> syn::Result<(Span, LitStr)> {
+    let example = format!("`{option} = \"1m\"`");
+    Ok((option.span(), text_after(input, option, &example)?))
+}
+
+/// A part of a whole.
+fn part(input: ParseStream<'_>, option: &Ident) -> syn::Result<(Span, LitFloat)> {
+    let example = format!("`{option} = 0.8`");
+    equals(input, option, &example)?;
+    let place = input.span();
+    let part = input.parse::<LitFloat>().map_err(|_| {
+        Error::new(
+            place,
+            format!("`{option}` takes the part of the lifetime that passes before: {example}"),
+        )
+    })?;
+    Ok((option.span(), part))
 }
 
 /// An expression, out of the groups that a `$name:expr` of `macro_rules!` puts around it.

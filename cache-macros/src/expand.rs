@@ -1,13 +1,15 @@
 //! The checked model to tokens.
 
+use std::time::Duration;
+
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
-use quote::{ToTokens, TokenStreamExt, quote, quote_spanned};
+use quote::{ToTokens, TokenStreamExt, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::{Expr, ReturnType, Type};
 
 use crate::check::{Checked, Key, KeyParameter, Lifetime, Role, Rule, TemplatePart};
 use crate::krate;
-use crate::signature::{AsyncBlock, Ends, Form, Function};
+use crate::signature::{Argument, AsyncBlock, Borrowed, Ends, Form, Function, borrows};
 
 /// The function with its body in the same place, as an async block or a closure: receivers,
 /// borrowed arguments, patterns and lints go on to work by themselves.
@@ -72,25 +74,97 @@ impl<'a> Expansion<'a> {
         let tagged = self.tagged_miss();
         let answer_or_turn = self.answer_or_turn(&quote_spanned!(self.place=> ask().await));
         let ttl = self.ttl();
-        let keep = self.keep();
         let body = self.braced(body.clone());
+        let (copies, lent) = self.copies();
+        let body = quote_spanned! {self.place=>
+            async move {
+                // Tells the block its type, as a signature does, so that `?` and coercions work as
+                // they do without the attribute.
+                if false {
+                    return #larder::returned::<#returns>();
+                }
+                #lent
+                #body
+            }
+        };
+        let run = self.run(&body);
         quote_spanned! {self.place=>
             #before
             #hit_or_miss
             #tagged
             #answer_or_turn
             #ttl
-            let __larder_returned = async move {
-                // Tells the block its type, as a signature does, so that `?` and coercions work as
-                // they do without the attribute.
-                if false {
-                    return #larder::returned::<#returns>();
-                }
-                #body
-            }
-            .await;
+            #copies
+            #run
+        }
+    }
+
+    /// Runs a body, which is a future, and ends the call with its result.
+    fn run(&self, body: &TokenStream) -> TokenStream {
+        let staleness = &self.checked.staleness;
+        if staleness.outlives {
+            let rule = self.rule(true);
+            return quote_spanned! {self.place=>
+                __larder_turn.run_apart(__larder_shape, #body, #rule).await
+            };
+        }
+        if staleness.hard.is_some() {
+            let rule = self.rule(false);
+            return quote_spanned! {self.place=>
+                __larder_turn.run(__larder_shape, #body, #rule).await
+            };
+        }
+        let keep = self.keep();
+        quote_spanned! {self.place=>
+            let __larder_returned = #body.await;
             #keep
         }
+    }
+
+    /// For a body that may outlive its caller: copies of what the arguments borrow, and what borrows
+    /// from those in the body, by the names of the arguments.
+    fn copies(&self) -> (TokenStream, TokenStream) {
+        let (mut copies, mut lent) = (TokenStream::new(), TokenStream::new());
+        if !self.checked.staleness.outlives {
+            return (copies, lent);
+        }
+        for (number, argument) in self.function.arguments.iter().enumerate() {
+            let Argument::Borrowed(borrowed) = argument else {
+                continue;
+            };
+            let Borrowed {
+                name,
+                mutability,
+                ty,
+                is_optional,
+                conditions,
+            } = borrowed;
+            let copy = format_ident!("__larder_copy_{number}");
+            let place = Ends::of(ty).first;
+            if *is_optional {
+                copies.extend(quote_spanned! {place=>
+                    #(#conditions)*
+                    let #copy = ::core::option::Option::map(#name, ::std::borrow::ToOwned::to_owned);
+                });
+                lent.extend(quote_spanned! {place=>
+                    #(#conditions)*
+                    let #mutability #name: ::core::option::Option<&#ty> = ::core::option::Option::map(
+                        ::core::option::Option::as_ref(&#copy),
+                        ::core::borrow::Borrow::borrow,
+                    );
+                });
+            } else {
+                copies.extend(quote_spanned! {place=>
+                    #(#conditions)*
+                    let #copy = ::std::borrow::ToOwned::to_owned(#name);
+                });
+                lent.extend(quote_spanned! {place=>
+                    #(#conditions)*
+                    let #mutability #name: &#ty = ::core::borrow::Borrow::borrow(&#copy);
+                });
+            }
+        }
+        (copies, lent)
     }
 
     fn async_block(&self, block: &AsyncBlock) -> TokenStream {
@@ -123,7 +197,7 @@ impl<'a> Expansion<'a> {
         let answer_or_turn = self.answer_or_turn(&quote_spanned!(self.place=> ask().await));
         let tagged = self.tagged();
         let ttl = self.ttl();
-        let keep = self.keep();
+        let run = self.run(&quote_spanned!(self.place=> __larder_body));
         let mut body = self.braced(self.function.body.clone()).to_token_stream();
         let output = is_boxed.then_some(&self.function.signature.output);
         if may_return_early(body.clone()) {
@@ -137,8 +211,7 @@ impl<'a> Expansion<'a> {
             async move {
                 #hit_or_miss
                 #answer_or_turn
-                let __larder_returned = __larder_body.await;
-                #keep
+                #run
             }
         };
         let future = if is_boxed {
@@ -190,16 +263,48 @@ impl<'a> Expansion<'a> {
                 } else {
                     quote_spanned!(self.place=> Probe)
                 };
-                quote_spanned!(self.place=> (&&&&&&&#larder::#probe::<#returns>::new()).__larder_shape())
+                // The first levels are for errors that are `Clone` and live as long as they want,
+                // and method resolution sees no lifetimes.
+                let levels = if borrows(returns) {
+                    quote!(&&&&)
+                } else {
+                    quote!(&&&&&&&&)
+                };
+                quote_spanned! {self.place=>
+                    (#levels #larder::#probe::<#returns>::new()).__larder_shape()
+                }
             }
         };
         let methods = (!self.checked.is_plain)
             .then(|| quote_spanned!(self.place=> use #larder::Probed as _;));
+        let shape = self.shaped(quote_spanned!(self.place=> #larder::checked(#probe)));
         quote_spanned! {self.place=>
             #methods
             let __larder_site = #site;
-            let __larder_shape = #larder::checked(#probe);
+            let __larder_shape = #shape;
         }
+    }
+
+    /// The shape with what the options ask of it.
+    fn shaped(&self, mut shape: TokenStream) -> TokenStream {
+        let larder = &self.larder;
+        let staleness = &self.checked.staleness;
+        if let Some(place) = staleness.shares_errors {
+            let place = Span::call_site().located_at(place);
+            shape = quote_spanned!(place=> #larder::sharing(#shape));
+        }
+        for (asks, what) in [
+            (&staleness.hard, "limited"),
+            (&staleness.err_ttl, "keeping_errors"),
+            (&staleness.none_ttl, "keeping_none"),
+        ] {
+            if let Some(timed) = asks {
+                let place = Span::call_site().located_at(timed.place);
+                let what = Ident::new(what, place);
+                shape = quote_spanned!(place=> #larder::#what(#shape));
+            }
+        }
+        shape
     }
 
     fn site(&self) -> TokenStream {
@@ -213,11 +318,11 @@ impl<'a> Expansion<'a> {
         described.extend(checked.op.as_ref().map(|op| quote!(.op(#op))));
         let version = checked.version.as_ref();
         described.extend(version.map(|version| quote!(.version(#version))));
-        if let Some(Lifetime::Fixed(ttl)) = &checked.rule.ttl {
-            let seconds = ttl.as_secs();
-            let nanos = ttl.subsec_nanos();
-            described.extend(quote!(.ttl(::core::time::Duration::new(#seconds, #nanos))));
+        if let Some(Lifetime::Fixed(ttl)) = checked.rule.ttl {
+            let ttl = duration(ttl);
+            described.extend(quote!(.ttl(#ttl)));
         }
+        described.extend(self.described_staleness());
         let mut others = TokenStream::new();
         match &checked.key {
             Key::Parameters(parameters) => {
@@ -245,6 +350,31 @@ impl<'a> Expansion<'a> {
         let is_sync = matches!(self.function.form, Form::Sync);
         described.extend(is_sync.then(|| quote!(.synchronous())));
         quote!(#larder::site!(#name #described))
+    }
+
+    fn described_staleness(&self) -> TokenStream {
+        let staleness = &self.checked.staleness;
+        let mut described = TokenStream::new();
+        for (timed, name) in [
+            (&staleness.none_ttl, "none_ttl"),
+            (&staleness.err_ttl, "err_ttl"),
+            (&staleness.while_revalidate, "stale_while_revalidate"),
+            (&staleness.if_error, "stale_if_error"),
+            (&staleness.soft, "soft"),
+            (&staleness.hard, "hard"),
+        ] {
+            if let Some(timed) = timed {
+                let name = Ident::new(name, Span::call_site());
+                let duration = duration(timed.duration);
+                described.extend(quote!(.#name(#duration)));
+            }
+        }
+        if let Some(part) = &staleness.refresh_ahead {
+            described.extend(quote!(.refresh_ahead(#part)));
+        }
+        described.extend(staleness.is_detached.then(|| quote!(.detached())));
+        described.extend(staleness.flies_alone.then(|| quote!(.alone())));
+        described
     }
 
     fn enter(&self) -> TokenStream {
@@ -304,7 +434,7 @@ impl<'a> Expansion<'a> {
     }
 
     fn keep(&self) -> TokenStream {
-        let rule = self.rule();
+        let rule = self.rule(false);
         quote_spanned! {self.place=>
             __larder_turn.keep(__larder_shape, __larder_returned, #rule)
         }
@@ -318,7 +448,8 @@ impl<'a> Expansion<'a> {
         }
     }
 
-    fn rule(&self) -> TokenStream {
+    /// What is asked about the value; a rule that outlives the caller has what it needs.
+    fn rule(&self, outlives: bool) -> TokenStream {
         let larder = &self.larder;
         let Rule {
             ttl,
@@ -345,7 +476,8 @@ impl<'a> Expansion<'a> {
         if ttl.is_none() && cache_if.is_none() && unless.is_none() {
             return quote_spanned!(self.place=> #larder::always);
         }
-        quote!(|__larder_value| #larder::Rule::default() #cache_if #unless #ttl)
+        let keyword = outlives.then(|| quote!(move));
+        quote!(#keyword |__larder_value| #larder::Rule::default() #cache_if #unless #ttl)
     }
 
     /// A closure that feeds the key writer.
@@ -370,6 +502,12 @@ impl<'a> Expansion<'a> {
         let place = Span::call_site().located_at(self.function.braces);
         group(Delimiter::Brace, body, place)
     }
+}
+
+fn duration(duration: Duration) -> TokenStream {
+    let seconds = duration.as_secs();
+    let nanos = duration.subsec_nanos();
+    quote!(::core::time::Duration::new(#seconds, #nanos))
 }
 
 fn group(delimiter: Delimiter, tokens: TokenStream, place: Span) -> TokenTree {

@@ -5,9 +5,11 @@ use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::parse::{ParseStream, Parser};
 use syn::spanned::Spanned;
+use syn::visit::Visit;
 use syn::{
-    Attribute, FnArg, GenericArgument, Ident, Pat, PathArguments, ReturnType, Signature, Type,
-    TypeParamBound, TypePath, TypeReference, Visibility, braced,
+    Attribute, FnArg, GenericArgument, Ident, Lifetime, Pat, PathArguments, ReceiverKind,
+    ReturnType, Signature, Token, Type, TypeParamBound, TypePath, TypeReference, Visibility,
+    braced,
 };
 
 /// An annotated function, with what the other stages want to know about it.
@@ -23,11 +25,134 @@ pub(crate) struct Function {
     pub(crate) braces: Span,
     /// Where `self` stands, if there is one.
     pub(crate) receiver: Option<Span>,
+    /// Everything in the parentheses, in order.
+    pub(crate) arguments: Vec<Argument>,
     /// Everything that the parameters bind, in order.
     pub(crate) parameters: Vec<Parameter>,
     /// Places of parameters that bind nothing (`_`).
     pub(crate) nameless: Vec<Span>,
     pub(crate) form: Form,
+}
+
+/// One argument, for a body that may outlive it.
+pub(crate) enum Argument {
+    /// It has nothing of its caller's.
+    Owned,
+    Borrowed(Borrowed),
+    /// It borrows something that a macro cannot make a copy of: its place, and how it is written.
+    Bound(Span, String),
+}
+
+/// An argument that is a reference, or an optional one.
+pub(crate) struct Borrowed {
+    pub(crate) name: Ident,
+    pub(crate) mutability: Option<Token![mut]>,
+    /// What is referred to.
+    pub(crate) ty: Type,
+    pub(crate) is_optional: bool,
+    /// Under which it exists.
+    pub(crate) conditions: Vec<Attribute>,
+}
+
+impl Argument {
+    fn of(input: &FnArg) -> Self {
+        let (ty, pattern, attributes) = match input {
+            FnArg::Receiver(receiver) => {
+                let is_owned = match &receiver.kind {
+                    ReceiverKind::Value => true,
+                    ReceiverKind::Typed(_, ty) => !borrows(ty),
+                    _ => false,
+                };
+                return if is_owned {
+                    Self::Owned
+                } else {
+                    Self::Bound(receiver.self_token.span, "&self".to_owned())
+                };
+            }
+            FnArg::Typed(typed) => (&*typed.ty, &*typed.pat, &typed.attrs),
+        };
+        let conditions = attributes.iter().filter(|it| it.path().is_ident("cfg"));
+        let borrowed = |ident: &syn::PatIdent, ty: &Type, is_optional| {
+            Self::Borrowed(Borrowed {
+                name: ident.ident.clone(),
+                mutability: ident.mutability,
+                ty: ty.clone(),
+                is_optional,
+                conditions: conditions.clone().cloned().collect(),
+            })
+        };
+        let bound = || Self::Bound(Ends::of(ty).first, Self::spelled(ty));
+        match (ungrouped(ty), pattern) {
+            (ty, _) if !borrows(ty) => Self::Owned,
+            (Type::Reference(reference), Pat::Ident(ident))
+                if reference.mutability.is_none() && !borrows(&reference.elem) =>
+            {
+                borrowed(ident, &reference.elem, false)
+            }
+            // What such a pattern binds is copied out.
+            (Type::Reference(reference), Pat::Reference(_))
+                if reference.mutability.is_none() && !borrows(&reference.elem) =>
+            {
+                Self::Owned
+            }
+            (Type::Path(path), Pat::Ident(ident))
+                if path
+                    .path
+                    .segments
+                    .last()
+                    .is_some_and(|it| it.ident == "Option") =>
+            {
+                match only_type(path) {
+                    Some(Type::Reference(reference))
+                        if reference.mutability.is_none() && !borrows(&reference.elem) =>
+                    {
+                        borrowed(ident, &reference.elem, true)
+                    }
+                    _ => bound(),
+                }
+            }
+            _ => bound(),
+        }
+    }
+
+    fn spelled(ty: &Type) -> String {
+        let spaced = ty.to_token_stream().to_string();
+        spaced
+            .replace("& ", "&")
+            .replace(" <", "<")
+            .replace("< ", "<")
+            .replace(" >", ">")
+            .replace(" ,", ",")
+    }
+}
+
+fn ungrouped(ty: &Type) -> &Type {
+    match ty {
+        Type::Paren(inner) => ungrouped(&inner.elem),
+        Type::Group(inner) => ungrouped(&inner.elem),
+        ty => ty,
+    }
+}
+
+/// Whether a type has a reference or a lifetime in it that is not `'static`, as far as that is
+/// written.
+pub(crate) fn borrows(ty: &Type) -> bool {
+    let mut find = FindBorrow(false);
+    find.visit_type(ty);
+    find.0
+}
+
+struct FindBorrow(bool);
+
+impl<'ast> Visit<'ast> for FindBorrow {
+    fn visit_type_reference(&mut self, reference: &'ast TypeReference) {
+        self.0 |= reference.lifetime.is_none();
+        syn::visit::visit_type_reference(self, reference);
+    }
+
+    fn visit_lifetime(&mut self, lifetime: &'ast Lifetime) {
+        self.0 |= lifetime.ident != "static";
+    }
 }
 
 /// How the function comes to its result.
@@ -121,6 +246,7 @@ pub(crate) fn parse(item: TokenStream) -> syn::Result<Function> {
             body,
             braces: braces.span.join(),
             receiver: None,
+            arguments: signature.inputs.iter().map(Argument::of).collect(),
             parameters: Vec::new(),
             nameless: Vec::new(),
             signature,

@@ -3,9 +3,30 @@
 use proc_macro2::Ident;
 use syn::Error;
 
-pub(crate) const OPTIONS: [&str; 14] = [
-    "kind", "op", "ttl", "cache_if", "unless", "skip", "key", "text", "tags", "version", "value",
-    "shared", "local", "crate",
+pub(crate) const OPTIONS: [&str; 23] = [
+    "kind",
+    "op",
+    "ttl",
+    "none_ttl",
+    "err_ttl",
+    "cache_if",
+    "unless",
+    "skip",
+    "key",
+    "text",
+    "tags",
+    "version",
+    "value",
+    "stale_while_revalidate",
+    "stale_if_error",
+    "refresh_ahead",
+    "timeout",
+    "detach",
+    "single_flight",
+    "share_errors",
+    "shared",
+    "local",
+    "crate",
 ];
 
 /// What to answer to a word of another library.
@@ -19,7 +40,7 @@ use Answer::{Advice, Meant};
 
 /// What people write who come from other libraries, in small letters and without underscores.
 #[rustfmt::skip]
-const ELSEWHERE: [(&[&str], Answer); 29] = [
+const ELSEWHERE: [(&[&str], Answer); 35] = [
     (&["time", "timetolive", "ttlsecs", "ttlseconds", "ttlmillis", "ttlms", "expire", "expireafter",
        "expireafterwrite", "expiresin", "expiration", "expiry", "lifetime", "duration", "maxage"],
         Meant("ttl")),
@@ -64,10 +85,22 @@ const ELSEWHERE: [(&[&str], Answer); 29] = [
     (&["encrypt", "encryption", "secure"],
         Advice("encryption belongs to the kind: `CacheConfig::builder().encryption_key(…)`")),
     (&["result", "option"],
-        Advice("`Err` and `None` are never kept: nothing to write")),
-    (&["cacheerr", "cachenone", "cachenull"],
-        Advice("`Err` and `None` are not kept; write `value = plain` to keep the result whatever \
-                it is")),
+        Advice("`Err` and `None` are not kept unless `err_ttl` or `none_ttl` says for how long: \
+                nothing to write")),
+    (&["cachenone", "cachenull", "nullttl", "negativettl"],
+        Meant("none_ttl")),
+    (&["cacheerr", "cacheerrors", "errorttl", "errttl"],
+        Meant("err_ttl")),
+    (&["swr", "stalettl", "softttl", "allowstale", "revalidate", "grace"],
+        Meant("stale_while_revalidate")),
+    (&["failsafe", "resultfallback", "fallback", "staleonerror", "sie"],
+        Meant("stale_if_error")),
+    (&["eagerrefresh", "earlyrefresh", "refreshbefore", "refreshafterwrite", "prefetch"],
+        Meant("refresh_ahead")),
+    (&["deadline", "timelimit", "factorytimeout", "softtimeout", "hardtimeout"],
+        Meant("timeout")),
+    (&["singleflight", "coalesce", "dedup", "dedupe", "stampede"],
+        Meant("single_flight")),
     (&["sync", "syncwrites", "syncwritesbuckets", "synclock", "unsyncreads", "lock"],
         Advice("calls at the same time wait for one computation already: nothing to write")),
     (&["maperror"],

@@ -4,6 +4,7 @@ mod explicit;
 mod item;
 mod key;
 mod returns;
+mod staleness;
 
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ pub(crate) use item::{is_closure, no_function};
 pub(crate) use key::{Key, KeyParameter, Role, TemplatePart};
 use key::{check_parameters, check_skip, parameters_as_key};
 use returns::{check_returns, nameless};
+pub(crate) use staleness::Staleness;
 
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -32,6 +34,7 @@ pub(crate) struct Checked {
     /// Each as the parts of a template.
     pub(crate) tags: Vec<Vec<TemplatePart>>,
     pub(crate) rule: Rule,
+    pub(crate) staleness: Staleness,
     pub(crate) is_plain: bool,
     pub(crate) is_local: bool,
     /// Where `larder` is to be found.
@@ -53,8 +56,9 @@ pub(crate) enum Lifetime {
     OfValue(ExprClosure),
 }
 
-pub(crate) fn check(options: Options, function: &Function) -> syn::Result<Checked> {
-    let mut mistakes = options.mistakes;
+pub(crate) fn check(mut options: Options, function: &Function) -> syn::Result<Checked> {
+    let mut mistakes = std::mem::take(&mut options.mistakes);
+    let staleness = staleness::staleness(&mut mistakes, &options, function);
     check_attributes(&mut mistakes, function);
     check_form(&mut mistakes, options.local, function);
     check_flags(&mut mistakes, options.shared, options.local);
@@ -123,6 +127,7 @@ pub(crate) fn check(options: Options, function: &Function) -> syn::Result<Checke
                 cache_if: options.cache_if,
                 unless: options.unless,
             },
+            staleness,
             is_plain: options.is_plain,
             is_local: options.local.is_some(),
             larder: options.larder,

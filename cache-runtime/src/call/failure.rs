@@ -120,7 +120,21 @@ impl<E: ShareableError> Failing for Wrapped<E> {
     }
 }
 
-impl<F: Failing<Error: From<TimedOut>>> Failing for Limited<F> {
+/// An error that says that a caller has waited for too long.
+///
+/// Implemented for every type that has what it takes; nothing is to be written by hand.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot say that a call timed out",
+    label = "this would have to be made from a `larder::TimedOut`",
+    note = "`timeout(hard = …)` needs `impl From<larder::TimedOut>` for the error, or `#[from]` with \
+            `thiserror`; `anyhow::Error` and `Box<dyn Error + Send + Sync>` take it as it is"
+)]
+pub trait TimesOut: From<TimedOut> {}
+
+#[diagnostic::do_not_recommend]
+impl<E: From<TimedOut>> TimesOut for E {}
+
+impl<F: Failing<Error: TimesOut>> Failing for Limited<F> {
     type Error = F::Error;
 
     fn shared_type() -> Option<TypeId> {

@@ -36,7 +36,7 @@ pub(crate) use background::Background;
 pub use control::{
     Control, bypass, expire, key, max_age, outcome, peek, refresh, remove, sync, ttl,
 };
-pub use failure::{Failing, ShareableError, SharedError, TimedOut};
+pub use failure::{Failing, ShareableError, SharedError, TimedOut, TimesOut};
 pub use outcome::{MissReason, Origin, Outcome, StaleCause};
 pub use rule::{Rule, always};
 pub use shape::{

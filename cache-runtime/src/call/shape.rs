@@ -12,17 +12,20 @@
 //! kept in memory: serde's feature `rc` is not needed, and a hit clones the `Arc` alone.
 //!
 //! The expansion of `#[cached]` cannot see through an alias, so it leaves the choice to method
-//! resolution: `(&&&&&&&Probe::<R>::new()).__larder_shape()` takes the first of the impls of
+//! resolution: `(&&&&&&&&Probe::<R>::new()).__larder_shape()` takes the first of the impls of
 //! [`Probed`] that the type `R` has, from the most references to the fewest. The first three are
 //! for errors that can be shared because they are `Clone`; method resolution does not see
-//! lifetimes, so where the result may borrow something the expansion begins after those.
+//! lifetimes, so where the result may borrow something the expansion begins after those. Between
+//! the two one level is empty, because method resolution also tries one more reference than there is.
 
 use std::any::{Any, TypeId, type_name};
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::failure::{Alone, Cloned, Failing, Limited, Shareable, TimedOut, Wrapped};
+use super::failure::{
+    Alone, Cloned, Failing, Limited, Shareable, ShareableError, TimedOut, TimesOut, Wrapped,
+};
 use super::value::{Local, Own, Shared, Tiered};
 use crate::envelope::{Erased, ValueType, Wanted};
 use crate::memory::{Absent, Entry, Failure};
@@ -226,10 +229,10 @@ pub trait Ours: Clone + Send + Sync + 'static {}
 impl<E: Clone + Send + Sync + 'static> Ours for E {}
 
 probed! {
-    <T, E: Ours> &&&&&&&Probe<Result<Option<Arc<T>>, E>> => FallibleOption<Shared<T>, Cloned<E>>;
-    <T, E: Ours> &&&&&&Probe<Result<Option<T>, E>> => FallibleOption<Own<T>, Cloned<E>>;
-    <T, E: Ours> &&&&&&Probe<Result<Arc<T>, E>> => Fallible<Shared<T>, Cloned<E>>;
-    <T, E: Ours> &&&&&Probe<Result<T, E>> => Fallible<Own<T>, Cloned<E>>;
+    <T, E: Ours> &&&&&&&&Probe<Result<Option<Arc<T>>, E>> => FallibleOption<Shared<T>, Cloned<E>>;
+    <T, E: Ours> &&&&&&&Probe<Result<Option<T>, E>> => FallibleOption<Own<T>, Cloned<E>>;
+    <T, E: Ours> &&&&&&&Probe<Result<Arc<T>, E>> => Fallible<Shared<T>, Cloned<E>>;
+    <T, E: Ours> &&&&&&Probe<Result<T, E>> => Fallible<Own<T>, Cloned<E>>;
     <T, E> &&&&Probe<Result<Option<Arc<T>>, E>> => FallibleOption<Shared<T>, Alone<E>>;
     <T, E> &&&Probe<Result<Option<T>, E>> => FallibleOption<Own<T>, Alone<E>>;
     <T, E> &&&Probe<Result<Arc<T>, E>> => Fallible<Shared<T>, Alone<E>>;
@@ -238,8 +241,8 @@ probed! {
     <T> &&Probe<Option<T>> => Optional<Own<T>>;
     <T> &&Probe<Arc<T>> => Plain<Shared<T>>;
     <T> &Probe<T> => Plain<Own<T>>;
-    <T, E: Ours> &&&&&&LocalProbe<Result<Option<T>, E>> => FallibleOption<Local<T>, Cloned<E>>;
-    <T, E: Ours> &&&&&LocalProbe<Result<T, E>> => Fallible<Local<T>, Cloned<E>>;
+    <T, E: Ours> &&&&&&&LocalProbe<Result<Option<T>, E>> => FallibleOption<Local<T>, Cloned<E>>;
+    <T, E: Ours> &&&&&&LocalProbe<Result<T, E>> => Fallible<Local<T>, Cloned<E>>;
     <T, E> &&&LocalProbe<Result<Option<T>, E>> => FallibleOption<Local<T>, Alone<E>>;
     <T, E> &&LocalProbe<Result<T, E>> => Fallible<Local<T>, Alone<E>>;
     <T> &&LocalProbe<Option<T>> => Optional<Local<T>>;
@@ -279,14 +282,17 @@ fallible!(FallibleOption<K, F>);
 fallible!(Fallible<K, F>);
 
 /// The same shape with errors that are shared by `share_errors`.
-pub fn sharing<S: CanFail>(shape: S) -> S::With<Wrapped<<S::Failing as Failing>::Error>> {
+pub fn sharing<S: CanFail>(shape: S) -> S::With<Wrapped<<S::Failing as Failing>::Error>>
+where
+    <S::Failing as Failing>::Error: ShareableError,
+{
     shape.with()
 }
 
 /// The same shape, for a function that may time out.
 pub fn limited<S: CanFail>(shape: S) -> S::With<Limited<S::Failing>>
 where
-    <S::Failing as Failing>::Error: From<TimedOut>,
+    <S::Failing as Failing>::Error: TimesOut,
 {
     shape.with()
 }

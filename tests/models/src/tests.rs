@@ -9,7 +9,7 @@ use shuttle::thread;
 
 use crate::Entry;
 use crate::flight::{Flights, Landing, Leader, Role};
-use crate::generation::{Carried, Generations, Invalidation, Scope, Touched};
+use crate::generation::{Generations, Invalidation, Scope, Touched};
 use crate::key::MemoryKey;
 use crate::memory::SharedEntry;
 use crate::sync::lock;
@@ -54,11 +54,7 @@ impl World {
     }
 
     fn is_served(&self, entry: &SharedEntry) -> bool {
-        self.is_untouched(&entry.carried)
-    }
-
-    fn is_untouched(&self, carried: &Carried) -> bool {
-        self.generations.touched(OPERATION, carried) == Touched::No
+        self.generations.touched(OPERATION, &entry.carried) == Touched::No
     }
 
     fn in_memory(&self) -> Option<SharedEntry> {
@@ -73,16 +69,15 @@ impl World {
                 return entry.value;
             }
             let leader = match block_on(self.flights.join(&self.key)) {
-                Role::Waiter(Landing::Value(entry)) if self.is_served(&entry) => {
+                Role::Waiter(Landing::Entry(entry)) if self.is_served(&entry) => {
                     return entry.value;
                 }
-                Role::Waiter(Landing::Absent(carried)) if self.is_untouched(&carried) => return 0,
                 Role::Waiter(_) => continue,
                 Role::Alone(turn) => self.flights.fly_in_turn(&self.key, turn),
                 Role::Leader(leader) => leader,
             };
             if let Some(entry) = self.in_memory() {
-                leader.land(Landing::Value(entry.clone()));
+                leader.land(Landing::Entry(entry.clone()));
                 return entry.value;
             }
             return self.compute(leader);
@@ -90,17 +85,21 @@ impl World {
     }
 
     fn compute(&self, leader: Leader) -> u64 {
-        let Entry { value, carried } = self.entry();
-        if self.zero_is_none && value == 0 {
-            leader.land(Landing::Absent(Arc::new(carried)));
-            return value;
-        }
-        let entry = Arc::new(Entry { value, carried });
-        if self.is_served(&entry) {
+        let entry = Arc::new(self.entry());
+        let value = entry.value;
+        let is_kept = !(self.zero_is_none && value == 0);
+        if is_kept && self.is_served(&entry) {
             leader.keep(|| *lock(&self.memory) = Some(entry.clone()));
         }
-        leader.land(Landing::Value(entry));
+        leader.land(Landing::Entry(entry));
         value
+    }
+
+    /// A new value is computed in the background, unless somebody is about it.
+    fn renew(&self) {
+        if let Some(leader) = self.flights.lead(&self.key) {
+            self.compute(leader);
+        }
     }
 
     fn entry(&self) -> Entry {
@@ -114,7 +113,7 @@ impl World {
         let leader = self.flights.fly_anew(&self.key);
         let entry = Arc::new(self.entry());
         leader.replace(|| *lock(&self.memory) = Some(entry.clone()));
-        leader.land(Landing::Value(entry.clone()));
+        leader.land(Landing::Entry(entry.clone()));
         entry.value
     }
 
@@ -132,10 +131,14 @@ fn spawn<T: Send + 'static>(
     thread::spawn(move || run(&world))
 }
 
-/// Two callers, one that wants it computed anew, and one who changes the world, invalidates and
-/// calls: that call, and every later one, has the new state.
+/// A caller, one whose value is computed in the background, one that wants it computed anew, and one
+/// who changes the world, invalidates and calls: that call, and every later one, has the new state.
 fn invalidated(world: &Arc<World>, invalidate: fn(&World)) {
-    let calls: [fn(&World) -> u64; 3] = [World::call, World::call, World::refresh];
+    let calls: [fn(&World); 3] = [
+        |world| drop(world.call()),
+        World::renew,
+        |world| drop(world.refresh()),
+    ];
     let callers = calls.map(|call| spawn(world, call));
     world.state.store(1, Ordering::SeqCst);
     invalidate(world);
@@ -149,6 +152,19 @@ fn invalidated(world: &Arc<World>, invalidate: fn(&World)) {
 #[test]
 fn a_removed_key_never_comes_back() {
     try_orders(|| invalidated(&World::new(), World::remove));
+}
+
+#[test]
+fn an_expired_key_is_not_fresh_again() {
+    try_orders(|| {
+        invalidated(&World::new(), |world| {
+            world.flights.invalidate(&world.key, || {
+                if let Some(entry) = &*lock(&world.memory) {
+                    entry.carried.expire();
+                }
+            });
+        });
+    });
 }
 
 fn remove_operation(world: &World) {

@@ -1,0 +1,233 @@
+//! What happens before and after the end of a lifetime, and to those who wait.
+
+use std::time::Duration;
+
+use proc_macro2::Span;
+use syn::{Error, LitFloat, LitStr};
+
+use super::lifetime;
+use crate::attribute::Options;
+use crate::signature::{Argument, Form, Function};
+
+/// The same for a function whose attribute says nothing about it: everything is `None`.
+#[derive(Default)]
+pub(crate) struct Staleness {
+    pub(crate) none_ttl: Option<Timed>,
+    pub(crate) err_ttl: Option<Timed>,
+    pub(crate) while_revalidate: Option<Timed>,
+    pub(crate) if_error: Option<Timed>,
+    pub(crate) refresh_ahead: Option<LitFloat>,
+    pub(crate) soft: Option<Timed>,
+    pub(crate) hard: Option<Timed>,
+    pub(crate) is_detached: bool,
+    pub(crate) flies_alone: bool,
+    /// Place of `share_errors`.
+    pub(crate) shares_errors: Option<Span>,
+    /// Whether the body may outlive its caller.
+    pub(crate) outlives: bool,
+}
+
+/// A duration, and the place of its option.
+#[derive(Clone, Copy)]
+pub(crate) struct Timed {
+    pub(crate) place: Span,
+    pub(crate) duration: Duration,
+}
+
+pub(super) fn staleness(
+    mistakes: &mut Vec<Error>,
+    options: &Options,
+    function: &Function,
+) -> Staleness {
+    let mut timed = |written: &Option<(Span, LitStr)>| {
+        let (place, text) = written.as_ref()?;
+        match lifetime(text) {
+            Ok(duration) => Some(Timed {
+                place: *place,
+                duration,
+            }),
+            Err(mistake) => {
+                mistakes.push(mistake);
+                None
+            }
+        }
+    };
+    let none_ttl = timed(&options.none_ttl);
+    let err_ttl = timed(&options.err_ttl);
+    let while_revalidate = timed(&options.stale_while_revalidate);
+    let if_error = timed(&options.stale_if_error);
+    let soft = patience(mistakes, options.soft.as_ref());
+    let hard = patience(mistakes, options.hard.as_ref());
+    if let (Some((place, _)), None) = (&options.soft, &options.stale_if_error) {
+        mistakes.push(Error::new(
+            *place,
+            "after a soft time-out an older value is served, and none is kept; write \
+             `stale_if_error = \"1h\"` beside it, or `hard` in its place",
+        ));
+    }
+    if let (Some(soft), Some(hard)) = (soft, hard)
+        && soft.duration >= hard.duration
+    {
+        mistakes.push(Error::new(
+            soft.place,
+            "the soft time-out is not shorter than the hard one, so it would never count; make it \
+             shorter, or leave it out",
+        ));
+    }
+    let refresh_ahead = options.refresh_ahead.as_ref().and_then(|(_, part)| {
+        let is_part = part
+            .base10_parse()
+            .is_ok_and(|part: f64| 0.0 < part && part < 1.0);
+        if !is_part {
+            mistakes.push(Error::new(
+                part.span(),
+                "`refresh_ahead` is the part of the lifetime that passes before, so it is between \
+                 0 and 1: `refresh_ahead = 0.8`",
+            ));
+        }
+        is_part.then(|| part.clone())
+    });
+    check_negative(mistakes, options);
+    check_form(mistakes, options, function);
+    let outliving = outliving(options);
+    if let Some((name, place)) = outliving {
+        check_arguments(mistakes, name, place, function);
+    }
+    Staleness {
+        none_ttl,
+        err_ttl,
+        while_revalidate,
+        if_error,
+        refresh_ahead,
+        soft,
+        hard,
+        is_detached: options.detach.is_some(),
+        flies_alone: options.alone.is_some(),
+        shares_errors: options.share_errors,
+        outlives: outliving.is_some(),
+    }
+}
+
+/// How long a caller waits: as short as a millisecond.
+fn patience(mistakes: &mut Vec<Error>, written: Option<&(Span, LitStr)>) -> Option<Timed> {
+    let (place, text) = written?;
+    let shortest = Duration::from_millis(1);
+    let longest = Duration::from_secs(24 * 60 * 60);
+    match humantime::parse_duration(&text.value()) {
+        Ok(duration) if (shortest..=longest).contains(&duration) => Some(Timed {
+            place: *place,
+            duration,
+        }),
+        _ => {
+            mistakes.push(Error::new(
+                text.span(),
+                format!(
+                    "{:?} is no time-out between 1 millisecond and 1 day; write a number and a \
+                     unit, such as \"200ms\" or \"5s\"",
+                    text.value()
+                ),
+            ));
+            None
+        }
+    }
+}
+
+fn check_negative(mistakes: &mut Vec<Error>, options: &Options) {
+    if let (Some((place, _)), true) = (&options.none_ttl, options.is_plain) {
+        mistakes.push(Error::new(
+            *place,
+            "with `value = plain` a `None` is kept as any other value; remove one of the two",
+        ));
+    }
+    let about_errors = [
+        ("err_ttl", options.err_ttl.as_ref().map(|(place, _)| *place)),
+        (
+            "stale_if_error",
+            options.stale_if_error.as_ref().map(|(place, _)| *place),
+        ),
+        ("share_errors", options.share_errors),
+        ("hard", options.hard.as_ref().map(|(place, _)| *place)),
+    ];
+    for (name, place) in about_errors {
+        if let (Some(place), true) = (place, options.is_plain) {
+            mistakes.push(Error::new(
+                place,
+                format!(
+                    "with `value = plain` an `Err` is a value as any other, and `{name}` is about \
+                     failures; remove one of the two"
+                ),
+            ));
+        }
+    }
+}
+
+/// The first option that has the body outlive its caller.
+fn outliving(options: &Options) -> Option<(&'static str, Span)> {
+    let place = |written: &Option<(Span, LitStr)>| written.as_ref().map(|(place, _)| *place);
+    [
+        ("detach", options.detach),
+        (
+            "stale_while_revalidate",
+            place(&options.stale_while_revalidate),
+        ),
+        (
+            "refresh_ahead",
+            options.refresh_ahead.as_ref().map(|(place, _)| *place),
+        ),
+        ("timeout(soft = …)", place(&options.soft)),
+    ]
+    .into_iter()
+    .find_map(|(name, place)| Some((name, place?)))
+}
+
+fn check_form(mistakes: &mut Vec<Error>, options: &Options, function: &Function) {
+    let outliving = outliving(options);
+    match function.form {
+        Form::Async | Form::AsyncBlock(_) => {}
+        Form::Future { .. } => {
+            if let Some((name, place)) = outliving {
+                mistakes.push(Error::new(
+                    place,
+                    format!(
+                        "with `{name}` the body may be run in the background, and this one makes \
+                         its future by itself; make the function an `async fn`"
+                    ),
+                ));
+            }
+        }
+        Form::Sync => {
+            let hard = options.hard.as_ref().map(|(place, _)| *place);
+            let not_for_sync = outliving
+                .or(hard.map(|place| ("timeout(hard = …)", place)))
+                .or(options.alone.map(|place| ("single_flight", place)));
+            if let Some((name, place)) = not_for_sync {
+                mistakes.push(Error::new(
+                    place,
+                    format!("`{name}` is about functions that are awaited; make it an `async fn`"),
+                ));
+            }
+        }
+    }
+}
+
+/// A body that may outlive its caller has copies of what that lends it.
+fn check_arguments(mistakes: &mut Vec<Error>, option: &str, _place: Span, function: &Function) {
+    for argument in &function.arguments {
+        if let Argument::Bound(place, written) = argument {
+            let way_out = if written == "&self" {
+                "take `self: Arc<Self>`"
+            } else if written.contains("dyn ") {
+                "take an `Arc<dyn …>`"
+            } else {
+                "take it by value, behind an `Arc`, or as a `&T` where `T` is `Clone`"
+            };
+            mistakes.push(Error::new(
+                *place,
+                format!(
+                    "with `{option}` the body may outlive its caller, so it has copies of what is \
+                     borrowed, and `{written}` cannot be copied; {way_out}"
+                ),
+            ));
+        }
+    }
+}

@@ -1,0 +1,396 @@
+//! What is served past its lifetime, and what is done before that.
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use larder::call::{self, MissReason, Origin, StaleCause};
+use larder::testing::ManualClock;
+use larder::{Cache, CacheConfigBuilder, cached};
+use support::map_store::MapStore;
+use support::{Runs, eventually, roomy};
+use tokio::sync::Semaphore;
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn register(kind: &str, config: CacheConfigBuilder) -> (Cache, ManualClock) {
+    let clock = ManualClock::new();
+    let cache = Cache::builder(kind, &config.build().expect("valid settings"))
+        .clock(clock.clone())
+        .build()
+        .expect("a cache");
+    larder::register(cache.clone());
+    (cache, clock)
+}
+
+#[tokio::test]
+async fn a_value_past_its_lifetime_is_served_while_a_new_one_is_computed() {
+    static RUNS: Runs = Runs::new();
+    static GATE: Semaphore = Semaphore::const_new(0);
+    #[cached(kind = "swr", ttl = "1m", stale_while_revalidate = "1m")]
+    async fn slow(id: &str) -> String {
+        let run = RUNS.count();
+        if run > 1 {
+            GATE.acquire().await.expect("never closed").forget();
+        }
+        format!("{id}{run}")
+    }
+    let (cache, clock) = register("swr", roomy());
+
+    assert_eq!(slow("a").await, "a1");
+    clock.advance(MINUTE);
+    let stale = call::outcome(slow("a")).await;
+    assert_eq!(stale.value, "a1");
+    assert_eq!(stale.origin, Origin::Stale(StaleCause::Revalidating));
+    assert_eq!(stale.age, MINUTE);
+    eventually("it is computed", async || RUNS.total() == 2).await;
+    // Nobody waits, and nobody computes beside.
+    for _ in 0..10 {
+        assert_eq!(slow("a").await, "a1");
+    }
+    GATE.add_permits(1);
+    eventually("the new one is served", async || slow("a").await == "a2").await;
+    assert_eq!(RUNS.total(), 2);
+    let stats = cache.stats();
+    assert_eq!((stats.computed, stats.refreshed), (1, 1));
+    assert!(stats.stale >= 11);
+
+    // Past the window it is a miss.
+    clock.advance(2 * MINUTE);
+    GATE.add_permits(1);
+    let late = call::outcome(slow("a")).await;
+    assert_eq!((late.value.as_str(), late.origin), ("a3", Origin::Computed));
+    assert_eq!(late.miss, Some(MissReason::Expired));
+}
+
+#[tokio::test]
+async fn a_value_near_the_end_of_its_lifetime_is_computed_ahead() {
+    static RUNS: Runs = Runs::new();
+    #[cached(kind = "ahead", ttl = "100s", refresh_ahead = 0.8)]
+    async fn number(_id: u32) -> usize {
+        RUNS.count()
+    }
+    let (_, clock) = register("ahead", roomy());
+
+    assert_eq!(number(1).await, 1);
+    clock.advance(79 * SECOND);
+    assert_eq!(number(1).await, 1);
+    tokio::task::yield_now().await;
+    assert_eq!(RUNS.total(), 1);
+    clock.advance(SECOND);
+    assert_eq!(number(1).await, 1);
+    eventually("the new one is served", async || number(1).await == 2).await;
+    assert_eq!(RUNS.total(), 2);
+    // Not without an access.
+    clock.advance(99 * SECOND);
+    tokio::task::yield_now().await;
+    assert_eq!(RUNS.total(), 2);
+}
+
+#[tokio::test]
+async fn a_failing_body_is_asked_once_a_period_and_its_old_value_served() {
+    static RUNS: Runs = Runs::new();
+    static FAILS: AtomicBool = AtomicBool::new(false);
+    #[cached(kind = "sie", ttl = "1m", stale_if_error = "10m")]
+    async fn flaky(_id: u32) -> Result<usize, String> {
+        let run = RUNS.count();
+        if FAILS.load(Ordering::SeqCst) {
+            return Err("down".to_owned());
+        }
+        Ok(run)
+    }
+    let (cache, clock) = register("sie", roomy());
+
+    assert_eq!(flaky(1).await, Ok(1));
+    FAILS.store(true, Ordering::SeqCst);
+    clock.advance(MINUTE);
+    let stale = call::outcome(flaky(1)).await;
+    assert_eq!(stale.value, Ok(1));
+    assert_eq!(stale.origin, Origin::Stale(StaleCause::Failed));
+    assert_eq!(RUNS.total(), 2);
+    for _ in 0..10 {
+        assert_eq!(flaky(1).await, Ok(1));
+    }
+    assert_eq!(RUNS.total(), 2);
+    clock.advance(30 * SECOND);
+    assert_eq!(flaky(1).await, Ok(1));
+    assert_eq!(RUNS.total(), 3);
+    // Failures do not renew it: ten minutes after its lifetime it is over.
+    for _ in 0..19 {
+        clock.advance(30 * SECOND);
+        let _ = flaky(1).await;
+    }
+    assert_eq!(flaky(1).await, Err("down".to_owned()));
+    FAILS.store(false, Ordering::SeqCst);
+    assert!(flaky(1).await.is_ok());
+    assert!(cache.stats().stale >= 13);
+}
+
+#[tokio::test]
+async fn an_expired_value_serves_a_failure_and_a_removed_one_does_not() {
+    static FAILS: AtomicBool = AtomicBool::new(false);
+    #[cached(
+        kind = "verbs",
+        op = "verbs.flaky",
+        ttl = "1h",
+        stale_if_error = "1h",
+        tags("t:{id}")
+    )]
+    async fn flaky(id: u32) -> Result<u32, String> {
+        if FAILS.load(Ordering::SeqCst) {
+            return Err("down".to_owned());
+        }
+        Ok(id)
+    }
+    let (cache, clock) = register("verbs", roomy());
+    let fill = async || {
+        clock.advance(2 * MINUTE);
+        FAILS.store(false, Ordering::SeqCst);
+        assert_eq!(call::refresh(flaky(1)).await, Ok(1));
+        FAILS.store(true, Ordering::SeqCst);
+    };
+    let down = || Err("down".to_owned());
+
+    for how in 0..4 {
+        fill().await;
+        match how {
+            0 => assert!(call::expire(flaky(1)).await),
+            1 => drop(cache.expire_tag("t:1").await),
+            2 => drop(cache.expire_operation("verbs.flaky").await),
+            _ => drop(cache.expire_all().await),
+        }
+        assert_eq!(call::peek(flaky(1)).await, None);
+        let outcome = call::outcome(flaky(1)).await;
+        assert_eq!(outcome.value, Ok(1), "{how}");
+        assert_eq!(outcome.origin, Origin::Stale(StaleCause::Failed));
+        assert_eq!(outcome.miss, Some(MissReason::Invalidated));
+        // The pause is over: removed in the meantime, it serves nobody.
+        fill().await;
+        match how {
+            0 => assert!(call::remove(flaky(1)).await),
+            1 => drop(cache.remove_tag("t:1").await),
+            2 => drop(cache.remove_operation("verbs.flaky").await),
+            _ => drop(cache.clear().await),
+        }
+        assert_eq!(flaky(1).await, down(), "{how}");
+    }
+    // Expired and then removed with everything of its operation.
+    fill().await;
+    assert!(call::expire(flaky(1)).await);
+    cache.remove_operation("verbs.flaky").await;
+    assert_eq!(flaky(1).await, down());
+}
+
+#[tokio::test]
+async fn a_none_and_a_failure_are_kept_for_as_long_as_they_may_be() {
+    static RUNS: Runs = Runs::new();
+    #[cached(kind = "negative", ttl = "1h", none_ttl = "1m", err_ttl = "5s")]
+    async fn found(id: u32) -> Result<Option<usize>, String> {
+        let run = RUNS.count();
+        match id {
+            0 => Ok(None),
+            1 => Err(format!("run {run}")),
+            _ => Ok(Some(run)),
+        }
+    }
+    let (_, clock) = register("negative", roomy());
+
+    for _ in 0..3 {
+        assert_eq!(found(0).await, Ok(None));
+        assert_eq!(found(1).await, Err("run 2".to_owned()));
+        assert_eq!(found(2).await, Ok(Some(3)));
+    }
+    let kept = call::outcome(found(0)).await;
+    assert_eq!((kept.value, kept.origin), (Ok(None), Origin::Memory));
+    clock.advance(5 * SECOND);
+    assert_eq!(found(1).await, Err("run 4".to_owned()));
+    assert_eq!(found(0).await, Ok(None));
+    clock.advance(55 * SECOND);
+    assert_eq!(found(0).await, Ok(None));
+    assert_eq!(RUNS.total(), 5);
+    // No longer than a value would be kept.
+    let short = Duration::from_secs(1);
+    assert_eq!(call::ttl(short, call::refresh(found(0))).await, Ok(None));
+    clock.advance(short);
+    assert_eq!(found(0).await, Ok(None));
+    assert_eq!(RUNS.total(), 7);
+}
+
+#[tokio::test]
+async fn a_none_that_is_kept_is_found_in_the_store() {
+    static RUNS: Runs = Runs::new();
+    #[cached(kind = "negative-store", none_ttl = "1m")]
+    async fn found(id: u32) -> Option<u32> {
+        RUNS.count();
+        (id > 0).then_some(id)
+    }
+    let store = Arc::new(MapStore::default());
+    let cache = support::register_over("negative-store", &store);
+    assert_eq!(found(0).await, None);
+    assert!(cache.flush(SECOND).await);
+    support::register_over("negative-store", &store);
+    let kept = call::outcome(found(0)).await;
+    assert_eq!((kept.value, kept.origin), (None, Origin::Store));
+    assert_eq!(RUNS.total(), 1);
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Trouble {
+    Late(Duration),
+}
+
+impl From<larder::TimedOut> for Trouble {
+    fn from(timed_out: larder::TimedOut) -> Self {
+        Self::Late(timed_out.after)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_hard_time_out_callers_have_an_error_and_nothing_goes_on() {
+    static RUNS: Runs = Runs::new();
+    static ENDED: Runs = Runs::new();
+    #[cached(kind = "hard", timeout(hard = "5s"))]
+    async fn slow(id: &u32) -> Result<u32, Trouble> {
+        RUNS.count();
+        tokio::time::sleep(MINUTE).await;
+        ENDED.count();
+        Ok(*id)
+    }
+    let (cache, _) = register("hard", roomy());
+
+    let ids = [1, 1, 1];
+    let began = tokio::time::Instant::now();
+    let answers = futures_util::future::join_all(ids.iter().map(slow)).await;
+    assert_eq!(began.elapsed(), 5 * SECOND);
+    assert_eq!(
+        answers,
+        [const { Err(Trouble::Late(Duration::from_secs(5))) }; 3]
+    );
+    tokio::time::sleep(2 * MINUTE).await;
+    assert_eq!(ENDED.total(), 0);
+    assert_eq!(cache.stats().timed_out, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_soft_time_out_the_old_value_is_served_and_the_new_one_kept() {
+    static RUNS: Runs = Runs::new();
+    #[cached(
+        kind = "soft",
+        ttl = "1m",
+        stale_if_error = "1h",
+        timeout(soft = "100ms", hard = "5s")
+    )]
+    async fn slow(_id: &str, seconds: u64) -> Result<usize, Trouble> {
+        let run = RUNS.count();
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        Ok(run)
+    }
+    let (cache, clock) = register("soft", roomy());
+
+    // Without an old value there is nothing but to wait.
+    assert_eq!(slow("a", 3).await, Ok(1));
+    clock.advance(MINUTE);
+    let began = tokio::time::Instant::now();
+    let (first, second) = tokio::join!(call::outcome(slow("a", 3)), slow("a", 3));
+    assert_eq!(began.elapsed(), Duration::from_millis(100));
+    assert_eq!((first.value, second), (Ok(1), Ok(1)));
+    assert_eq!(first.origin, Origin::Stale(StaleCause::Slow));
+    tokio::time::sleep(3 * SECOND).await;
+    assert_eq!(slow("a", 3).await, Ok(2));
+    assert_eq!(RUNS.total(), 2);
+    assert_eq!((cache.stats().computed, cache.stats().refreshed), (1, 1));
+
+    // Nothing old, and longer than anybody waits: it goes on all the same.
+    let began = tokio::time::Instant::now();
+    assert_eq!(slow("b", 10).await, Err(Trouble::Late(5 * SECOND)));
+    assert_eq!(began.elapsed(), 5 * SECOND);
+    tokio::time::sleep(6 * SECOND).await;
+    assert_eq!(call::peek(slow("b", 10)).await, Some(Ok(3)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_detached_computation_outlives_its_caller_with_tenant_and_span() {
+    static RUNS: Runs = Runs::new();
+    #[cached(kind = "detached", detach)]
+    async fn slow(name: &str, parts: &[u32], option: Option<&str>) -> (String, usize, bool) {
+        RUNS.count();
+        tokio::time::sleep(MINUTE).await;
+        let inner = call::outcome(inner(7)).await;
+        assert_eq!(inner.value, 7);
+        (name.to_owned(), parts.len(), option.is_some())
+    }
+    #[cached(kind = "detached")]
+    async fn inner(id: u32) -> u32 {
+        id
+    }
+    let (_, _) = register("detached", roomy());
+
+    {
+        let name = "a".to_owned();
+        let parts = vec![1, 2, 3];
+        let call = call::tenant("acme", slow(&name, &parts, Some("x")));
+        let given_up = tokio::time::timeout(SECOND, call).await;
+        assert!(given_up.is_err());
+    }
+    tokio::time::sleep(MINUTE).await;
+    let kept = call::peek(slow("a", &[1, 2, 3], Some("x")));
+    assert_eq!(
+        call::tenant("acme", kept).await,
+        Some(("a".to_owned(), 3, true))
+    );
+    assert_eq!(call::peek(slow("a", &[1, 2, 3], Some("x"))).await, None);
+    assert_eq!(call::tenant("acme", call::peek(inner(7))).await, Some(7));
+    assert_eq!(call::peek(inner(7)).await, None);
+    assert_eq!(RUNS.total(), 1);
+}
+
+#[tokio::test]
+async fn alone_every_call_runs_the_body() {
+    static RUNS: Runs = Runs::new();
+    static GATE: Semaphore = Semaphore::const_new(0);
+    #[cached(kind = "alone", single_flight = "off")]
+    async fn slow(id: u32) -> u32 {
+        RUNS.count();
+        let _pass = GATE.acquire().await;
+        id
+    }
+    register("alone", roomy());
+    let callers: Vec<_> = (0..5).map(|_| tokio::spawn(slow(1))).collect();
+    eventually("all run", async || RUNS.total() == 5).await;
+    GATE.add_permits(5);
+    for caller in callers {
+        assert_eq!(caller.await.expect("no panic"), 1);
+    }
+    assert_eq!(slow(1).await, 1);
+    assert_eq!(RUNS.total(), 5);
+}
+
+#[tokio::test]
+async fn shared_errors_have_the_original_as_their_source() {
+    static RUNS: Runs = Runs::new();
+    static GATE: Semaphore = Semaphore::const_new(0);
+    type Boxed = Box<dyn std::error::Error + Send + Sync>;
+    #[cached(kind = "shared-errors", share_errors, err_ttl = "1m")]
+    async fn failing(id: u32) -> Result<u32, Boxed> {
+        RUNS.count();
+        let _pass = GATE.acquire().await;
+        Err(Box::new(std::io::Error::other(format!("no {id}"))))
+    }
+    register("shared-errors", roomy());
+    let callers: Vec<_> = (0..5).map(|_| tokio::spawn(failing(1))).collect();
+    eventually("the leader runs", async || RUNS.total() == 1).await;
+    tokio::task::yield_now().await;
+    GATE.add_permits(1);
+    for caller in callers {
+        let error = caller.await.expect("no panic").expect_err("a failure");
+        assert_eq!(error.to_string(), "no 1");
+        let original = error.source().expect("the original");
+        assert!(original.downcast_ref::<std::io::Error>().is_some());
+    }
+    assert!(failing(1).await.is_err());
+    assert_eq!(RUNS.total(), 1);
+}
