@@ -140,11 +140,12 @@ impl<'a> Expansion<'a> {
                 conditions,
             } = borrowed;
             let copy = format_ident!("__larder_copy_{number}");
-            let place = Ends::of(ty).first;
+            let place = Span::call_site().located_at(Ends::of(ty).first);
+            let larder = krate::expansion(self.checked.larder.as_ref(), place);
             if *is_optional {
                 copies.extend(quote_spanned! {place=>
                     #(#conditions)*
-                    let #copy = ::core::option::Option::map(#name, ::std::borrow::ToOwned::to_owned);
+                    let #copy = ::core::option::Option::map(#name, #larder::copy_of);
                 });
                 lent.extend(quote_spanned! {place=>
                     #(#conditions)*
@@ -156,7 +157,7 @@ impl<'a> Expansion<'a> {
             } else {
                 copies.extend(quote_spanned! {place=>
                     #(#conditions)*
-                    let #copy = ::std::borrow::ToOwned::to_owned(#name);
+                    let #copy = #larder::copy_of(#name);
                 });
                 lent.extend(quote_spanned! {place=>
                     #(#conditions)*
@@ -289,19 +290,17 @@ impl<'a> Expansion<'a> {
     fn shaped(&self, mut shape: TokenStream) -> TokenStream {
         let larder = &self.larder;
         let staleness = &self.checked.staleness;
-        if let Some(place) = staleness.shares_errors {
-            let place = Span::call_site().located_at(place);
-            shape = quote_spanned!(place=> #larder::sharing(#shape));
+        if staleness.shares_errors {
+            shape = quote_spanned!(self.place=> #larder::sharing(#shape));
         }
         for (asks, what) in [
             (&staleness.hard, "limited"),
             (&staleness.err_ttl, "keeping_errors"),
             (&staleness.none_ttl, "keeping_none"),
         ] {
-            if let Some(timed) = asks {
-                let place = Span::call_site().located_at(timed.place);
-                let what = Ident::new(what, place);
-                shape = quote_spanned!(place=> #larder::#what(#shape));
+            if asks.is_some() {
+                let what = Ident::new(what, self.place);
+                shape = quote_spanned!(self.place=> #larder::#what(#shape));
             }
         }
         shape
@@ -363,9 +362,9 @@ impl<'a> Expansion<'a> {
             (&staleness.soft, "soft"),
             (&staleness.hard, "hard"),
         ] {
-            if let Some(timed) = timed {
+            if let Some(time) = timed {
                 let name = Ident::new(name, Span::call_site());
-                let duration = duration(timed.duration);
+                let duration = duration(*time);
                 described.extend(quote!(.#name(#duration)));
             }
         }

@@ -66,7 +66,7 @@ pub mod expansion {
 
     pub use crate::call::{
         Answered, Call, CallSite, Collected, Description, Entered, LocalProbe, Probe, Probed, Rule,
-        always, call, checked, enter, keeping_errors, keeping_none, limited, local_plain, plain,
-        returned, sharing,
+        always, call, checked, copy_of, enter, keeping_errors, keeping_none, limited, local_plain,
+        plain, returned, sharing,
     };
 }

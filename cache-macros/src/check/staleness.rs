@@ -9,29 +9,20 @@ use super::lifetime;
 use crate::attribute::Options;
 use crate::signature::{Argument, Form, Function};
 
-/// The same for a function whose attribute says nothing about it: everything is `None`.
-#[derive(Default)]
+/// What the attribute says about it.
 pub(crate) struct Staleness {
-    pub(crate) none_ttl: Option<Timed>,
-    pub(crate) err_ttl: Option<Timed>,
-    pub(crate) while_revalidate: Option<Timed>,
-    pub(crate) if_error: Option<Timed>,
+    pub(crate) none_ttl: Option<Duration>,
+    pub(crate) err_ttl: Option<Duration>,
+    pub(crate) while_revalidate: Option<Duration>,
+    pub(crate) if_error: Option<Duration>,
     pub(crate) refresh_ahead: Option<LitFloat>,
-    pub(crate) soft: Option<Timed>,
-    pub(crate) hard: Option<Timed>,
+    pub(crate) soft: Option<Duration>,
+    pub(crate) hard: Option<Duration>,
     pub(crate) is_detached: bool,
     pub(crate) flies_alone: bool,
-    /// Place of `share_errors`.
-    pub(crate) shares_errors: Option<Span>,
+    pub(crate) shares_errors: bool,
     /// Whether the body may outlive its caller.
     pub(crate) outlives: bool,
-}
-
-/// A duration, and the place of its option.
-#[derive(Clone, Copy)]
-pub(crate) struct Timed {
-    pub(crate) place: Span,
-    pub(crate) duration: Duration,
 }
 
 pub(super) fn staleness(
@@ -40,17 +31,10 @@ pub(super) fn staleness(
     function: &Function,
 ) -> Staleness {
     let mut timed = |written: &Option<(Span, LitStr)>| {
-        let (place, text) = written.as_ref()?;
-        match lifetime(text) {
-            Ok(duration) => Some(Timed {
-                place: *place,
-                duration,
-            }),
-            Err(mistake) => {
-                mistakes.push(mistake);
-                None
-            }
-        }
+        let (_, text) = written.as_ref()?;
+        lifetime(text)
+            .map_err(|mistake| mistakes.push(mistake))
+            .ok()
     };
     let none_ttl = timed(&options.none_ttl);
     let err_ttl = timed(&options.err_ttl);
@@ -58,18 +42,21 @@ pub(super) fn staleness(
     let if_error = timed(&options.stale_if_error);
     let soft = patience(mistakes, options.soft.as_ref());
     let hard = patience(mistakes, options.hard.as_ref());
-    if let (Some((place, _)), None) = (&options.soft, &options.stale_if_error) {
+    if let Some((place, _)) = &options.soft
+        && options.stale_if_error.is_none()
+    {
         mistakes.push(Error::new(
             *place,
             "after a soft time-out an older value is served, and none is kept; write \
              `stale_if_error = \"1h\"` beside it, or `hard` in its place",
         ));
     }
-    if let (Some(soft), Some(hard)) = (soft, hard)
-        && soft.duration >= hard.duration
+    if let Some((place, _)) = &options.soft
+        && let (Some(soft), Some(hard)) = (soft, hard)
+        && soft >= hard
     {
         mistakes.push(Error::new(
-            soft.place,
+            *place,
             "the soft time-out is not shorter than the hard one, so it would never count; make it \
              shorter, or leave it out",
         ));
@@ -90,8 +77,8 @@ pub(super) fn staleness(
     check_negative(mistakes, options);
     check_form(mistakes, options, function);
     let outliving = outliving(options);
-    if let Some((name, place)) = outliving {
-        check_arguments(mistakes, name, place, function);
+    if let Some((name, _)) = outliving {
+        check_arguments(mistakes, name, function);
     }
     Staleness {
         none_ttl,
@@ -103,21 +90,18 @@ pub(super) fn staleness(
         hard,
         is_detached: options.detach.is_some(),
         flies_alone: options.alone.is_some(),
-        shares_errors: options.share_errors,
+        shares_errors: options.share_errors.is_some(),
         outlives: outliving.is_some(),
     }
 }
 
 /// How long a caller waits: as short as a millisecond.
-fn patience(mistakes: &mut Vec<Error>, written: Option<&(Span, LitStr)>) -> Option<Timed> {
-    let (place, text) = written?;
+fn patience(mistakes: &mut Vec<Error>, written: Option<&(Span, LitStr)>) -> Option<Duration> {
+    let (_, text) = written?;
     let shortest = Duration::from_millis(1);
     let longest = Duration::from_secs(24 * 60 * 60);
     match humantime::parse_duration(&text.value()) {
-        Ok(duration) if (shortest..=longest).contains(&duration) => Some(Timed {
-            place: *place,
-            duration,
-        }),
+        Ok(patience) if (shortest..=longest).contains(&patience) => Some(patience),
         _ => {
             mistakes.push(Error::new(
                 text.span(),
@@ -211,7 +195,7 @@ fn check_form(mistakes: &mut Vec<Error>, options: &Options, function: &Function)
 }
 
 /// A body that may outlive its caller has copies of what that lends it.
-fn check_arguments(mistakes: &mut Vec<Error>, option: &str, _place: Span, function: &Function) {
+fn check_arguments(mistakes: &mut Vec<Error>, option: &str, function: &Function) {
     for argument in &function.arguments {
         if let Argument::Bound(place, written) = argument {
             let way_out = if written == "&self" {

@@ -17,6 +17,11 @@ use super::tenant::for_tenant;
 use super::turn::Turn;
 use crate::flight::Landing;
 
+/// The copy of an argument for a body that may outlive its caller.
+pub fn copy_of<T: ToOwned + ?Sized>(lent: &T) -> T::Owned {
+    lent.to_owned()
+}
+
 impl Turn {
     /// Runs a body that borrows from its caller, for as long as that waits.
     ///

@@ -32,6 +32,7 @@ use std::any::{TypeId, type_name};
 use std::fmt::Display;
 use std::marker::PhantomData;
 
+pub use apart::copy_of;
 pub(crate) use background::Background;
 pub use control::{
     Control, bypass, expire, key, max_age, outcome, peek, refresh, remove, sync, ttl,

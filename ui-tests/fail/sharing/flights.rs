@@ -1,0 +1,23 @@
+#[larder::cached(single_flight = "cluster")]
+async fn one(id: u32) -> u32 {
+    id
+}
+
+#[larder::cached(single_flight)]
+async fn two(id: u32) -> u32 {
+    id
+}
+
+#[larder::cached(single_flight = false)]
+async fn three(id: u32) -> u32 {
+    id
+}
+
+#[larder::cached(share_errors = true, detach = "1m")]
+async fn four(id: u32) -> u32 {
+    id
+}
+
+fn main() {
+    let _ = (one(1), two(1), three(1), four(1));
+}
