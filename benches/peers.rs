@@ -3,8 +3,8 @@
 //! `scripts/bench` runs this and writes `docs/benchmarks.md`. By hand:
 //!
 //! ```text
-//! cargo bench -p benches                 everything
-//! cargo bench -p benches -- hit-32B      rows whose name has this in it, and no others
+//! cargo bench -p benches --bench peers                 everything
+//! cargo bench -p benches --bench peers -- hit-32B      rows whose name has this in it, and no others
 //! ```
 //!
 //! Hits in memory, keys and entries are measured by criterion, cold starts and hits in Redis here:

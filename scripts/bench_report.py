@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Writes the figures of `cargo bench -p benches` into a page.
 
-    bench_report.py FIGURES PAGE
+    bench_report.py FIGURES PAGE [NAME…]
 
-FIGURES is the directory with criterion's results and the standard output of the run. In PAGE,
+FIGURES is the directory with criterion's results and the standard output of the runs. In PAGE,
 everything between `<!-- figures: NAME -->` and `<!-- end of figures -->` is written again;
-what stands around it is left alone.
+what stands around it is left alone. With names, only those are written.
 """
 
 import datetime
@@ -60,6 +60,73 @@ COMPRESSION_NAMES = {
     **{f"by-hand-{level}": f"`flate2` by hand, level {level}" for level in (1, 3, 6, 9)},
 }
 COLD_NAMES = {"cached-sharded": "`cached`, `#[concurrent_cached]`"}
+# With the package whose version is shown.
+STAMPEDE_NAMES = {
+    "larder": ("larder", "**larder** {}"),
+    "quick-cache": ("quick_cache", "`quick_cache` {}"),
+    "moka": ("moka", "`moka` {}"),
+    "foyer": ("foyer-memory", "`foyer` {}"),
+    "cached-by-key": ("cached", "`cached` {}, `\"by_key\"`"),
+    "cached-sync-writes": ("cached", "`cached` {}, `true`"),
+}
+STAMPEDE = {
+    "leader-dropped": (
+        "leader dropped at each of 4 awaits, 10 waiters each",
+        {"values": "values, of 40", "bodies": "bodies, for 4 keys"},
+    ),
+    "leader-gives-up": (
+        "leader gives up at a time-out, 10 waiters",
+        {"values": "values, of 10", "bodies": "bodies"},
+    ),
+    "leader-panics": (
+        "leader panics, 10 waiters",
+        {
+            "own-panic": "leaders with their panic, of 1",
+            "values": "values, of 10",
+            "errors": "errors of the cache",
+            "bodies": "bodies",
+        },
+    ),
+    "all-panic": (
+        "every body panics, 10 callers",
+        {
+            "panics": "panics, of 10",
+            "errors": "errors of the cache",
+            "bodies": "bodies",
+            "most": "most at once",
+            "turns": "turns",
+        },
+    ),
+    "all-fail": (
+        "every body fails, 10 callers",
+        {"failures": "failures, of 10", "bodies": "bodies", "most": "most at once", "turns": "turns"},
+    ),
+    "all-fail-alike": (
+        "the same with an error that is `Clone`",
+        {"failures": "failures, of 10", "bodies": "bodies", "most": "most at once", "turns": "turns"},
+    ),
+    "distinct-keys": (
+        "64 keys, bodies that wait for each other",
+        {"most": "bodies at once, of 64", "values": "values, of 64"},
+    ),
+    "recursion": (
+        "each body asks for the next of 300 keys",
+        {"values": "values, of 1", "bodies": "bodies, of 300"},
+    ),
+    "waiters-held": (
+        "2 waiters held, leader ends, 10 other waiters",
+        {"values-meanwhile": "values meanwhile, of 10", "values": "in the end", "bodies": "bodies"},
+    ),
+    "heirs-held": (
+        "2 waiters held, leader dropped, 10 other waiters",
+        {"values-meanwhile": "values meanwhile, of 10", "values": "in the end", "bodies": "bodies"},
+    ),
+    "leader-held": (
+        "leader held, 10 waiters",
+        {"values-meanwhile": "values meanwhile, of 10", "values": "in the end", "bodies": "bodies"},
+    ),
+    "thousand-callers": ("1000 callers of one key", {"values": "values", "bodies": "bodies"}),
+}
 
 HIT_ROWS = ["hit-32B", "hit-2KB", "hit-zipf", "hit-2-threads"]
 MACROS_WITH_LIFETIMES = ["cached-lru-ttl", "cached-sharded-ttl"]
@@ -72,7 +139,7 @@ COMPRESSED_SIZES = {"2KB": ("2 KB", 2048), "20KB": ("20 KB", 20480)}
 ENCRYPTED_SIZES = {"1KB": ("1 KB", 3), "16KB": ("16 KB", 20)}
 REDIS_SIZES = {"200B": "200 B", "10KB": "10 KB"}
 REDIS_AT_ONCE = [1, 64, 256]
-PACKAGES = ["larder", "quick_cache", "moka", "cached", "redis", "tokio", "criterion"]
+PACKAGES = ["larder", "quick_cache", "moka", "cached", "foyer-memory", "redis", "tokio", "criterion"]
 
 
 class Figures:
@@ -84,7 +151,9 @@ class Figures:
             row, contender, turn = estimates.parts[-5:-2]
             point = json.loads(estimates.read_text())["median"]["point_estimate"]
             self._add(row, contender, "ns", int(turn), point)
-        for line in (directory / "output").read_text().splitlines():
+        # Either may have been left out.
+        outputs = [path for path in (directory / "output", directory / "stampede") if path.exists()]
+        for line in "\n".join(path.read_text() for path in outputs).splitlines():
             if re.fullmatch(r"[\w-]+\|[\w-]+\|\d+\|[\w-]+\|[\d.]+", line):
                 row, contender, turn, unit, value = line.split("|")
                 self._add(row, contender, unit, int(turn), float(value))
@@ -215,6 +284,24 @@ def cold_table(figures):
     return lines
 
 
+def stampede_table(figures):
+    versions = locked_versions()
+    heads = [name.format(versions[package]) for package, name in STAMPEDE_NAMES.values()]
+    lines = [f"| what happens | seen | {' | '.join(heads)} |", "|---|---" + "|--:" * len(heads) + "|"]
+    for scenario, (happens, numbers) in STAMPEDE.items():
+        row = f"stampede-{scenario}"
+        for unit, seen in numbers.items():
+            cells = [happens, seen]
+            for contender in STAMPEDE_NAMES:
+                rounds = figures.rows[row].get(contender, {}).get(unit, {}).values()
+                few, many = (f"{end(rounds, default=0):.0f}" for end in (min, max))
+                cells.append("" if not rounds else few if few == many else f"{few} – {many}")
+            lines.append(f"| {' | '.join(cells)} |")
+            # Told once.
+            happens = ""
+    return lines
+
+
 def redis_table(figures):
     lines = [
         "| value | at once | | calls a second | p50, µs | larder does |",
@@ -283,7 +370,7 @@ def target_table(figures):
 
 def machine_table():
     run = lambda *command: subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    versions = dict(re.findall(r'name = "([^"]+)"\nversion = "([^"]+)"', Path("Cargo.lock").read_text()))
+    versions = locked_versions()
     server = run(os.environ.get("LARDER_REDIS_SERVER", "redis-server"), "--version")
     rows = {
         "measured": datetime.date.today().isoformat(),
@@ -295,6 +382,10 @@ def machine_table():
         "Redis": re.search(r"v=(\S+)", server).group(1) + ", on the same machine",
     }
     return ["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows.items())]
+
+
+def locked_versions():
+    return dict(re.findall(r'name = "([^"]+)"\nversion = "([^"]+)"', Path("Cargo.lock").read_text()))
 
 
 def processor():
@@ -313,28 +404,29 @@ def system():
 
 
 def main():
-    directory, page = map(Path, sys.argv[1:])
+    directory, page = map(Path, sys.argv[1:3])
     figures = Figures(directory)
     sections = {
-        "machine": machine_table(),
-        "targets": target_table(figures),
-        **{row: hit_table(figures, row) for row in HIT_ROWS},
-        "key-memory": memory_key_table(figures),
-        "key-store": store_key_table(figures),
-        "entries": entry_table(figures),
-        "compression": compression_table(figures),
-        "encryption": encryption_table(figures),
-        "cold": cold_table(figures),
-        "redis": redis_table(figures),
+        "machine": machine_table,
+        "targets": lambda: target_table(figures),
+        **{row: lambda row=row: hit_table(figures, row) for row in HIT_ROWS},
+        "key-memory": lambda: memory_key_table(figures),
+        "key-store": lambda: store_key_table(figures),
+        "entries": lambda: entry_table(figures),
+        "compression": lambda: compression_table(figures),
+        "encryption": lambda: encryption_table(figures),
+        "cold": lambda: cold_table(figures),
+        "stampede": lambda: stampede_table(figures),
+        "redis": lambda: redis_table(figures),
     }
     text = page.read_text()
-    for name, lines in sections.items():
+    for name in sys.argv[3:] or sections:
         begin, end = f"<!-- figures: {name} -->\n", "<!-- end of figures -->"
         before, found, rest = text.partition(begin)
         if not found or end not in rest:
             sys.exit(f"{page} has no place for the figures: {name}")
         after = rest[rest.index(end) :]
-        text = before + begin + "\n".join(lines) + "\n" + after
+        text = before + begin + "\n".join(sections[name]()) + "\n" + after
     page.write_text(text)
 
 
