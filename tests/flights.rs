@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use larder::cached;
-use support::{Runs, eventually, register, roomy};
+use support::{Runs, eventually, poll_once, register, roomy};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -97,18 +97,13 @@ async fn a_waiter_that_is_never_polled_again_holds_up_nobody() {
     let leader = tokio::spawn(slow(1));
     eventually("the leader runs", async || RUNS.total() == 1).await;
     let mut sleepy = Box::pin(slow(1));
-    assert!(futures_poll(&mut sleepy).is_pending());
+    assert!(poll_once(&mut sleepy).is_pending());
     leader.abort();
     let _ = leader.await;
     GATE.add_permits(1);
     assert_eq!(slow(1).await, 1);
     assert_eq!(sleepy.await, 1);
     assert_eq!(RUNS.total(), 2);
-}
-
-fn futures_poll<F: Future + Unpin>(future: &mut F) -> std::task::Poll<F::Output> {
-    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    std::pin::Pin::new(future).poll(&mut context)
 }
 
 /// An error that nobody else can have: it is not `Clone`.
@@ -190,7 +185,7 @@ async fn of_many_that_waited_for_a_failure_a_few_run_at_once() {
     eventually("the leader runs", async || RUNS.total() == 1).await;
     // One waits, and is not polled any more.
     let mut held_up = Box::pin(failing(1));
-    assert!(futures_poll(&mut held_up).is_pending());
+    assert!(poll_once(&mut held_up).is_pending());
     GATE.add_permits(1);
     let sixteen = async || AT_ONCE.load(Ordering::SeqCst) == 16;
     eventually("sixteen run", sixteen).await;
@@ -321,14 +316,38 @@ async fn a_call_may_be_dropped_at_any_await() {
         let mut dropped = Box::pin(steps(polls));
         let mut other = Box::pin(steps(polls));
         for _ in 0..polls {
-            if futures_poll(&mut dropped).is_ready() {
+            if poll_once(&mut dropped).is_ready() {
                 break;
             }
         }
-        assert!(polls == 0 || polls > 3 || futures_poll(&mut other).is_pending());
+        assert!(polls == 0 || polls > 3 || poll_once(&mut other).is_pending());
         drop(dropped);
         let answer = tokio::time::timeout(Duration::from_secs(5), other).await;
         assert_eq!(answer, Ok(polls));
         assert_eq!(steps(polls).await, polls);
     }
+}
+
+#[tokio::test]
+async fn who_comes_after_many_who_wait_computes_for_himself() {
+    static RUNS: Runs = Runs::new();
+    static GATE: Semaphore = Semaphore::const_new(0);
+    #[cached(kind = "crowded")]
+    async fn slow(id: u32) -> u32 {
+        RUNS.count();
+        let _pass = GATE.acquire().await;
+        id
+    }
+    register("crowded", roomy());
+    let mut callers: Vec<_> = (0..65_540).map(|_| Box::pin(slow(1))).collect();
+    for caller in &mut callers {
+        assert!(poll_once(caller).is_pending());
+    }
+    // One for 65 536 callers, and four by themselves.
+    assert_eq!(RUNS.total(), 5);
+    GATE.add_permits(1);
+    for caller in callers {
+        assert_eq!(caller.await, 1);
+    }
+    assert_eq!(RUNS.total(), 5);
 }

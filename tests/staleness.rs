@@ -11,7 +11,7 @@ use larder::call::{self, MissReason, Origin, StaleCause};
 use larder::testing::ManualClock;
 use larder::{Cache, CacheConfigBuilder, cached};
 use support::map_store::MapStore;
-use support::{Runs, eventually, roomy};
+use support::{Runs, eventually, poll_once, roomy};
 use tokio::sync::Semaphore;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -393,4 +393,174 @@ async fn shared_errors_have_the_original_as_their_source() {
     }
     assert!(failing(1).await.is_err());
     assert_eq!(RUNS.total(), 1);
+}
+
+#[tokio::test]
+async fn a_refresh_that_fails_leaves_the_old_value_and_one_without_a_value_takes_it_away() {
+    static RUNS: Runs = Runs::new();
+    static ANSWERS: std::sync::Mutex<Vec<Result<Option<u32>, Unlike>>> =
+        std::sync::Mutex::new(Vec::new());
+    #[derive(Debug, PartialEq)]
+    struct Unlike;
+    #[cached(kind = "swr-fails", ttl = "1m", stale_while_revalidate = "1h")]
+    async fn number(_id: u32) -> Result<Option<u32>, Unlike> {
+        RUNS.count();
+        ANSWERS.lock().expect("no panic").pop().expect("an answer")
+    }
+    let next = |answer| ANSWERS.lock().expect("no panic").push(answer);
+    let (_, clock) = register("swr-fails", roomy());
+
+    next(Ok(Some(1)));
+    assert_eq!(number(1).await, Ok(Some(1)));
+    clock.advance(MINUTE);
+    next(Err(Unlike));
+    assert_eq!(number(1).await, Ok(Some(1)));
+    eventually("it fails", async || RUNS.total() == 2).await;
+    for _ in 0..10 {
+        assert_eq!(number(1).await, Ok(Some(1)));
+        tokio::task::yield_now().await;
+    }
+    // Not asked again for a while.
+    assert_eq!(RUNS.total(), 2);
+    clock.advance(MINUTE);
+    next(Ok(None));
+    assert_eq!(number(1).await, Ok(Some(1)));
+    eventually("it is gone", async || RUNS.total() == 3).await;
+    next(Ok(Some(4)));
+    assert_eq!(number(1).await, Ok(Some(4)));
+    assert_eq!(RUNS.total(), 4);
+}
+
+#[tokio::test]
+async fn an_old_value_is_found_in_the_store_after_a_restart() {
+    static RUNS: Runs = Runs::new();
+    static FAILS: AtomicBool = AtomicBool::new(false);
+    #[cached(
+        kind = "stale-store",
+        ttl = "1m",
+        stale_if_error = "1h",
+        stale_while_revalidate = "1s"
+    )]
+    async fn number(id: u32) -> Result<u32, String> {
+        RUNS.count();
+        if FAILS.load(Ordering::SeqCst) {
+            return Err("down".to_owned());
+        }
+        Ok(id)
+    }
+    let store = Arc::new(MapStore::default());
+    let clock = ManualClock::new();
+    let start = || {
+        let cache = Cache::builder("stale-store", &roomy().build().expect("valid settings"))
+            .store(store.clone())
+            .clock(clock.clone())
+            .build()
+            .expect("a cache");
+        larder::register(cache.clone());
+        cache
+    };
+    let cache = start();
+    assert_eq!(number(1).await, Ok(1));
+    assert!(cache.flush(SECOND).await);
+
+    FAILS.store(true, Ordering::SeqCst);
+    clock.advance(2 * MINUTE);
+    start();
+    let stale = call::outcome(number(1)).await;
+    assert_eq!((stale.value, stale.age), (Ok(1), 2 * MINUTE));
+    assert_eq!(stale.origin, Origin::Stale(StaleCause::Failed));
+    assert_eq!(stale.miss, Some(MissReason::Expired));
+    // Expired by another process, it serves a failure; removed, it does not.
+    clock.advance(MINUTE);
+    start().expire_all().await;
+    start();
+    assert_eq!(number(1).await, Ok(1));
+    clock.advance(MINUTE);
+    start()
+        .remove_operation("staleness::an_old_value_is_found_in_the_store_after_a_restart::number")
+        .await;
+    start();
+    assert_eq!(call::refresh(number(1)).await, Err("down".to_owned()));
+}
+
+#[tokio::test]
+async fn a_rule_that_panics_keeps_nothing_and_harms_nobody() {
+    static RUNS: Runs = Runs::new();
+    #[cached(kind = "rule-panics", cache_if = |it: &u32| { assert!(*it > 1); true }, ttl = |_| -> Duration { panic!("no lifetime") })]
+    async fn number(id: u32) -> u32 {
+        RUNS.count();
+        id
+    }
+    let (cache, _) = register("rule-panics", roomy());
+    assert_eq!((number(1).await, number(1).await), (1, 1));
+    assert_eq!((number(2).await, number(2).await), (2, 2));
+    assert_eq!(RUNS.total(), 4);
+    assert_eq!(cache.stats().rule_panics, 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_time_out_counts_for_calls_without_a_cache_too() {
+    #[cached(kind = "nobody-knows-this-kind", timeout(hard = "5s"))]
+    async fn slow(_id: u32) -> Result<u32, Trouble> {
+        std::future::pending().await
+    }
+    register("web", roomy());
+    let began = tokio::time::Instant::now();
+    let late = Err(Trouble::Late(5 * SECOND));
+    assert_eq!(slow(1).await, late);
+    assert_eq!(call::bypass(slow(1)).await, late);
+    assert_eq!(began.elapsed(), 10 * SECOND);
+}
+
+#[tokio::test]
+async fn a_method_that_outlives_its_caller_takes_itself_in_an_arc() {
+    static GATE: Semaphore = Semaphore::const_new(0);
+    struct Service {
+        name: String,
+    }
+    impl Service {
+        #[cached(kind = "arc", op = "arc.greet", key = (self.name, who, of), detach)]
+        async fn greet(self: Arc<Self>, mut who: &str, (of, _): (u32, u32)) -> String {
+            let _pass = GATE.acquire().await;
+            if of == 0 {
+                who = "nobody";
+            }
+            format!("{} greets {who}", self.name)
+        }
+    }
+    register("arc", roomy());
+    let service = Arc::new(Service {
+        name: "Ada".to_owned(),
+    });
+    {
+        let who = "Bob".to_owned();
+        let mut call = Box::pin(service.clone().greet(&who, (1, 2)));
+        assert!(poll_once(&mut call).is_pending());
+    }
+    GATE.add_permits(1);
+    let kept = async || call::peek(service.clone().greet("Bob", (1, 2))).await;
+    eventually("it is kept", async || kept().await.is_some()).await;
+    assert_eq!(kept().await.as_deref(), Some("Ada greets Bob"));
+}
+
+#[tokio::test]
+async fn jitter_takes_a_part_of_a_lifetime_at_most() {
+    #[cached(kind = "jitter", ttl = "100s")]
+    async fn number(id: u32) -> u32 {
+        id
+    }
+    let (cache, clock) = register("jitter", roomy().jitter(0.5));
+    for id in 0..200 {
+        number(id).await;
+    }
+    clock.advance(50 * SECOND - Duration::from_millis(1));
+    assert_eq!(cache.size(), 200);
+    clock.advance(25 * SECOND);
+    assert!((20..180).contains(&cache.size()), "{}", cache.size());
+    clock.advance(26 * SECOND);
+    assert_eq!(cache.size(), 0);
+    for wrong in [-0.1, 1.1, f64::NAN, f64::INFINITY] {
+        let error = roomy().jitter(wrong).build().expect_err("not a part");
+        assert!(error.to_string().contains("jitter is"), "{error}");
+    }
 }

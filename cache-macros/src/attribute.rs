@@ -126,19 +126,7 @@ impl Options {
                 self.detach = Some(option.span());
             }
             "single_flight" => {
-                let example = "`single_flight = \"off\"`";
-                let how = text_after(input, &option, example)?;
-                match how.value().as_str() {
-                    "process" => {}
-                    "off" => self.alone = Some(option.span()),
-                    _ => {
-                        return Err(Error::new(
-                            how.span(),
-                            "`single_flight` is \"process\", as without it, or \"off\": each \
-                             call runs the body for itself",
-                        ));
-                    }
-                }
+                self.alone = flies_alone(input, &option)?.then(|| option.span());
             }
             "share_errors" => {
                 alone(input, &option, "where each caller is to have its own error")?;
@@ -357,6 +345,20 @@ fn text_after(input: ParseStream<'_>, option: &Ident, example: &str) -> syn::Res
 fn duration(input: ParseStream<'_>, option: &Ident) -> syn::Result<(Span, LitStr)> {
     let example = format!("`{option} = \"1m\"`");
     Ok((option.span(), text_after(input, option, &example)?))
+}
+
+/// Whether calls join nobody.
+fn flies_alone(input: ParseStream<'_>, option: &Ident) -> syn::Result<bool> {
+    let how = text_after(input, option, "`single_flight = \"off\"`")?;
+    match how.value().as_str() {
+        "process" => Ok(false),
+        "off" => Ok(true),
+        _ => Err(Error::new(
+            how.span(),
+            "`single_flight` is \"process\", as without it, or \"off\": each call runs the body \
+             for itself",
+        )),
+    }
 }
 
 /// A part of a whole.

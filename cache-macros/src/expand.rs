@@ -5,7 +5,7 @@ use std::time::Duration;
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, TokenStreamExt, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
-use syn::{Expr, ReturnType, Type};
+use syn::{Expr, FnArg, Pat, ReturnType, Signature, Type};
 
 use crate::check::{Checked, Key, KeyParameter, Lifetime, Role, Rule, TemplatePart};
 use crate::krate;
@@ -17,7 +17,6 @@ pub(crate) fn expand(checked: &Checked, function: &Function) -> TokenStream {
     let Function {
         attributes,
         visibility,
-        signature,
         inner_attributes,
         ..
     } = function;
@@ -26,6 +25,7 @@ pub(crate) fn expand(checked: &Checked, function: &Function) -> TokenStream {
         return TokenStream::new();
     };
     let expansion = Expansion::of(checked, function, returns);
+    let signature = expansion.signature();
     let body = match &function.form {
         Form::Async => expansion.asynchronous(&function.body),
         Form::AsyncBlock(block) => expansion.async_block(block),
@@ -62,6 +62,22 @@ impl<'a> Expansion<'a> {
             place,
             larder: krate::expansion(checked.larder.as_ref(), place),
         }
+    }
+
+    /// As it was written, but that an argument that is copied is changed in the body alone.
+    fn signature(&self) -> Signature {
+        let mut signature = self.function.signature.clone();
+        if self.checked.staleness.outlives {
+            let arguments = self.function.arguments.iter();
+            for (input, argument) in signature.inputs.iter_mut().zip(arguments) {
+                if let (FnArg::Typed(typed), Argument::Borrowed(_)) = (input, argument)
+                    && let Pat::Ident(ident) = &mut *typed.pat
+                {
+                    ident.mutability = None;
+                }
+            }
+        }
+        signature
     }
 
     /// In an `async fn`, or in the async block that is all of a function.
@@ -138,7 +154,7 @@ impl<'a> Expansion<'a> {
                 ty,
                 is_optional,
                 conditions,
-            } = borrowed;
+            } = &**borrowed;
             let copy = format_ident!("__larder_copy_{number}");
             let place = Span::call_site().located_at(Ends::of(ty).first);
             let larder = krate::expansion(self.checked.larder.as_ref(), place);

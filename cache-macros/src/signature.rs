@@ -38,7 +38,7 @@ pub(crate) struct Function {
 pub(crate) enum Argument {
     /// It has nothing of its caller's.
     Owned,
-    Borrowed(Borrowed),
+    Borrowed(Box<Borrowed>),
     /// It borrows something that a macro cannot make a copy of: its place, and how it is written.
     Bound(Span, String),
 }
@@ -73,13 +73,13 @@ impl Argument {
         };
         let conditions = attributes.iter().filter(|it| it.path().is_ident("cfg"));
         let borrowed = |ident: &syn::PatIdent, ty: &Type, is_optional| {
-            Self::Borrowed(Borrowed {
+            Self::Borrowed(Box::new(Borrowed {
                 name: ident.ident.clone(),
                 mutability: ident.mutability,
                 ty: ty.clone(),
                 is_optional,
                 conditions: conditions.clone().cloned().collect(),
-            })
+            }))
         };
         let bound = || Self::Bound(Ends::of(ty).first, Self::spelled(ty));
         match (ungrouped(ty), pattern) {

@@ -89,7 +89,6 @@ impl Kind {
             store_keys,
             lifetime: self.lifetimes.of(&name, function.site),
             staleness: function.site.staleness(),
-            patience: function.site.patience(),
             flies_alone: function.site.flies_alone(),
             is_detached: function.site.is_detached(),
             name,

@@ -10,6 +10,10 @@ use crate::attribute::Options;
 use crate::signature::{Argument, Form, Function};
 
 /// What the attribute says about it.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of its own"
+)]
 pub(crate) struct Staleness {
     pub(crate) none_ttl: Option<Duration>,
     pub(crate) err_ttl: Option<Duration>,

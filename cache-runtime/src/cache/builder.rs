@@ -12,7 +12,7 @@ use crate::key::CHOSEN;
 use crate::kind::Kind;
 use crate::memory::MemoryTier;
 use crate::observe::Counters;
-use crate::policy::{Patience, Staleness};
+use crate::policy::Staleness;
 use crate::store::{Store, StoreTier};
 
 /// What is needed to build a [`Cache`] by hand: where the factory's ways do not fit.
@@ -93,7 +93,6 @@ impl CacheBuilder {
                     name: "keys".to_owned(),
                     lifetime: lifetimes.of_chosen(),
                     staleness: Staleness::NONE,
-                    patience: Patience::ENDLESS,
                     flies_alone: false,
                     is_detached: false,
                     counters: Counters::default(),

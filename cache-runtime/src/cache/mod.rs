@@ -121,7 +121,6 @@ impl Cache {
                 .as_ref()
                 .map(|_| kind.keys.name_of_chosen(tenant, chosen.key, ttl)),
             names: scope.into_iter().collect(),
-            began: None,
         }
     }
 

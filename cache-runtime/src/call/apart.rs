@@ -4,6 +4,7 @@
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::time::timeout_at;
 use tracing::{Instrument, Span};
@@ -11,8 +12,10 @@ use tracing::{Instrument, Span};
 use super::failure::TimedOut;
 use super::local;
 use super::outcome::StaleCause;
+use super::pending::Deadlines;
+use super::results::served;
 use super::rule::Rule;
-use super::shape::{Shape, served};
+use super::shape::Shape;
 use super::tenant::for_tenant;
 use super::turn::Turn;
 use crate::flight::Landing;
@@ -32,7 +35,7 @@ impl Turn {
         B: Future<Output = S::Returned>,
         R: FnOnce(&S::Kept) -> Rule,
     {
-        let Some((deadline, hard)) = self.hard_deadline() else {
+        let Some((deadline, hard)) = self.deadlines.hard else {
             return self.keep(shape, body.await, rule);
         };
         let mut body = pin!(body);
@@ -55,11 +58,10 @@ impl Turn {
         R: FnOnce(&S::Kept) -> Rule + Send + 'static,
     {
         let Some(running) = self.running.as_deref_mut() else {
-            return body.await;
+            return self.run(shape, body, rule).await;
         };
         let first = running.kept_for.first_answer();
-        let operation = &running.kept_for.pending.operation;
-        let goes_on = operation.is_detached || operation.patience.soft.is_some();
+        let goes_on = running.kept_for.pending.operation.is_detached;
         if let Some(answer) = first.and_then(|entry| served::<S>(&entry.value)) {
             let kind = running.kept_for.pending.kind.clone();
             let renewed = for_tenant(
@@ -72,7 +74,7 @@ impl Turn {
         if !goes_on {
             return self.run(shape, body, rule).await;
         }
-        let (soft, hard) = (self.soft_deadline(), self.hard_deadline());
+        let Deadlines { soft, hard } = self.deadlines;
         let mut apart = Apart {
             work: Some((Box::pin(body), self, rule)),
             shape,
@@ -116,7 +118,7 @@ impl Turn {
     }
 
     /// The caller has waited for so long: it gets an older value or an error, and the body goes.
-    fn give_up<S: Shape>(mut self, hard: std::time::Duration) -> Result<S::Returned, Self> {
+    fn give_up<S: Shape>(mut self, hard: Duration) -> Result<S::Returned, Self> {
         let after = TimedOut::after(hard);
         match self.spare::<S>().or_else(|| self.time_out::<S>(after)) {
             Some(answer) => Ok(answer),
@@ -134,7 +136,9 @@ impl Turn {
     /// The error for a caller that has waited for too long.
     fn time_out<S: Shape>(&mut self, after: TimedOut) -> Option<S::Returned> {
         let error = S::timed_out(after)?;
-        self.running.as_deref_mut()?.kept_for.time_out();
+        if let Some(running) = self.running.as_deref_mut() {
+            running.kept_for.time_out();
+        }
         Some(error)
     }
 }

@@ -33,6 +33,7 @@ pub trait Failing: Copy + Send + Sync {
     }
 
     /// The error of a caller that has waited for too long.
+    #[must_use]
     fn timed_out(after: TimedOut) -> Option<Self::Error> {
         let _ = after;
         None

@@ -7,8 +7,8 @@ use super::control::{Control, Report, Way};
 use super::failure::Shareable;
 use super::outcome::{MissReason, Origin, StaleCause, Told};
 use super::pending::{Lead, Pending};
+use super::results::Results;
 use super::rule::Rule;
-use super::shape::Results;
 use crate::flight::{Landing, Leader};
 use crate::generation::Carried;
 use crate::memory::{Absent, Entry, Failure, Head, Left, MemoryTier, SharedEntry};
@@ -121,16 +121,6 @@ impl KeptFor {
         self.land(Landing::Entry(entry));
     }
 
-    /// Gives everybody the older value in place of a failure, where it may still be served. Nobody
-    /// asks for a new one for a while.
-    pub(super) fn land_spare(mut self) -> Result<SharedEntry, Self> {
-        let Some(spare) = self.answer_with_spare(StaleCause::Failed) else {
-            return Err(self);
-        };
-        self.leader.land(Landing::Stale(spare.clone()));
-        Ok(spare)
-    }
-
     /// The older value for the caller, where it may still be served. Nobody else begins to compute
     /// a new one for a while.
     pub(super) fn answer_with_spare(&mut self, cause: StaleCause) -> Option<SharedEntry> {
@@ -152,7 +142,7 @@ impl KeptFor {
             miss: Some(self.why),
             ..Told::of(Origin::TimedOut)
         };
-        report(self.control.as_deref(), &self.pending, told);
+        report(self.control.as_deref(), &self.pending, &told);
         self.is_answered = true;
     }
 
@@ -248,12 +238,13 @@ impl KeptFor {
         left.into_iter().collect()
     }
 
+    /// Ends the flight. Where the caller has been told already, it is not told again.
     pub(super) fn land(self, landing: Landing) {
         let told = Told {
             miss: Some(self.why),
             ..Told::of(Origin::Computed)
         };
-        report(self.control.as_deref(), &self.pending, told);
+        report(self.control.as_deref(), &self.pending, &told);
         self.leader.land(landing);
     }
 
@@ -262,7 +253,7 @@ impl KeptFor {
             miss: Some(self.why).filter(|_| matches!(origin, Origin::Stale(_))),
             ..of_entry(&self.pending, entry, origin)
         };
-        report(self.control.as_deref(), &self.pending, told);
+        report(self.control.as_deref(), &self.pending, &told);
     }
 }
 
@@ -279,14 +270,17 @@ pub(super) fn report_entry(
     entry: &SharedEntry,
     origin: Origin,
 ) {
-    report(control, pending, of_entry(pending, entry, origin));
+    report(control, pending, &of_entry(pending, entry, origin));
 }
 
 /// Where a call has a key, that is told as well.
-pub(super) fn report(control: Option<&Control>, pending: &Pending, told: Told) {
+pub(super) fn report(control: Option<&Control>, pending: &Pending, told: &Told) {
     if let Some(control) = control {
         let key = pending.name_in_store();
-        control.report(&Report::Returned(Told { key, ..told }));
+        control.report(&Report::Returned(Told {
+            key,
+            ..told.clone()
+        }));
     }
 }
 

@@ -7,7 +7,8 @@
 //!    background: `keeping`. A body that may outlive its caller takes the way over `apart`, and
 //!    goes on in `background`.
 //!
-//! Beside that path: `shape`, `value`, `failure` and `rule` say what of a result is kept and shared;
+//! Beside that path: `probe`, `shape`, `demands`, `results`, `value`, `failure` and `rule` say what of a
+//! result is kept and shared, and how an entry becomes a result again;
 //! `site` is what is known of a function before it is called; `control` and `tenant` are what a
 //! caller says about a single call, `outcome` what it is told; `local` is what each thread has at
 //! hand.
@@ -15,12 +16,15 @@
 mod apart;
 mod background;
 mod control;
+mod demands;
 mod failure;
 mod keeping;
 mod local;
 mod operation;
 mod outcome;
 mod pending;
+mod probe;
+mod results;
 mod rule;
 mod shape;
 mod site;
@@ -37,13 +41,14 @@ pub(crate) use background::Background;
 pub use control::{
     Control, bypass, expire, key, max_age, outcome, peek, refresh, remove, sync, ttl,
 };
+pub use demands::{
+    CanFail, HasNone, Sharing, checked, keeping_errors, keeping_none, limited, sharing,
+};
 pub use failure::{Failing, ShareableError, SharedError, TimedOut, TimesOut};
 pub use outcome::{MissReason, Origin, Outcome, StaleCause};
+pub use probe::{LocalProbe, Probe, Probed};
 pub use rule::{Rule, always};
-pub use shape::{
-    CanFail, HasNone, LocalProbe, Probe, Probed, Shape, Sharing, checked, keeping_errors,
-    keeping_none, limited, local_plain, plain, returned, sharing,
-};
+pub use shape::{Shape, local_plain, plain, returned};
 pub use site::{CallSite, Collected, Description};
 pub use tenant::{carry, tenant};
 pub use turn::{Answered, Asked, Miss, Turn};
@@ -52,11 +57,13 @@ pub use value::{Local, LocalValue, Own, Shared, SharedValue, Value};
 pub(crate) use local::tenant as current_tenant;
 pub(crate) use operation::Operation;
 pub(crate) use pending::Pending;
-pub(crate) use shape::{Results, fallible, opaque};
+pub(crate) use results::Results;
+pub(crate) use shape::{fallible, opaque};
 pub(crate) use site::{Function, sites, unclear_claims};
 
 use local::{Binding, Bound};
-use shape::served;
+use pending::Deadlines;
+use results::served;
 
 use crate::key::{KeyWriter, Written, is_longer, with_memory_key};
 use crate::memory::SharedEntry;
@@ -244,7 +251,8 @@ fn begin(
             )),
         },
     };
-    Miss::of(pending, control, results)
+    let deadlines = Deadlines::of(function.site.patience());
+    Miss::of(pending, control, results, deadlines)
 }
 
 /// Why the call cannot be cached, if it cannot.

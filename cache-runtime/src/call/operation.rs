@@ -3,7 +3,7 @@
 
 use crate::key::OperationKeys;
 use crate::observe::Counters;
-use crate::policy::{Lifetime, Patience, Staleness};
+use crate::policy::{Lifetime, Staleness};
 
 #[derive(Debug)]
 pub(crate) struct Operation {
@@ -14,10 +14,9 @@ pub(crate) struct Operation {
     pub(crate) store_keys: Option<OperationKeys>,
     pub(crate) lifetime: Lifetime,
     pub(crate) staleness: Staleness,
-    pub(crate) patience: Patience,
     /// Whether its calls join nobody.
     pub(crate) flies_alone: bool,
-    /// Whether a computation goes on when its caller is dropped.
+    /// Whether a computation goes on when its caller does not wait for it any more.
     pub(crate) is_detached: bool,
     pub(crate) counters: Counters,
 }

@@ -11,7 +11,7 @@ use super::failure::TimedOut;
 use super::local::Bound;
 use super::operation::Operation;
 use super::outcome::{MissReason, Origin, StaleCause};
-use super::shape::Results;
+use super::results::Results;
 use crate::envelope::ValueType;
 use crate::flight::{Landing, Leader, Role};
 use crate::generation::{Carried, Name, Touched};
@@ -32,8 +32,6 @@ pub(crate) struct Pending {
     pub(crate) in_store: Option<StoreName>,
     /// What the entry belongs to, besides the kind and the operation.
     pub(crate) names: Vec<Name>,
-    /// When the call began, if its caller does not wait for ever.
-    pub(crate) began: Option<Instant>,
 }
 
 impl std::fmt::Debug for Pending {
@@ -42,6 +40,30 @@ impl std::fmt::Debug for Pending {
         f.debug_struct("Pending")
             .field("operation", &self.operation.name)
             .finish_non_exhaustive()
+    }
+}
+
+/// Until when the caller of one call waits.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Deadlines {
+    /// Then it takes an older value.
+    pub(super) soft: Option<Instant>,
+    /// Then it gives up; and after how long that is.
+    pub(super) hard: Option<(Instant, Duration)>,
+}
+
+impl Deadlines {
+    /// Of a call that begins now.
+    pub(super) fn of(patience: Patience) -> Self {
+        let Patience { soft, hard } = patience;
+        if (soft.is_none() && hard.is_none()) || !runtime::has_timer() {
+            return Self::default();
+        }
+        let now = Instant::now();
+        Self {
+            soft: soft.map(|soft| now + soft),
+            hard: hard.map(|hard| (now + hard, hard)),
+        }
     }
 }
 
@@ -103,15 +125,12 @@ impl Pending {
                 .unwrap_or(operation.lifetime.ttl)
                 .longer(operation.staleness.kept_for()),
         });
-        let Patience { soft, hard } = operation.patience;
-        let is_patient = soft.is_none() && hard.is_none();
         Self {
             kind,
             operation,
             key,
             in_store,
             names: names.into_iter().collect(),
-            began: (!is_patient && runtime::has_timer()).then(Instant::now),
         }
     }
 
@@ -133,9 +152,10 @@ impl Pending {
         &self,
         control: Option<&Control>,
         results: &Results,
+        deadlines: Deadlines,
     ) -> Result<Stand, Finding> {
         match control.and_then(|control| control.way) {
-            None => Ok(self.look_up_in_time(control, results).await),
+            None => Ok(self.look_up_in_time(control, results, deadlines).await),
             Some(Way::Bypass) => Ok(Stand::Bypasses),
             Some(Way::Refresh) => {
                 // What is computed is written with them.
@@ -187,9 +207,14 @@ impl Pending {
     }
 
     /// Looks up for as long as the function's callers wait.
-    async fn look_up_in_time(&self, control: Option<&Control>, results: &Results) -> Stand {
+    async fn look_up_in_time(
+        &self,
+        control: Option<&Control>,
+        results: &Results,
+        deadlines: Deadlines,
+    ) -> Stand {
         let mut looking = pin!(self.look_up(control, results));
-        if let Some(deadline) = self.soft_deadline() {
+        if let Some(deadline) = deadlines.soft {
             if let Ok(stand) = timeout_at(deadline, &mut looking).await {
                 return stand;
             }
@@ -197,22 +222,13 @@ impl Pending {
                 return Stand::Found(entry, Origin::Stale(StaleCause::Slow));
             }
         }
-        match self.hard_deadline() {
+        match deadlines.hard {
             None => looking.await,
             Some((deadline, hard)) => match timeout_at(deadline, looking).await {
                 Ok(stand) => stand,
                 Err(_elapsed) => Stand::TimedOut(TimedOut::after(hard)),
             },
         }
-    }
-
-    pub(super) fn soft_deadline(&self) -> Option<Instant> {
-        Some(self.began? + self.operation.patience.soft?)
-    }
-
-    pub(super) fn hard_deadline(&self) -> Option<(Instant, Duration)> {
-        let hard = self.operation.patience.hard?;
-        Some((self.began? + hard, hard))
     }
 
     async fn look_up(&self, control: Option<&Control>, results: &Results) -> Stand {
@@ -238,7 +254,11 @@ impl Pending {
                             Seen::Answer(entry, origin) | Seen::Due(entry, origin) => {
                                 return Stand::Found(entry, origin);
                             }
-                            Seen::Spare(..) | Seen::Nothing(_) => continue,
+                            // The body has just failed.
+                            Seen::Spare(entry, _) => {
+                                return Stand::Found(entry, Origin::Stale(StaleCause::Failed));
+                            }
+                            Seen::Nothing(_) => continue,
                         }
                     }
                     // Too old for this caller, or from before an invalidation: it joins those who

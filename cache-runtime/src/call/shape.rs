@@ -10,25 +10,14 @@
 //!
 //! Of an `Arc<T>` in any of the first four places the `T` is written and read, and the `Arc` is
 //! kept in memory: serde's feature `rc` is not needed, and a hit clones the `Arc` alone.
-//!
-//! The expansion of `#[cached]` cannot see through an alias, so it leaves the choice to method
-//! resolution: `(&&&&&&&&Probe::<R>::new()).__larder_shape()` takes the first of the impls of
-//! [`Probed`] that the type `R` has, from the most references to the fewest. The first three are
-//! for errors that can be shared because they are `Clone`; method resolution does not see
-//! lifetimes, so where the result may borrow something the expansion begins after those. Between
-//! the two one level is empty, because method resolution also tries one more reference than there is.
 
 use std::any::{Any, TypeId, type_name};
 use std::marker::PhantomData;
-use std::sync::Arc;
-use std::time::Duration;
 
-use super::failure::{
-    Alone, Cloned, Failing, Limited, Shareable, ShareableError, TimedOut, TimesOut, Wrapped,
-};
-use super::value::{Local, Own, Shared, Tiered};
-use crate::envelope::{Erased, ValueType, Wanted};
-use crate::memory::{Absent, Entry, Failure};
+use super::demands::Keeping;
+use super::failure::{Alone, Failing, Shareable, TimedOut};
+use super::value::{Local, Own, Tiered};
+use crate::envelope::ValueType;
 
 /// How to take a result apart and put it together again.
 pub trait Shape: Copy + Send + Sync {
@@ -77,112 +66,18 @@ pub trait Shape: Copy + Send + Sync {
     }
 
     /// The result of a caller that has waited for too long.
+    #[must_use]
     fn timed_out(after: TimedOut) -> Option<Self::Returned> {
         let _ = after;
         None
     }
 }
 
-/// What the results of one shape are, for code that is compiled once.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Results {
-    pub(crate) value_type: Option<ValueType>,
-    kept: TypeId,
-    has_none: bool,
-    failure: Option<TypeId>,
-}
-
-impl Results {
-    pub(crate) fn of_shape<S: Shape>(_shape: S) -> Self {
-        Self::of::<S>()
-    }
-
-    pub(crate) fn of<S: Shape>() -> Self {
-        Self {
-            value_type: S::value_type(),
-            kept: TypeId::of::<S::Kept>(),
-            has_none: S::none().is_some(),
-            failure: S::shared_type(),
-        }
-    }
-
-    /// What of them a store may have, if it may have anything, for one who takes it past its
-    /// lifetime for so long.
-    pub(crate) fn in_store(&self, kept_for: Duration) -> Option<Wanted> {
-        Some(Wanted {
-            value_type: self.value_type?,
-            has_none: self.has_none,
-            kept_for,
-        })
-    }
-
-    /// Whether such a result can be made of the entry.
-    pub(crate) fn has(&self, entry: &Entry) -> bool {
-        let value = &entry.value;
-        if let Some(Failure(failure)) = value.downcast_ref() {
-            return self.failure == Some((**failure).type_id());
-        }
-        value.type_id() == self.kept || (self.has_none && value.is::<Absent>())
-    }
-}
-
-/// The result that a value in memory stands for.
-#[inline]
-pub(crate) fn served<S: Shape>(value: &Erased) -> Option<S::Returned> {
-    match value.downcast_ref::<S::Kept>() {
-        Some(kept) => Some(S::returned(kept.clone())),
-        None => negative::<S>(value),
-    }
-}
-
-#[cold]
-fn negative<S: Shape>(value: &Erased) -> Option<S::Returned> {
-    if let Some(Failure(failure)) = value.downcast_ref() {
-        return S::failure(failure.as_ref());
-    }
-    S::none().filter(|_| value.is::<Absent>())
-}
-
-/// The type of a result, on its way to its shape.
-#[derive(Debug)]
-pub struct Probe<R>(PhantomData<fn() -> R>);
-
-/// The same for a result that stays in memory.
-#[derive(Debug)]
-pub struct LocalProbe<R>(PhantomData<fn() -> R>);
-
-impl<R> Probe<R> {
-    /// A probe for the type `R`.
-    #[must_use]
-    #[expect(clippy::new_without_default, reason = "written by an expansion only")]
-    pub const fn new() -> Self {
-        Self(PhantomData)
-    }
-}
-
-impl<R> LocalProbe<R> {
-    /// A probe for the type `R`.
-    #[must_use]
-    #[expect(clippy::new_without_default, reason = "written by an expansion only")]
-    pub const fn new() -> Self {
-        Self(PhantomData)
-    }
-}
-
-/// Leads from a probe to the shape of the probed type.
-pub trait Probed {
-    /// The shape.
-    type Shape;
-
-    /// The shape.
-    fn __larder_shape(self) -> Self::Shape;
-}
-
 macro_rules! shapes {
     ($($(#[$doc:meta])* $name:ident<K $(, $failing:ident)?>;)*) => {$(
         $(#[$doc])*
         #[derive(Debug)]
-        pub struct $name<K $(, $failing)?>(PhantomData<fn() -> (K, $($failing)?)>);
+        pub struct $name<K $(, $failing)?>(pub(super) PhantomData<fn() -> (K, $($failing)?)>);
 
         impl<K $(, $failing)?> Clone for $name<K $(, $failing)?> {
             fn clone(&self) -> Self {
@@ -210,128 +105,6 @@ shapes! {
     /// Any type, kept whatever it is.
     Whole<K>;
 }
-
-macro_rules! probed {
-    ($(<$($parameter:ident $(: $bound:ident)?),+> $probe:ty => $name:ident<$($argument:ty),+>;)*) => {$(
-        impl<$($parameter $(: $bound)?),+> Probed for $probe {
-            type Shape = $name<$($argument),+>;
-
-            fn __larder_shape(self) -> Self::Shape {
-                $name(PhantomData)
-            }
-        }
-    )*};
-}
-
-/// An error of which each caller can have its own.
-pub trait Ours: Clone + Send + Sync + 'static {}
-
-impl<E: Clone + Send + Sync + 'static> Ours for E {}
-
-probed! {
-    <T, E: Ours> &&&&&&&&Probe<Result<Option<Arc<T>>, E>> => FallibleOption<Shared<T>, Cloned<E>>;
-    <T, E: Ours> &&&&&&&Probe<Result<Option<T>, E>> => FallibleOption<Own<T>, Cloned<E>>;
-    <T, E: Ours> &&&&&&&Probe<Result<Arc<T>, E>> => Fallible<Shared<T>, Cloned<E>>;
-    <T, E: Ours> &&&&&&Probe<Result<T, E>> => Fallible<Own<T>, Cloned<E>>;
-    <T, E> &&&&Probe<Result<Option<Arc<T>>, E>> => FallibleOption<Shared<T>, Alone<E>>;
-    <T, E> &&&Probe<Result<Option<T>, E>> => FallibleOption<Own<T>, Alone<E>>;
-    <T, E> &&&Probe<Result<Arc<T>, E>> => Fallible<Shared<T>, Alone<E>>;
-    <T, E> &&Probe<Result<T, E>> => Fallible<Own<T>, Alone<E>>;
-    <T> &&&Probe<Option<Arc<T>>> => Optional<Shared<T>>;
-    <T> &&Probe<Option<T>> => Optional<Own<T>>;
-    <T> &&Probe<Arc<T>> => Plain<Shared<T>>;
-    <T> &Probe<T> => Plain<Own<T>>;
-    <T, E: Ours> &&&&&&&LocalProbe<Result<Option<T>, E>> => FallibleOption<Local<T>, Cloned<E>>;
-    <T, E: Ours> &&&&&&LocalProbe<Result<T, E>> => Fallible<Local<T>, Cloned<E>>;
-    <T, E> &&&LocalProbe<Result<Option<T>, E>> => FallibleOption<Local<T>, Alone<E>>;
-    <T, E> &&LocalProbe<Result<T, E>> => Fallible<Local<T>, Alone<E>>;
-    <T> &&LocalProbe<Option<T>> => Optional<Local<T>>;
-    <T> &LocalProbe<T> => Plain<Local<T>>;
-}
-
-macro_rules! fallible {
-    ($shape:ident<K, F>) => {
-        impl<K, F: Failing> CanFail for $shape<K, F> {
-            type Failing = F;
-            type With<G> = $shape<K, G>;
-
-            fn with<G>(self) -> $shape<K, G> {
-                $shape(PhantomData)
-            }
-        }
-    };
-}
-
-/// The shape of a result that may be an error.
-#[diagnostic::on_unimplemented(
-    message = "this function cannot fail",
-    label = "not a `Result`",
-    note = "`err_ttl`, `share_errors` and `timeout(hard = …)` are about the `Err` of a `Result`"
-)]
-pub trait CanFail: Sized {
-    /// How its errors reach other callers.
-    type Failing: Failing;
-    /// The same shape with errors that do it in another way.
-    type With<G>;
-
-    /// The same shape with errors that do it in another way.
-    fn with<G>(self) -> Self::With<G>;
-}
-
-fallible!(FallibleOption<K, F>);
-fallible!(Fallible<K, F>);
-
-/// The same shape with errors that are shared by `share_errors`.
-pub fn sharing<S: CanFail>(shape: S) -> S::With<Wrapped<<S::Failing as Failing>::Error>>
-where
-    <S::Failing as Failing>::Error: ShareableError,
-{
-    shape.with()
-}
-
-/// The same shape, for a function that may time out.
-pub fn limited<S: CanFail>(shape: S) -> S::With<Limited<S::Failing>>
-where
-    <S::Failing as Failing>::Error: TimesOut,
-{
-    shape.with()
-}
-
-/// The same shape. An expansion with `err_ttl` calls it: an error that is kept is one for others.
-pub fn keeping_errors<S: CanFail>(shape: S) -> S
-where
-    S::Failing: Sharing,
-{
-    shape
-}
-
-/// The same shape. An expansion with `none_ttl` calls it.
-pub fn keeping_none<S: HasNone>(shape: S) -> S {
-    shape
-}
-
-/// Errors that reach other callers.
-#[diagnostic::on_unimplemented(
-    message = "`err_ttl` cannot keep this error",
-    note = "an error that is kept is `Clone + Send + Sync + 'static`, or one that `share_errors` \
-            takes, such as `anyhow::Error`"
-)]
-pub trait Sharing {}
-
-impl<E> Sharing for Cloned<E> {}
-impl<E> Sharing for Wrapped<E> {}
-impl<F: Sharing> Sharing for Limited<F> {}
-
-/// The shape of a result that may be a `None`.
-#[diagnostic::on_unimplemented(
-    message = "this function returns no `None`",
-    label = "not an `Option`, and not a `Result` of one",
-    note = "`none_ttl` is about the `None` of an `Option<T>` or a `Result<Option<T>, E>`"
-)]
-pub trait HasNone {}
-
-impl<K, F> HasNone for FallibleOption<K, F> {}
-impl<K> HasNone for Optional<K> {}
 
 impl<K: Tiered, F: Failing> Shape for FallibleOption<K, F> {
     type Returned = Result<Option<K::Kept>, F::Error>;
@@ -474,22 +247,6 @@ impl<K: Tiered> Shape for Whole<K> {
     fn returned(kept: K::Kept) -> K::Kept {
         kept
     }
-}
-
-/// A shape, whether or not its values can be kept.
-pub trait Keeping {
-    /// How its values would be kept.
-    type Keep;
-}
-
-/// The same shape. An expansion calls it before anything else: what a value lacks is then one
-/// error, about the value's own type.
-#[must_use]
-pub fn checked<S: Keeping>(shape: S) -> S
-where
-    S::Keep: Tiered,
-{
-    shape
 }
 
 /// Whether a generic argument stands for a `Result` or an `Option`: method resolution could not see

@@ -21,6 +21,10 @@ pub struct CallSite {
 #[doc(hidden)]
 #[must_use]
 #[expect(missing_debug_implementations, reason = "shown by `CallSite`")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of its own"
+)]
 pub struct Description {
     kind: &'static str,
     /// `None`: the function's own path.
@@ -305,7 +309,7 @@ impl CallSite {
         self.description.staleness
     }
 
-    pub(crate) fn patience(&self) -> Patience {
+    pub(super) fn patience(&self) -> Patience {
         self.description.patience
     }
 
@@ -314,9 +318,9 @@ impl CallSite {
         self.description.flies_alone
     }
 
-    /// Whether a computation goes on when its caller is dropped.
+    /// Whether a computation goes on when its caller does not wait for it any more.
     pub(crate) fn is_detached(&self) -> bool {
-        self.description.is_detached
+        self.description.is_detached || self.description.patience.soft.is_some()
     }
 
     #[inline]

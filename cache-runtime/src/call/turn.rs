@@ -2,18 +2,16 @@
 
 use std::fmt::Display;
 use std::sync::Arc;
-use std::time::Duration;
-
-use tokio::time::Instant;
 
 use super::control::{Control, Finding};
 use super::failure::TimedOut;
 use super::keeping::{KeptFor, report, report_entry, report_uncached};
 use super::local;
-use super::outcome::{MissReason, Origin, Told};
-use super::pending::{Pending, Stand};
+use super::outcome::{MissReason, Origin, StaleCause, Told};
+use super::pending::{Deadlines, Pending, Stand};
+use super::results::{Results, served};
 use super::rule::Rule;
-use super::shape::{Results, Shape, served};
+use super::shape::Shape;
 use crate::flight::Landing;
 use crate::generation::Carried;
 use crate::memory::{Entry, SharedEntry};
@@ -29,6 +27,7 @@ struct Beginning {
     pending: Result<Pending, MissReason>,
     control: Option<Box<Control>>,
     results: Results,
+    deadlines: Deadlines,
 }
 
 /// What a call got when memory, the other callers and the store were asked.
@@ -57,6 +56,7 @@ pub enum Answered<S: Shape> {
 pub struct Turn {
     /// `None`: nothing is kept.
     pub(super) running: Option<Box<Running>>,
+    pub(super) deadlines: Deadlines,
 }
 
 pub(super) struct Running {
@@ -76,11 +76,13 @@ impl Miss {
         pending: Result<Pending, MissReason>,
         control: Option<Box<Control>>,
         results: Results,
+        deadlines: Deadlines,
     ) -> Self {
         Self(Box::new(Beginning {
             pending,
             control,
             results,
+            deadlines,
         }))
     }
 
@@ -99,7 +101,8 @@ impl Miss {
 
     /// A computation under a key that the application chose, if that is one.
     pub(crate) fn of_chosen<S: Shape>(pending: Result<Pending, MissReason>, _shape: S) -> Self {
-        Self::of(pending, local::take_control(), Results::of::<S>())
+        let control = local::take_control();
+        Self::of(pending, control, Results::of::<S>(), Deadlines::default())
     }
 
     /// Asks memory again, the other callers and the store: everything that waits is in here, and
@@ -110,6 +113,7 @@ impl Miss {
             pending,
             control,
             results,
+            deadlines,
         } = *self.0;
         let wishes = control.as_deref();
         let pending = match pending {
@@ -119,16 +123,16 @@ impl Miss {
                     Some(control) => control.stop(Finding::Nothing).await,
                     None => report_uncached(wishes, why),
                 }
-                return Asked::to_run(None);
+                return Asked::to_run(None, deadlines);
             }
         };
-        match pending.stand(wishes, &results).await {
-            Ok(stand) => Asked::of(stand, pending, control, results),
+        match pending.stand(wishes, &results, deadlines).await {
+            Ok(stand) => Asked::of(stand, pending, control, results, deadlines),
             Err(finding) => {
                 if let Some(control) = wishes {
                     control.stop(finding).await;
                 }
-                Asked::to_run(None)
+                Asked::to_run(None, deadlines)
             }
         }
     }
@@ -140,27 +144,34 @@ impl Miss {
             pending,
             control,
             results,
+            deadlines,
         } = *self.0;
         let wishes = control.as_deref();
         match pending {
             Ok(pending) => {
                 let stand = pending.stand_of_sync(wishes, &results);
-                Asked::of(stand, pending, control, results)
+                Asked::of(stand, pending, control, results, deadlines)
             }
             Err(why) => {
                 report_uncached(wishes, why);
-                Asked::to_run(None)
+                Asked::to_run(None, deadlines)
             }
         }
     }
 }
 
 impl Asked {
-    fn to_run(running: Option<Box<Running>>) -> Self {
-        Self(Got::Turn(Turn { running }))
+    fn to_run(running: Option<Box<Running>>, deadlines: Deadlines) -> Self {
+        Self(Got::Turn(Turn { running, deadlines }))
     }
 
-    fn of(stand: Stand, pending: Pending, control: Option<Box<Control>>, results: Results) -> Self {
+    fn of(
+        stand: Stand,
+        pending: Pending,
+        control: Option<Box<Control>>,
+        results: Results,
+        deadlines: Deadlines,
+    ) -> Self {
         let wishes = control.as_deref();
         let lead = match stand {
             Stand::Found(entry, origin) => {
@@ -178,20 +189,21 @@ impl Asked {
             }
             Stand::TimedOut(after) => {
                 pending.count(Event::TimedOut);
-                report(wishes, &pending, Told::of(Origin::TimedOut));
+                report(wishes, &pending, &Told::of(Origin::TimedOut));
                 return Self(Got::TimedOut(after));
             }
             Stand::Bypasses => {
                 pending.count(Event::Bypassed);
-                report(wishes, &pending, Told::of(Origin::Bypassed));
-                return Self::to_run(None);
+                report(wishes, &pending, &Told::of(Origin::Bypassed));
+                return Self::to_run(None, deadlines);
             }
             Stand::Leads(lead) => lead,
         };
-        Self::to_run(Some(Box::new(Running {
+        let running = Running {
             carried: pending.carry(),
             kept_for: KeptFor::new(pending, control, results, lead),
-        })))
+        };
+        Self::to_run(Some(Box::new(running)), deadlines)
     }
 
     /// What that means for a result of this shape.
@@ -204,7 +216,11 @@ impl Asked {
         };
         // Entries are looked at before, and only what may time out does: this body would run
         // without a cache.
-        answer.map_or(Answered::Turn(Turn { running: None }), Answered::Answer)
+        let without = Turn {
+            running: None,
+            deadlines: Deadlines::default(),
+        };
+        answer.map_or(Answered::Turn(without), Answered::Answer)
     }
 }
 
@@ -219,7 +235,10 @@ impl Turn {
         let Some(running) = self.running else {
             return returned;
         };
-        let Running { carried, kept_for } = *running;
+        let Running {
+            carried,
+            mut kept_for,
+        } = *running;
         if let Some(value) = S::kept(&returned) {
             let rule = rule(value);
             let ttl = kept_for.ttl(rule);
@@ -232,14 +251,13 @@ impl Turn {
             kept_for.land_none(carried);
             return returned;
         }
-        match kept_for.land_spare() {
-            Ok(spare) => served::<S>(&spare.value).unwrap_or(returned),
-            Err(kept_for) => {
-                let (returned, failure) = S::share(returned);
-                kept_for.land_failure(failure, carried);
-                returned
-            }
+        if let Some(spare) = kept_for.answer_with_spare(StaleCause::Failed) {
+            kept_for.land(Landing::Stale(spare.clone()));
+            return served::<S>(&spare.value).unwrap_or(returned);
         }
+        let (returned, failure) = S::share(returned);
+        kept_for.land_failure(failure, carried);
+        returned
     }
 
     /// Gives this to the calls that wait, in place of a result.
@@ -247,15 +265,5 @@ impl Turn {
         if let Some(running) = self.running {
             running.kept_for.land(landing);
         }
-    }
-
-    /// When its caller takes an older value, if it does.
-    pub(super) fn soft_deadline(&self) -> Option<Instant> {
-        self.running.as_deref()?.kept_for.pending.soft_deadline()
-    }
-
-    /// When its caller gives up, if it does, and after how long.
-    pub(super) fn hard_deadline(&self) -> Option<(Instant, Duration)> {
-        self.running.as_deref()?.kept_for.pending.hard_deadline()
     }
 }

@@ -1,0 +1,68 @@
+//! Results from entries.
+
+use std::any::TypeId;
+use std::time::Duration;
+
+use super::shape::Shape;
+use crate::envelope::{Erased, ValueType, Wanted};
+use crate::memory::{Absent, Entry, Failure};
+
+/// What the results of one shape are, for code that is compiled once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Results {
+    pub(crate) value_type: Option<ValueType>,
+    kept: TypeId,
+    has_none: bool,
+    failure: Option<TypeId>,
+}
+
+impl Results {
+    pub(crate) fn of_shape<S: Shape>(_shape: S) -> Self {
+        Self::of::<S>()
+    }
+
+    pub(crate) fn of<S: Shape>() -> Self {
+        Self {
+            value_type: S::value_type(),
+            kept: TypeId::of::<S::Kept>(),
+            has_none: S::none().is_some(),
+            failure: S::shared_type(),
+        }
+    }
+
+    /// What of them a store may have, if it may have anything, for one who takes it past its
+    /// lifetime for so long.
+    pub(crate) fn in_store(&self, kept_for: Duration) -> Option<Wanted> {
+        Some(Wanted {
+            value_type: self.value_type?,
+            has_none: self.has_none,
+            kept_for,
+        })
+    }
+
+    /// Whether such a result can be made of the entry.
+    pub(crate) fn has(&self, entry: &Entry) -> bool {
+        let value = &entry.value;
+        if let Some(Failure(failure)) = value.downcast_ref() {
+            return self.failure == Some((**failure).type_id());
+        }
+        value.type_id() == self.kept || (self.has_none && value.is::<Absent>())
+    }
+}
+
+/// The result that a value in memory stands for.
+#[inline]
+pub(crate) fn served<S: Shape>(value: &Erased) -> Option<S::Returned> {
+    match value.downcast_ref::<S::Kept>() {
+        Some(kept) => Some(S::returned(kept.clone())),
+        None => negative::<S>(value),
+    }
+}
+
+#[cold]
+fn negative<S: Shape>(value: &Erased) -> Option<S::Returned> {
+    if let Some(Failure(failure)) = value.downcast_ref() {
+        return S::failure(failure.as_ref());
+    }
+    S::none().filter(|_| value.is::<Absent>())
+}
