@@ -553,9 +553,9 @@ async fn jitter_takes_a_part_of_a_lifetime_at_most() {
     for id in 0..200 {
         number(id).await;
     }
-    clock.advance(50 * SECOND - Duration::from_millis(1));
+    clock.advance(Duration::from_millis(49_999));
     assert_eq!(cache.size(), 200);
-    clock.advance(25 * SECOND);
+    clock.advance(Duration::from_millis(25_001));
     assert!((20..180).contains(&cache.size()), "{}", cache.size());
     clock.advance(26 * SECOND);
     assert_eq!(cache.size(), 0);
@@ -563,4 +563,71 @@ async fn jitter_takes_a_part_of_a_lifetime_at_most() {
         let error = roomy().jitter(wrong).build().expect_err("not a part");
         assert!(error.to_string().contains("jitter is"), "{error}");
     }
+}
+
+#[tokio::test]
+async fn an_outcome_says_why_the_cache_had_nothing() {
+    #[cached(kind = "reasons", op = "reasons.number", ttl = "1m")]
+    async fn number(id: u32) -> u32 {
+        id
+    }
+    #[cached(kind = "reasons", ttl = "1m", key = "{Refuses}")]
+    async fn without_a_key(_id: u32) -> u32 {
+        1
+    }
+    struct Refuses;
+    impl serde::Serialize for Refuses {
+        fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+            Err(serde::ser::Error::custom("no"))
+        }
+    }
+    let store = Arc::new(MapStore::default());
+    let clock = ManualClock::new();
+    let cache = Cache::builder("reasons", &roomy().build().expect("valid settings"))
+        .store(store.clone())
+        .clock(clock.clone())
+        .build()
+        .expect("a cache");
+    larder::register(cache.clone());
+    let why = async || {
+        let outcome = call::outcome(number(7)).await;
+        assert_eq!(outcome.value, 7);
+        let key = outcome.key.expect("a name in the store");
+        assert!(key.starts_with("reasons:op:reasons.number|"), "{key}");
+        assert_eq!(outcome.miss.is_some(), outcome.origin == Origin::Computed);
+        outcome.miss
+    };
+
+    assert_eq!(why().await, Some(MissReason::Absent));
+    assert_eq!(why().await, None);
+    clock.advance(MINUTE);
+    assert_eq!(why().await, Some(MissReason::Expired));
+    cache.remove_operation("reasons.number").await;
+    assert_eq!(why().await, Some(MissReason::Invalidated));
+    clock.advance(2 * SECOND);
+    let old = call::outcome(call::max_age(SECOND, number(7))).await;
+    assert_eq!(old.miss, Some(MissReason::TooOld));
+    let refreshed = call::outcome(call::refresh(number(7))).await;
+    assert_eq!(refreshed.miss, Some(MissReason::Refreshed));
+    let refused = call::outcome(without_a_key(1)).await;
+    assert_eq!(
+        (refused.origin, refused.miss),
+        (Origin::Uncached, Some(MissReason::NoKey))
+    );
+    assert_eq!(refused.key, None);
+
+    // What is in the store, and not what it should be.
+    assert!(cache.flush(SECOND).await);
+    for entry in store.entries.lock().expect("no panic").values_mut() {
+        entry.clear();
+        entry.push(1);
+    }
+    larder::register(
+        Cache::builder("reasons", &roomy().build().expect("valid settings"))
+            .store(store.clone())
+            .clock(clock.clone())
+            .build()
+            .expect("a cache"),
+    );
+    assert_eq!(why().await, Some(MissReason::Unreadable));
 }

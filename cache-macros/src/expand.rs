@@ -158,9 +158,10 @@ impl<'a> Expansion<'a> {
             let copy = format_ident!("__larder_copy_{number}");
             let place = Span::call_site().located_at(Ends::of(ty).first);
             let larder = krate::expansion(self.checked.larder.as_ref(), place);
+            let allow = allow_underscore(name);
             if *is_optional {
                 copies.extend(quote_spanned! {place=>
-                    #(#conditions)*
+                    #(#conditions)* #allow
                     let #copy = ::core::option::Option::map(#name, #larder::copy_of);
                 });
                 lent.extend(quote_spanned! {place=>
@@ -172,7 +173,7 @@ impl<'a> Expansion<'a> {
                 });
             } else {
                 copies.extend(quote_spanned! {place=>
-                    #(#conditions)*
+                    #(#conditions)* #allow
                     let #copy = #larder::copy_of(#name);
                 });
                 lent.extend(quote_spanned! {place=>
@@ -574,16 +575,17 @@ fn spelled(tokens: TokenStream) -> String {
     spelled.join(" ")
 }
 
+/// The name has to be the user's, so a lint on the user's names would take this for their use of it.
+fn allow_underscore(name: &Ident) -> Option<TokenStream> {
+    let has_underscore = name.to_string().starts_with('_');
+    has_underscore.then(|| quote!(#[allow(clippy::used_underscore_binding)]))
+}
+
 fn write_parameter(parameter: &KeyParameter) -> TokenStream {
     let KeyParameter {
         name, conditions, ..
     } = parameter;
-    // The name has to be the user's, so a lint on the user's names would take this for their use
-    // of it.
-    let allow = name
-        .to_string()
-        .starts_with('_')
-        .then(|| quote!(#[allow(clippy::used_underscore_binding)]));
+    let allow = allow_underscore(name);
     let write = match parameter.role {
         Role::Text => return quote!(#allow __larder_key.text(&#name);),
         Role::Question => quote!(question),

@@ -22,6 +22,14 @@ impl Cache {
         }
     }
 
+    /// Ends the lifetime of `key`, and says whether there was a value. Values under keys that the
+    /// application chose are not served past their lifetime, so this does what
+    /// [`remove`](Self::remove) does; [`call::expire`](crate::call::expire()) keeps the answer of a
+    /// function for `stale_if_error`.
+    pub async fn expire(&self, key: &str) -> bool {
+        self.remove(key).await
+    }
+
     /// Forgets the application's keys that match a glob as in [`keys`](Self::keys), and counts
     /// them. What a failing store could not say is not counted.
     ///

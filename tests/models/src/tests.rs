@@ -135,9 +135,9 @@ fn spawn<T: Send + 'static>(
 /// who changes the world, invalidates and calls: that call, and every later one, has the new state.
 fn invalidated(world: &Arc<World>, invalidate: fn(&World)) {
     let calls: [fn(&World); 3] = [
-        |world| drop(world.call()),
+        |world| _ = world.call(),
         World::renew,
-        |world| drop(world.refresh()),
+        |world| _ = world.refresh(),
     ];
     let callers = calls.map(|call| spawn(world, call));
     world.state.store(1, Ordering::SeqCst);
