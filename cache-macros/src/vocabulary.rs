@@ -3,9 +3,9 @@
 use proc_macro2::Ident;
 use syn::Error;
 
-pub(crate) const OPTIONS: [&str; 14] = [
+pub(crate) const OPTIONS: [&str; 15] = [
     "kind", "op", "ttl", "cache_if", "unless", "skip", "key", "text", "tags", "version", "value",
-    "shared", "local", "crate",
+    "weight", "shared", "local", "crate",
 ];
 
 /// What to answer to a word of another library.
@@ -19,7 +19,7 @@ use Answer::{Advice, Meant};
 
 /// What people write who come from other libraries, in small letters and without underscores.
 #[rustfmt::skip]
-const ELSEWHERE: [(&[&str], Answer); 29] = [
+const ELSEWHERE: [(&[&str], Answer); 31] = [
     (&["time", "timetolive", "ttlsecs", "ttlseconds", "ttlmillis", "ttlms", "expire", "expireafter",
        "expireafterwrite", "expiresin", "expiration", "expiry", "lifetime", "duration", "maxage"],
         Meant("ttl")),
@@ -41,9 +41,14 @@ const ELSEWHERE: [(&[&str], Answer); 29] = [
         Meant("tags")),
     (&["krate", "path"],
         Meant("crate")),
+    (&["weigher", "weightof", "cost", "charge", "sizeof", "bytes"],
+        Meant("weight")),
     (&["size", "maxsize", "capacity", "maxcapacity", "maxentries", "limit"],
         Advice("how many entries there is room for belongs to the kind: \
                 `CacheConfig::builder().l1_cache_size(500)`")),
+    (&["maxbytes", "maxmemory", "maxweight"],
+        Advice("how many bytes there is room for belongs to the kind: \
+                `CacheConfig::builder().l1_cache_bytes(64 << 20)`")),
     (&["unbound", "unbounded"],
         Advice("memory is always bounded, by the kind: \
                 `CacheConfig::builder().l1_cache_size(500)`")),

@@ -32,6 +32,8 @@ pub(crate) struct Checked {
     /// Each as the parts of a template.
     pub(crate) tags: Vec<Vec<TemplatePart>>,
     pub(crate) rule: Rule,
+    /// A closure over the value, or the path of a function.
+    pub(crate) weight: Option<Expr>,
     pub(crate) is_plain: bool,
     pub(crate) is_local: bool,
     /// Where `larder` is to be found.
@@ -123,6 +125,7 @@ pub(crate) fn check(options: Options, function: &Function) -> syn::Result<Checke
                 cache_if: options.cache_if,
                 unless: options.unless,
             },
+            weight: options.weight,
             is_plain: options.is_plain,
             is_local: options.local.is_some(),
             larder: options.larder,

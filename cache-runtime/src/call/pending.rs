@@ -12,9 +12,9 @@ use crate::flight::{Landing, Leader, Role};
 use crate::generation::{Carried, Name, Touched};
 use crate::key::{MemoryKey, Written, with_memory_key};
 use crate::kind::Kind;
-use crate::memory::{Head, MemoryTier, SharedEntry};
+use crate::memory::{Head, MemoryTier, SharedEntry, Weigher};
 use crate::observe::Event;
-use crate::policy::Ttl;
+use crate::policy::{Promoted, Ttl};
 use crate::store::{StoreName, StoreTier};
 
 /// One call whose key is known.
@@ -26,6 +26,10 @@ pub(crate) struct Pending {
     pub(crate) in_store: Option<StoreName>,
     /// What the entry belongs to, besides the kind and the operation.
     pub(crate) names: Vec<Name>,
+    /// Whether the result enters memory, where the store has it too.
+    pub(crate) promoted: Promoted,
+    /// What the attribute says about the weight of the value.
+    pub(crate) weigher: Option<Weigher>,
 }
 
 impl std::fmt::Debug for Pending {
@@ -74,12 +78,15 @@ impl Pending {
                 .and_then(|control| control.ttl)
                 .unwrap_or(operation.lifetime.ttl),
         });
+        let text = arguments.text.filter(|_| in_store.is_some());
         Self {
+            promoted: kind.promotions.of(&operation.name, text),
             kind,
             operation,
             key,
             in_store,
             names: names.into_iter().collect(),
+            weigher: None,
         }
     }
 
@@ -225,12 +232,17 @@ impl Pending {
         value_type: Option<ValueType>,
     ) -> Option<SharedEntry> {
         let (store, name) = self.store()?;
-        let entry = store.look_up(name, value_type?, self.carry()).await?;
+        let mut entry = store.look_up(name, value_type?, self.carry()).await?;
         if !self.is_served(&entry, control) {
             return None;
         }
         let memory = self.kind.memory.as_ref();
         memory.into_iter().for_each(MemoryTier::sweep_when_due);
+        let promotions = &self.kind.promotions;
+        let memory = memory.filter(|_| promotions.of_found(self.promoted, &self.key));
+        if memory.is_some() {
+            self.weigh(&mut entry, value_type);
+        }
         let _left =
             leader.keep(|| memory.map(|memory| memory.insert(self.key.clone(), entry.clone())))?;
         Some(entry)
@@ -252,7 +264,8 @@ impl Pending {
             None => None,
         };
         let head = Head::new(self.kind.clock.now(), ttl, self.carry());
-        let entry = entry(head);
+        let mut entry = entry(head);
+        self.weigh(&mut entry, Some(value_type));
         let write = self
             .store()
             .zip(generations)
@@ -274,6 +287,13 @@ impl Pending {
         });
         if let Some((store, _)) = self.store() {
             store.settle().await;
+        }
+    }
+
+    /// Notes in an entry what it weighs. To be called with nothing locked.
+    pub(super) fn weigh(&self, entry: &mut SharedEntry, value_type: Option<ValueType>) {
+        if let Some(memory) = &self.kind.memory {
+            memory.weigh(entry, &self.key, self.weigher.as_ref(), value_type);
         }
     }
 

@@ -13,7 +13,7 @@ use super::shape::Shape;
 use crate::envelope::ValueType;
 use crate::flight::{Landing, Leader};
 use crate::generation::Carried;
-use crate::memory::{Entry, Head, Left, MemoryTier, SharedEntry};
+use crate::memory::{Entry, Head, Left, MemoryTier, SharedEntry, Weight, weigher};
 use crate::observe::Event;
 use crate::policy::Ttl;
 use crate::store::FoldedGenerations;
@@ -106,6 +106,19 @@ impl Miss {
             for tag in tags {
                 pending.tag(tenant.as_deref(), &tag.to_string());
             }
+        }
+        self
+    }
+
+    /// With values that say what they weigh.
+    #[must_use]
+    pub fn weighed<S: Shape, W: Weight + 'static>(
+        mut self,
+        _shape: S,
+        weigh: fn(&S::Kept) -> W,
+    ) -> Self {
+        if let Some(pending) = &mut self.0.pending {
+            pending.weigher = Some(weigher(weigh));
         }
         self
     }
@@ -258,9 +271,10 @@ impl KeptFor {
         called.unwrap_or_else(|| self.pending.operation.lifetime.or_computed(rule.ttl))
     }
 
-    fn land_value(self, entry: SharedEntry, ttl: Option<Ttl>, value_type: Option<ValueType>) {
+    fn land_value(self, mut entry: SharedEntry, ttl: Option<Ttl>, value_type: Option<ValueType>) {
         if let Some(ttl) = ttl.filter(|_| self.pending.is_untouched(&entry.head.carried)) {
             self.pending.count(Event::Computed);
+            self.pending.weigh(&mut entry, value_type);
             self.keep(|| self.put(&entry, ttl, value_type));
         } else {
             self.pending.count(Event::NotKept);
@@ -282,9 +296,12 @@ impl KeptFor {
     }
 
     fn put(&self, entry: &SharedEntry, ttl: Ttl, value_type: Option<ValueType>) -> Left {
-        if let Some((store, name)) = self.pending.store()
+        let pending = &self.pending;
+        let mut enters_memory = true;
+        if let Some((store, name)) = pending.store()
             && let Some((value_type, generations)) = value_type.zip(self.generations)
         {
+            enters_memory = pending.kind.promotions.of_computed(pending.promoted);
             let (key, entry) = (name.key.clone(), entry.clone());
             let write = store.write(key, entry, value_type, generations, ttl);
             if self.refreshes() {
@@ -293,9 +310,10 @@ impl KeptFor {
                 store.write_behind(write);
             }
         }
-        match &self.pending.kind.memory {
-            Some(memory) => memory.insert(self.pending.key.clone(), entry.clone()),
-            None => Left::new(),
+        match &pending.kind.memory {
+            Some(memory) if enters_memory => memory.insert(pending.key.clone(), entry.clone()),
+            Some(memory) => memory.remove(&pending.key),
+            None => Left::default(),
         }
     }
 
@@ -316,8 +334,7 @@ impl KeptFor {
             store.remove_behind(name.key.clone());
         }
         let memory = self.pending.kind.memory.as_ref();
-        let left = memory.and_then(|memory| memory.remove(&self.pending.key));
-        left.into_iter().collect()
+        memory.map_or_else(Left::default, |memory| memory.remove(&self.pending.key))
     }
 
     fn land_none(self, carried: Carried) {

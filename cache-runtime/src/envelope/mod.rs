@@ -24,7 +24,7 @@ pub use codec::Codec;
 pub(crate) use compression::Compression;
 pub(crate) use encryption::Keyring;
 pub(crate) use header::Times;
-pub(crate) use value_type::{Keep, ValueType};
+pub(crate) use value_type::{Erased, Keep, ValueType};
 
 use crate::clock::Clock;
 use crate::generation::Carried;
@@ -35,7 +35,6 @@ use crate::store::FoldedGenerations;
 use compression::{deflate, inflate};
 use header::{HEADER, Header, Packing, Sealing};
 use twox_hash::{XxHash3_64, XxHash3_128};
-use value_type::Erased;
 
 /// The longest value that is written to a store or read from one: 8 MiB.
 pub(crate) const VALUE_LIMIT: usize = 8 * 1024 * 1024;

@@ -70,9 +70,13 @@ pub(crate) struct Carried {
     /// The latest invalidation before the computation began, or when the entry was last found
     /// untouched.
     seen: AtomicU64,
-    /// Of what the entry belongs to besides kind and operation.
-    names: Box<[Name]>,
+    /// Of what the entry belongs to besides kind and operation: a thin pointer, because most entries
+    /// belong to nothing else, and there may be millions.
+    names: Option<Box<Names>>,
 }
+
+#[derive(Debug)]
+struct Names(Box<[Name]>);
 
 /// Whether an entry was invalidated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,7 +107,7 @@ impl Generations {
     pub(crate) fn carry(&self, names: &[Name]) -> Carried {
         Carried {
             seen: AtomicU64::new(self.latest.load(Ordering::Acquire)),
-            names: names.into(),
+            names: (!names.is_empty()).then(|| Box::new(Names(names.into()))),
         }
     }
 
@@ -122,7 +126,8 @@ impl Generations {
         let seen = carried.seen.load(Ordering::Relaxed);
         let marks = read(&self.marks);
         let scopes = [Scope::Kind, Scope::Operation(operation)];
-        let names = carried.names.iter().map(|name| Scope::Named(*name));
+        let names = carried.names.iter().flat_map(|names| &names.0);
+        let names = names.map(|name| Scope::Named(*name));
         let mut touched = Touched::No;
         if seen < marks.oldest {
             return Touched::Removed;

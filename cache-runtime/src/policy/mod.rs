@@ -1,10 +1,13 @@
-//! How long a value is kept, and how long texts are called.
+//! How long a value is kept and whether in memory, and how long texts are called.
 
+mod promotion;
 mod tier;
 
 use std::collections::HashMap;
 use std::time::Duration;
 
+pub use promotion::Promotion;
+pub(crate) use promotion::{Promoted, Promotions};
 pub use tier::TextTier;
 
 /// The longest lifetime that can be configured.
