@@ -35,13 +35,19 @@ macro_rules! weights {
     ($($integer:ty),*) => {$(
         impl Weight for $integer {
             fn bytes(self) -> u64 {
-                self as u64
+                self.into()
             }
         }
     )*};
 }
 
-weights!(u8, u16, u32, u64, usize);
+weights!(u8, u16, u32, u64);
+
+impl Weight for usize {
+    fn bytes(self) -> u64 {
+        self as u64
+    }
+}
 
 /// What an attribute says about the weight of its values.
 pub(crate) type Weigher = Box<dyn Fn(&Erased) -> Option<u64> + Send + Sync>;
