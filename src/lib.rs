@@ -37,9 +37,9 @@ pub use cache_macros::cached;
 pub use cache_runtime::{
     AiConfig, Cache, CacheBuilder, CacheConfig, CacheConfigBuilder, CacheError, CacheFactory,
     CacheStats, CallSite, Codec, Generation, HashAlgorithm, Invalidation, KeyBuilder, KeyPrivacy,
-    ParsedKey, Preset, REDIS_AVAILABLE, Reach, RefusedEntries, SharedError, Store, StoreError,
-    StoreFuture, TextTier, TimedOut, Ttl, cache, close, init, kinds, register, sites, testing,
-    unknown_kind_calls, verify,
+    MemoryBudget, ParsedKey, Preset, Promotion, REDIS_AVAILABLE, Reach, RefusedEntries, Removal,
+    RemovalCause, SharedError, Store, StoreError, StoreFuture, TextTier, TimedOut, Ttl, cache,
+    close, init, kinds, register, sites, testing, unknown_kind_calls, verify,
 };
 
 /// Control of one call, by wrapping the call expression.

@@ -1,10 +1,10 @@
-//! What a hit in memory allocates. A process of its own, for its counting allocator.
+//! What a hit in memory allocates, and what an entry takes. A process of its own, for its counting allocator.
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 mod support;
 
 use allocation_counter::{AllocationInfo, measure};
-use larder::cached;
+use larder::{Cache, CacheConfig, cached};
 use support::{register, roomy};
 
 #[cached(kind = "allocations")]
@@ -26,6 +26,38 @@ fn allocations(mut call: impl AsyncFnMut()) -> AllocationInfo {
         call().await;
     });
     measure(|| runtime.block_on(call()))
+}
+
+/// A million entries fill the tables, whose sizes are powers of two, as far as this sixteenth of them
+/// does. `benches/memory` has all of them.
+const ENTRIES: u64 = 62_500;
+
+#[test]
+fn an_entry_of_a_short_key_and_a_text_of_100_bytes_takes_at_most_300_bytes() {
+    let room = || CacheConfig::builder().l1_cache_size(2_000_000);
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    let runtime = runtime.expect("a runtime");
+    for config in [room(), room().l1_cache_bytes(1 << 30)] {
+        let config = config.build().expect("valid settings");
+        let cache = Cache::builder("entries", &config).build();
+        let cache = cache.expect("a cache");
+        let taken = measure(|| {
+            runtime.block_on(async {
+                for entry in 0..ENTRIES {
+                    let key = format!("{entry:032}");
+                    cache.set(&key, "v".repeat(100)).await;
+                }
+            });
+        });
+        let stats = cache.stats();
+        assert_eq!(stats.total_entries as u64, ENTRIES);
+        let taken = u64::try_from(taken.bytes_current).expect("more than before");
+        assert!(taken / ENTRIES <= 300, "{} bytes each", taken / ENTRIES);
+        if stats.max_bytes.is_some() {
+            let ratio = 100 * stats.weight / taken;
+            assert!((90..=115).contains(&ratio), "weighed as {ratio} % of that");
+        }
+    }
 }
 
 #[test]

@@ -26,6 +26,8 @@ pub(crate) struct Options {
     pub(crate) tags: Vec<LitStr>,
     /// A number counts as its digits.
     pub(crate) version: Option<LitStr>,
+    /// A closure over the value, or the path of a function.
+    pub(crate) weight: Option<Expr>,
     /// `value = plain`.
     pub(crate) is_plain: bool,
     pub(crate) stale_while_revalidate: Option<(Span, LitStr)>,
@@ -134,6 +136,10 @@ impl Options {
             }
             "cache_if" => self.cache_if = Some(condition(input, &option)?),
             "unless" => self.unless = Some(condition(input, &option)?),
+            "weight" => {
+                let example = "`weight = |answer| answer.len()`";
+                self.weight = Some(of_value(input, &option, example)?);
+            }
             "skip" => self
                 .parse_skip(input, &option)
                 .inspect_err(|_| self.is_key_unclear = true)?,
@@ -428,9 +434,14 @@ fn without_unit(written: &impl quote::ToTokens, example: &str) -> Error {
 fn condition(input: ParseStream<'_>, option: &Ident) -> syn::Result<Expr> {
     let not = if option == "cache_if" { "!" } else { "" };
     let example = format!("`{option} = |answer| {not}answer.is_empty()`");
-    equals(input, option, &example)?;
-    let condition = expression(input)?;
-    match &condition {
+    of_value(input, option, &example)
+}
+
+/// A closure over the value, or the path of a function.
+fn of_value(input: ParseStream<'_>, option: &Ident, example: &str) -> syn::Result<Expr> {
+    equals(input, option, example)?;
+    let of_value = expression(input)?;
+    match &of_value {
         Expr::Closure(closure) => one_parameter(closure)?,
         Expr::Path(_) => {}
         other => {
@@ -440,7 +451,7 @@ fn condition(input: ParseStream<'_>, option: &Ident) -> syn::Result<Expr> {
             ));
         }
     }
-    Ok(condition)
+    Ok(of_value)
 }
 
 fn one_parameter(closure: &ExprClosure) -> syn::Result<()> {

@@ -402,10 +402,12 @@ impl<'a> Expansion<'a> {
     /// Ends the call where it is a hit.
     fn hit_or_miss(&self, entered: &TokenStream) -> TokenStream {
         let larder = &self.larder;
+        let weight = self.checked.weight.as_ref();
+        let weighed = weight.map(|weight| quote!(.weighed(__larder_shape, #weight)));
         quote_spanned! {self.place=>
             let __larder_miss = match #entered {
                 #larder::Entered::Hit(__larder_hit) => return __larder_hit,
-                #larder::Entered::Miss(__larder_miss) => __larder_miss,
+                #larder::Entered::Miss(__larder_miss) => __larder_miss #weighed,
             };
         }
     }

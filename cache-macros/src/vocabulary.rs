@@ -3,7 +3,7 @@
 use proc_macro2::Ident;
 use syn::Error;
 
-pub(crate) const OPTIONS: [&str; 23] = [
+pub(crate) const OPTIONS: [&str; 24] = [
     "kind",
     "op",
     "ttl",
@@ -24,6 +24,7 @@ pub(crate) const OPTIONS: [&str; 23] = [
     "detach",
     "single_flight",
     "share_errors",
+    "weight",
     "shared",
     "local",
     "crate",
@@ -40,7 +41,7 @@ use Answer::{Advice, Meant};
 
 /// What people write who come from other libraries, in small letters and without underscores.
 #[rustfmt::skip]
-const ELSEWHERE: [(&[&str], Answer); 35] = [
+const ELSEWHERE: [(&[&str], Answer); 37] = [
     (&["time", "timetolive", "ttlsecs", "ttlseconds", "ttlmillis", "ttlms", "expire", "expireafter",
        "expireafterwrite", "expiresin", "expiration", "expiry", "lifetime", "duration", "maxage"],
         Meant("ttl")),
@@ -62,9 +63,14 @@ const ELSEWHERE: [(&[&str], Answer); 35] = [
         Meant("tags")),
     (&["krate", "path"],
         Meant("crate")),
+    (&["weigher", "weightof", "cost", "charge", "sizeof", "bytes"],
+        Meant("weight")),
     (&["size", "maxsize", "capacity", "maxcapacity", "maxentries", "limit"],
         Advice("how many entries there is room for belongs to the kind: \
                 `CacheConfig::builder().l1_cache_size(500)`")),
+    (&["maxbytes", "maxmemory", "maxweight"],
+        Advice("how many bytes there is room for belongs to the kind: \
+                `CacheConfig::builder().l1_cache_bytes(64 << 20)`")),
     (&["unbound", "unbounded"],
         Advice("memory is always bounded, by the kind: \
                 `CacheConfig::builder().l1_cache_size(500)`")),

@@ -21,15 +21,6 @@ impl Tick {
         Self(self.0.saturating_add(ticks(duration)))
     }
 
-    /// For an atomic.
-    pub(crate) fn bits(self) -> u64 {
-        self.0
-    }
-
-    pub(crate) fn of_bits(bits: u64) -> Self {
-        Self(bits)
-    }
-
     /// Zero where `earlier` is the later one.
     pub(crate) fn since(self, earlier: Self) -> Duration {
         coarsetime::Duration::from_ticks(self.0.saturating_sub(earlier.0)).into()

@@ -13,7 +13,7 @@ use crate::generation::{Generations, Invalidation, Scope};
 use crate::key::{CHOSEN, Identity, MemoryKey, StoreKeys, operation_of};
 use crate::memory::MemoryTier;
 use crate::observe::Counters;
-use crate::policy::Lifetimes;
+use crate::policy::{Lifetimes, Promotions};
 use crate::store::StoreTier;
 
 /// What the handles of one kind share.
@@ -34,6 +34,7 @@ pub(crate) struct Kind {
     pub(crate) retry_stale_after: Duration,
     /// Computations that go on without a caller.
     pub(crate) background: Background,
+    pub(crate) promotions: Promotions,
     /// Under which the application's own keys are counted.
     pub(crate) chosen: Arc<Operation>,
     pub(crate) operations: Mutex<Operations>,
@@ -94,6 +95,9 @@ impl Kind {
             name,
             counters: Counters::default(),
         });
+        if let Some(memory) = &self.memory {
+            memory.name(operation.number, &operation.name);
+        }
         by_function.insert(function.instance, operation.clone());
         if let Some(identity) = identity {
             let alike = by_identity.entry(identity).or_default();
@@ -143,10 +147,11 @@ impl Kind {
     /// Forgets an entry in memory, and says whether it had it.
     pub(crate) fn remove_here(&self, key: &MemoryKey) -> bool {
         let memory = self.memory.as_ref();
-        let removed = self.flights.invalidate(key, || memory?.remove(key));
-        removed
-            .zip(memory)
-            .is_some_and(|(entry, memory)| memory.is_served(key, &entry.head))
+        let removed = self.flights.invalidate(key, || Some(memory?.remove(key)));
+        removed.zip(memory).is_some_and(|(left, memory)| {
+            let head = left.head();
+            head.is_some_and(|head| memory.is_served(key, head))
+        })
     }
 
     /// Invalidates everything of all tenants.

@@ -5,7 +5,7 @@
 //!
 //! - `call`: the path of one cached call, from top to bottom
 //! - `key`: from arguments to keys
-//! - `policy`: how long a value is kept
+//! - `policy`: how long a value is kept, and whether in memory
 //! - `flight`: one computation for many callers
 //! - `generation`: what was invalidated when
 //! - `memory`: the tier in this process
@@ -13,7 +13,7 @@
 //! - `config`, `factory`, `registry`: from settings to the cache behind a kind; `verify`: whether the
 //!   annotated functions fit them
 //! - `kind`: what one kind of cache consists of; `cache`: the handle for those who want no macro
-//! - `observe`: what is counted
+//! - `observe`: what is counted, and who is told
 //! - `runtime`: whether there are timers; `sync`: the locks of what is checked by models
 
 mod cache;
@@ -46,8 +46,9 @@ pub use factory::CacheFactory;
 pub use generation::Invalidation;
 pub use key::{HashAlgorithm, KeyBuilder, KeyPrivacy, ParsedKey};
 pub use kind::Reach;
-pub use observe::{CacheStats, RefusedEntries};
-pub use policy::{TextTier, Ttl};
+pub use memory::MemoryBudget;
+pub use observe::{CacheStats, RefusedEntries, Removal, RemovalCause};
+pub use policy::{Promotion, TextTier, Ttl};
 pub use registry::{cache, close, init, kinds, register, unknown_kind_calls};
 pub use store::{Generation, Store, StoreError, StoreFuture};
 pub use verify::{sites, verify};
@@ -63,6 +64,7 @@ pub mod expansion {
     pub use crate::__larder_site as site;
 
     pub use crate::key::KeyWriter;
+    pub use crate::memory::Weight;
 
     pub use crate::call::{
         Answered, Call, CallSite, Collected, Description, Entered, LocalProbe, Probe, Probed, Rule,

@@ -35,6 +35,8 @@ pub(crate) struct Checked {
     pub(crate) tags: Vec<Vec<TemplatePart>>,
     pub(crate) rule: Rule,
     pub(crate) staleness: Staleness,
+    /// A closure over the value, or the path of a function.
+    pub(crate) weight: Option<Expr>,
     pub(crate) is_plain: bool,
     pub(crate) is_local: bool,
     /// Where `larder` is to be found.
@@ -128,6 +130,7 @@ pub(crate) fn check(mut options: Options, function: &Function) -> syn::Result<Ch
                 unless: options.unless,
             },
             staleness,
+            weight: options.weight,
             is_plain: options.is_plain,
             is_local: options.local.is_some(),
             larder: options.larder,

@@ -10,10 +10,13 @@ use crate::error::CacheError;
 use crate::generation::Generations;
 use crate::key::CHOSEN;
 use crate::kind::Kind;
-use crate::memory::MemoryTier;
-use crate::observe::Counters;
-use crate::policy::Staleness;
+use crate::memory::{MemoryBudget, MemoryTier};
+use crate::observe::{Counters, Removal, Removals};
+use crate::policy::{Promotions, Staleness};
 use crate::store::{Store, StoreTier};
+
+/// The operation of the keys that the application chooses.
+const APPLICATIONS_OWN: &str = "keys";
 
 /// What is needed to build a [`Cache`] by hand: where the factory's ways do not fit.
 #[derive(Debug)]
@@ -22,6 +25,8 @@ pub struct CacheBuilder {
     config: CacheConfig,
     store: Option<Arc<dyn Store>>,
     clock: Clock,
+    budget: Option<MemoryBudget>,
+    removals: Option<Removals>,
 }
 
 impl CacheBuilder {
@@ -31,6 +36,8 @@ impl CacheBuilder {
             config: config.clone(),
             store: None,
             clock: Clock::default(),
+            budget: None,
+            removals: None,
         }
     }
 
@@ -48,6 +55,44 @@ impl CacheBuilder {
         self
     }
 
+    /// Holds the entries in memory within this budget too, which other kinds may share.
+    #[must_use]
+    pub fn memory_budget(mut self, budget: &MemoryBudget) -> Self {
+        self.budget = Some(budget.clone());
+        self
+    }
+
+    /// Tells a listener of every entry that leaves memory, on the thread where it leaves, when
+    /// nothing is locked: it may do anything, and the call waits for it. A panic in it goes no further
+    /// and is [counted](crate::CacheStats::failed_listeners).
+    ///
+    /// An entry that is over leaves when it is met: by a look-up of its key, or by the sweep that goes
+    /// on with insertions. What is in memory when the cache is dropped is not told of.
+    ///
+    /// ```
+    /// # use cache_runtime as larder;
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// use std::sync::Mutex;
+    /// use larder::{Cache, CacheConfig, RemovalCause};
+    ///
+    /// static CAUSES: Mutex<Vec<RemovalCause>> = Mutex::new(Vec::new());
+    ///
+    /// let config = CacheConfig::builder().build()?;
+    /// let cache = Cache::builder("sessions", &config)
+    ///     .on_removal(|removal| CAUSES.lock().unwrap().push(removal.cause))
+    ///     .build()?;
+    /// cache.set("session:1", 1).await;
+    /// cache.remove("session:1").await;
+    /// assert_eq!(*CAUSES.lock().unwrap(), [RemovalCause::Invalidated]);
+    /// # Ok::<(), larder::CacheError>(())
+    /// # }).unwrap();
+    /// ```
+    #[must_use]
+    pub fn on_removal(mut self, listener: impl Fn(&Removal) + Send + Sync + 'static) -> Self {
+        self.removals = Some(Removals::new(Box::new(listener)));
+        self
+    }
+
     /// The cache. A configured Redis is not connected to yet; [`Cache::connect`] or the first
     /// look-up begins with that.
     ///
@@ -60,7 +105,12 @@ impl CacheBuilder {
             config,
             store,
             clock,
+            budget,
+            removals,
         } = self;
+        if let Some(budget) = &budget {
+            config::check_budget(budget.limit())?;
+        }
         config::check(&config, store.is_some() || config.redis_url.is_some())?;
         let keys = Arc::new(config.store_keys(&kind)?);
         let store = match store {
@@ -69,9 +119,14 @@ impl CacheBuilder {
         };
         let lifetimes = config.lifetimes();
         let generations = Arc::new(Generations::new());
-        let memory = config
-            .memory_capacity()
-            .map(|capacity| MemoryTier::new(capacity, generations.clone(), clock.clone()));
+        let memory = config.memory_bounds().map(|bounds| {
+            let generations = generations.clone();
+            MemoryTier::new(bounds, budget, removals, generations, clock.clone())
+        });
+        if let Some(memory) = &memory {
+            memory.name(CHOSEN, APPLICATIONS_OWN);
+            report(&kind, memory);
+        }
         Ok(Cache {
             inner: Arc::new(Kind {
                 memory,
@@ -90,7 +145,7 @@ impl CacheBuilder {
                 chosen: Arc::new(Operation {
                     number: CHOSEN,
                     store_keys: None,
-                    name: "keys".to_owned(),
+                    name: APPLICATIONS_OWN.to_owned(),
                     lifetime: lifetimes.of_chosen(),
                     staleness: Staleness::NONE,
                     flies_alone: false,
@@ -101,10 +156,22 @@ impl CacheBuilder {
                 lifetimes,
                 retry_stale_after: config.retry_stale_after,
                 background: Background::default(),
+                promotions: Promotions::new(config.promotion.clone()),
                 operations: Mutex::default(),
                 name: kind,
                 clock,
             }),
         })
+    }
+}
+
+/// So that nobody has to guess why a value is never found in memory.
+fn report(kind: &str, memory: &MemoryTier) {
+    if let Some(bytes) = memory.largest_value() {
+        tracing::debug!(
+            kind,
+            largest_value_bytes = bytes,
+            "values up to this size, with their keys, are kept in memory"
+        );
     }
 }

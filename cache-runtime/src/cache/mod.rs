@@ -16,7 +16,7 @@ use crate::key::{LONGEST_WHOLE_KEY, MemoryKey, chosen_by_application, chosen_key
 use crate::kind::Kind;
 use crate::memory::Entry;
 use crate::observe::{CacheStats, Event, RefusedEntries};
-use crate::policy::Ttl;
+use crate::policy::{Promoted, Ttl};
 use crate::store::StoreTier;
 
 /// Keys that one listing shows at most.
@@ -121,6 +121,8 @@ impl Cache {
                 .as_ref()
                 .map(|_| kind.keys.name_of_chosen(tenant, chosen.key, ttl)),
             names: scope.into_iter().collect(),
+            promoted: Promoted::Always,
+            weigher: None,
         }
     }
 
@@ -318,6 +320,8 @@ impl Cache {
                 Some(store) if kind.ai.is_some() && store.name() == "redis" => "ai_redis",
                 Some(store) => store.name(),
             },
+            not_promoted: kind.promotions.withheld(),
+            default_ttl: kind.chosen.lifetime.ttl.bounded(),
             ..CacheStats::default()
         };
         stats.add(kind.chosen.counters.tally());
@@ -337,7 +341,14 @@ impl Cache {
             stats.total_entries = usage.entries;
             stats.expired_entries = usage.expired;
             stats.max_size = usage.capacity;
+            stats.max_bytes = usage.max_bytes;
+            stats.weight = usage.weight;
+            stats.largest_value_bytes = usage.largest_value;
             stats.evictions = usage.evictions;
+            stats.expirations = usage.expirations;
+            stats.too_large_for_memory = usage.too_large;
+            stats.failed_weights = usage.unweighed;
+            stats.failed_listeners = usage.listener_panics;
             stats.memory_usage_bytes = usage.bytes;
         }
         stats

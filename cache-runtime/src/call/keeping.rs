@@ -92,10 +92,11 @@ impl KeptFor {
         self.land_entry(Arc::new(Entry { head, value }), Some(ttl));
     }
 
-    fn land_entry(self, entry: SharedEntry, ttl: Option<Ttl>) {
+    fn land_entry(self, mut entry: SharedEntry, ttl: Option<Ttl>) {
         let ttl = ttl.filter(|ttl| !ttl.is_zero());
         if let Some(ttl) = ttl.filter(|_| self.pending.is_untouched(&entry.head.carried)) {
             self.count(Event::Computed);
+            self.pending.weigh(&mut entry, self.results.value_type);
             self.keep(|| self.put(&entry, ttl));
         } else {
             self.count(Event::NotKept);
@@ -113,9 +114,10 @@ impl KeptFor {
         let ttl = lifetime.of_negative(self.called_ttl(), lifetime.err_ttl);
         let head = self.head(ttl, carried);
         let value = Failure(failure);
-        let entry: SharedEntry = Arc::new(Entry { head, value });
+        let mut entry: SharedEntry = Arc::new(Entry { head, value });
         // No value makes room for a failure.
         if !ttl.is_zero() && !self.refreshes() && self.spare.is_none() {
+            self.pending.weigh(&mut entry, None);
             self.keep(|| self.put_into_memory(&entry));
         }
         self.land(Landing::Entry(entry));
@@ -164,9 +166,7 @@ impl KeptFor {
 
     fn pause(&self, entry: &SharedEntry) {
         let kind = &self.pending.kind;
-        entry
-            .head
-            .pause(kind.clock.now().after(kind.retry_stale_after));
+        entry.head.pause(kind.clock.now(), kind.retry_stale_after);
     }
 
     /// What another process has brought meanwhile, if that will do.
@@ -195,9 +195,12 @@ impl KeptFor {
     }
 
     fn put(&self, entry: &SharedEntry, ttl: Ttl) -> Left {
-        if let Some((store, name)) = self.pending.store()
+        let pending = &self.pending;
+        let mut enters_memory = true;
+        if let Some((store, name)) = pending.store()
             && let Some((value_type, generations)) = self.results.value_type.zip(self.generations)
         {
+            enters_memory = pending.kind.promotions.of_computed(pending.promoted);
             let (key, entry) = (name.key.clone(), entry.clone());
             let kept_for = self.pending.operation.staleness.kept_for();
             let write = store.write(key, entry, value_type, generations, ttl, kept_for);
@@ -207,14 +210,23 @@ impl KeptFor {
                 store.write_behind(write);
             }
         }
-        self.put_into_memory(entry)
+        if enters_memory {
+            self.put_into_memory(entry)
+        } else {
+            self.remove_from_memory()
+        }
     }
 
     fn put_into_memory(&self, entry: &SharedEntry) -> Left {
-        match &self.pending.kind.memory {
-            Some(memory) => memory.insert(self.pending.key.clone(), entry.clone()),
-            None => Left::new(),
-        }
+        let memory = self.pending.kind.memory.as_ref();
+        memory.map_or_else(Left::default, |memory| {
+            memory.insert(self.pending.key.clone(), entry.clone())
+        })
+    }
+
+    fn remove_from_memory(&self) -> Left {
+        let memory = self.pending.kind.memory.as_ref();
+        memory.map_or_else(Left::default, |memory| memory.remove(&self.pending.key))
     }
 
     fn refreshes(&self) -> bool {
@@ -233,9 +245,7 @@ impl KeptFor {
         if let Some((store, name)) = self.pending.store() {
             store.remove_behind(name.key.clone());
         }
-        let memory = self.pending.kind.memory.as_ref();
-        let left = memory.and_then(|memory| memory.remove(&self.pending.key));
-        left.into_iter().collect()
+        self.remove_from_memory()
     }
 
     /// Ends the flight. Where the caller has been told already, it is not told again.

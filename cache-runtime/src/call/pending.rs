@@ -17,9 +17,9 @@ use crate::flight::{Landing, Leader, Role};
 use crate::generation::{Carried, Name, Touched};
 use crate::key::{MemoryKey, Written, with_memory_key};
 use crate::kind::Kind;
-use crate::memory::{Condition, Head, MemoryTier, SharedEntry};
+use crate::memory::{Condition, Head, MemoryTier, SharedEntry, Weigher};
 use crate::observe::Event;
-use crate::policy::{Patience, Ttl};
+use crate::policy::{Patience, Promoted, Ttl};
 use crate::runtime;
 use crate::store::{StoreName, StoreTier};
 
@@ -32,6 +32,10 @@ pub(crate) struct Pending {
     pub(crate) in_store: Option<StoreName>,
     /// What the entry belongs to, besides the kind and the operation.
     pub(crate) names: Vec<Name>,
+    /// Whether the result enters memory, where the store has it too.
+    pub(crate) promoted: Promoted,
+    /// What the attribute says about the weight of the value.
+    pub(crate) weigher: Option<Weigher>,
 }
 
 impl std::fmt::Debug for Pending {
@@ -125,12 +129,15 @@ impl Pending {
                 .unwrap_or(operation.lifetime.ttl)
                 .longer(operation.staleness.kept_for()),
         });
+        let text = arguments.text.filter(|_| in_store.is_some());
         Self {
+            promoted: kind.promotions.of(&operation.name, text),
             kind,
             operation,
             key,
             in_store,
             names: names.into_iter().collect(),
+            weigher: None,
         }
     }
 
@@ -421,7 +428,7 @@ impl Pending {
         let Some(((store, name), wanted)) = self.store().zip(wanted) else {
             return Seen::Nothing(MissReason::Absent);
         };
-        let entry = match store.look_up(name, wanted, self.carry()).await {
+        let mut entry = match store.look_up(name, wanted, self.carry()).await {
             Ok(entry) => entry,
             Err(lost) => return Seen::Nothing(MissReason::of_lost(lost)),
         };
@@ -433,6 +440,11 @@ impl Pending {
         };
         let memory = self.kind.memory.as_ref();
         memory.into_iter().for_each(MemoryTier::sweep_when_due);
+        let promotions = &self.kind.promotions;
+        let memory = memory.filter(|_| promotions.of_found(self.promoted, &self.key));
+        if memory.is_some() {
+            self.weigh(&mut entry, results.value_type);
+        }
         let keep = || memory.map(|memory| memory.insert(self.key.clone(), entry));
         match leader.keep(keep) {
             Some(_left) => seen,
@@ -466,7 +478,8 @@ impl Pending {
         };
         let kept_for = Duration::ZERO;
         let head = Head::new(self.kind.clock.now(), ttl, kept_for, self.carry());
-        let entry = entry(head);
+        let mut entry = entry(head);
+        self.weigh(&mut entry, Some(value_type));
         let write = self
             .store()
             .zip(generations)
@@ -488,6 +501,13 @@ impl Pending {
         });
         if let Some((store, _)) = self.store() {
             store.settle().await;
+        }
+    }
+
+    /// Notes in an entry what it weighs. To be called with nothing locked.
+    pub(super) fn weigh(&self, entry: &mut SharedEntry, value_type: Option<ValueType>) {
+        if let Some(memory) = &self.kind.memory {
+            memory.weigh(entry, &self.key, self.weigher.as_ref(), value_type);
         }
     }
 

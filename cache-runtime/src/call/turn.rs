@@ -14,7 +14,7 @@ use super::rule::Rule;
 use super::shape::Shape;
 use crate::flight::Landing;
 use crate::generation::Carried;
-use crate::memory::{Entry, SharedEntry};
+use crate::memory::{Entry, SharedEntry, Weight, weigher};
 use crate::observe::Event;
 
 /// A call that was no hit.
@@ -95,6 +95,19 @@ impl Miss {
             for tag in tags {
                 pending.tag(tenant.as_deref(), &tag.to_string());
             }
+        }
+        self
+    }
+
+    /// With values that say what they weigh.
+    #[must_use]
+    pub fn weighed<S: Shape, W: Weight + 'static>(
+        mut self,
+        _shape: S,
+        weigh: fn(&S::Kept) -> W,
+    ) -> Self {
+        if let Ok(pending) = &mut self.0.pending {
+            pending.weigher = Some(weigher(weigh));
         }
         self
     }

@@ -9,9 +9,10 @@ use super::{AI_TTLS, CacheConfig, Secret, open_redis, ttl_table};
 use crate::envelope::Codec;
 use crate::error::CacheError;
 use crate::key::{HashAlgorithm, KeyPrivacy};
-use crate::policy::LONGEST;
+use crate::policy::{LONGEST, Promotion};
 
 const L1_SIZES: RangeInclusive<usize> = 1..=10_000_000;
+const L1_BYTES: RangeInclusive<u64> = 65_536..=1 << 40;
 const LONGEST_BUDGET: Duration = Duration::from_secs(60);
 const COMPRESSION_LEVELS: RangeInclusive<u32> = 1..=9;
 const TEXT_HASH_THRESHOLDS: RangeInclusive<usize> = 1..=100_000;
@@ -85,6 +86,31 @@ impl CacheConfigBuilder {
     /// Entries in the memory tier; 1 to 10 000 000. Default: 100.
     pub fn l1_cache_size(mut self, entries: usize) -> Self {
         self.config.l1_cache_size = entries;
+        self
+    }
+
+    /// Bytes in the memory tier, beside the bound on its entries: both hold. 65 536 to 1 TiB.
+    /// Default: bytes are not bounded.
+    ///
+    /// An entry weighs what its value says (`weight = …`), else what serde shows of it, else the size
+    /// of its type, and its key and the room of an entry (about 170 bytes) on top. All entries
+    /// together weigh no more than this. The tier is made of parts with a room of their own (up to
+    /// four for each processor, of 1 MiB at least, if there is so much), and no entry may take more
+    /// than 97 % of one: a heavier one is not kept, and
+    /// [counted](crate::CacheStats::too_large_for_memory). See
+    /// [`largest_value_bytes`](crate::CacheStats::largest_value_bytes).
+    ///
+    /// An entry counts for at least `l1_cache_bytes` ÷ `l1_cache_size`. Where most are far smaller
+    /// and a few far larger, entries leave although neither bound is reached: choose a larger
+    /// `l1_cache_size` then.
+    pub fn l1_cache_bytes(mut self, bytes: u64) -> Self {
+        self.config.l1_cache_bytes = Some(bytes);
+        self
+    }
+
+    /// Which results enter memory where there is a store too. Default: all.
+    pub fn promotion(mut self, promotion: Promotion) -> Self {
+        self.config.promotion = promotion;
         self
     }
 
@@ -243,6 +269,16 @@ pub(crate) fn check(config: &CacheConfig, has_store: bool) -> Result<(), CacheEr
     }
 }
 
+/// Whether several kinds can share so many bytes.
+pub(crate) fn check_budget(bytes: u64) -> Result<(), CacheError> {
+    let mut problems = Vec::new();
+    range(&mut problems, "memory_budget", &bytes, L1_BYTES);
+    match problems.pop() {
+        Some(problem) => Err(CacheError::configuration(problem)),
+        None => Ok(()),
+    }
+}
+
 fn problems(config: &CacheConfig, has_store: bool) -> Vec<String> {
     let mut problems = Vec::new();
     lifetime(&mut problems, "default_ttl", config.default_ttl);
@@ -271,6 +307,9 @@ fn problems(config: &CacheConfig, has_store: bool) -> Vec<String> {
         &config.l1_cache_size,
         L1_SIZES,
     );
+    if let Some(bytes) = &config.l1_cache_bytes {
+        range(&mut problems, "l1_cache_bytes", bytes, L1_BYTES);
+    }
     range(
         &mut problems,
         "compression_level",

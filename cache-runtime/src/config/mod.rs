@@ -12,7 +12,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 pub use builder::CacheConfigBuilder;
-pub(crate) use builder::check;
+pub(crate) use builder::{check, check_budget};
 pub(crate) use environment::{Settings, read_environment};
 pub use preset::Preset;
 pub(crate) use secret::Secret;
@@ -20,7 +20,8 @@ pub(crate) use secret::Secret;
 use crate::envelope::{Codec, Compression, Format, Keyring};
 use crate::error::CacheError;
 use crate::key::{Digests, HashAlgorithm, KeyPrivacy, ParsedKey, StoreKeys};
-use crate::policy::{Lifetimes, Ttl};
+use crate::memory::Bounds;
+use crate::policy::{Lifetimes, Promotion, Ttl};
 use crate::store::{Store, StoreSettings};
 
 /// Texts of more characters than this are hashed, where nothing else is said.
@@ -41,6 +42,11 @@ pub struct CacheConfig {
     pub enable_l1_cache: bool,
     /// Entries in the memory tier; 1 to 10 000 000. Default: 100.
     pub l1_cache_size: usize,
+    /// Bytes in the memory tier, beside the bound on its entries; 65 536 to 1 TiB. `None`: bytes are
+    /// not bounded. Default: `None`.
+    pub l1_cache_bytes: Option<u64>,
+    /// Which results enter memory where there is a store too. Default: all.
+    pub promotion: Promotion,
     /// Values of more bytes than this are compressed for the store. Default: 1000.
     pub compression_threshold: usize,
     /// 1 (fast) to 9 (small). Default: 6.
@@ -117,6 +123,8 @@ impl Default for CacheConfig {
             default_ttl: Duration::from_secs(3600),
             enable_l1_cache: true,
             l1_cache_size: 100,
+            l1_cache_bytes: None,
+            promotion: Promotion::always(),
             compression_threshold: 1000,
             compression_level: 6,
             codec: Codec::default(),
@@ -171,8 +179,11 @@ impl CacheConfig {
         }
     }
 
-    pub(crate) fn memory_capacity(&self) -> Option<usize> {
-        self.enable_l1_cache.then_some(self.l1_cache_size)
+    pub(crate) fn memory_bounds(&self) -> Option<Bounds> {
+        self.enable_l1_cache.then_some(Bounds {
+            entries: self.l1_cache_size,
+            bytes: self.l1_cache_bytes,
+        })
     }
 
     /// What the name of a key in the store of this kind says. Takes any bytes.

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use super::codec::{self, Codec};
 use super::digest::digest;
 use crate::key::Refused;
-use crate::memory::{Entry, Head, SharedEntry};
+use crate::memory::{Entry, Head, SharedEntry, measure};
 
 /// How one type of value is kept in memory, and what of it is written into a store.
 pub(crate) trait Keep {
@@ -36,6 +36,7 @@ pub(super) type Digest = [u8; 16];
 pub struct ValueType {
     encode: fn(&Erased, Codec, &mut Vec<u8>) -> Result<Digest, Refused>,
     decode: fn(&[u8], Codec, Head) -> Option<Decoded>,
+    measure: fn(&Erased) -> Option<u64>,
 }
 
 /// A value that was read, before it is known whether it is the one that was stored.
@@ -49,6 +50,10 @@ impl ValueType {
         Self {
             encode: encode::<K>,
             decode: decode::<K>,
+            measure: |value| {
+                let value: &K::Kept = value.downcast_ref()?;
+                measure(K::written(value)).ok()
+            },
         }
     }
 
@@ -61,6 +66,12 @@ impl ValueType {
     ) -> Result<Digest, Refused> {
         let encode = AssertUnwindSafe(|| (self.encode)(value, codec, out));
         catch_unwind(encode).unwrap_or(Err(Refused))
+    }
+
+    /// About as many bytes as a value takes in memory; `None` where it refuses to be serialized. It may
+    /// panic.
+    pub(crate) fn measure(&self, value: &Erased) -> Option<u64> {
+        (self.measure)(value)
     }
 
     /// The entry that these bytes make with this head. A panic in the value's own `Deserialize` is as

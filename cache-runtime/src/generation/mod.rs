@@ -73,9 +73,13 @@ pub(crate) struct Carried {
     /// The latest invalidation before the computation began, or when the entry was last found
     /// untouched. With [`EXPIRED`], where the entry itself was expired.
     seen: AtomicU64,
-    /// Of what the entry belongs to besides kind and operation.
-    names: Box<[Name]>,
+    /// Of what the entry belongs to besides kind and operation: a thin pointer, because most entries
+    /// belong to nothing else, and there may be millions.
+    names: Option<Box<Names>>,
 }
+
+#[derive(Debug)]
+struct Names(Box<[Name]>);
 
 impl Carried {
     /// Expires the entry that carries this, and no other.
@@ -113,7 +117,7 @@ impl Generations {
     pub(crate) fn carry(&self, names: &[Name]) -> Carried {
         Carried {
             seen: AtomicU64::new(self.latest.load(Ordering::Acquire)),
-            names: names.into(),
+            names: (!names.is_empty()).then(|| Box::new(Names(names.into()))),
         }
     }
 
@@ -133,7 +137,8 @@ impl Generations {
         let (seen, expired) = (noted & !EXPIRED, noted & EXPIRED);
         let marks = read(&self.marks);
         let scopes = [Scope::Kind, Scope::Operation(operation)];
-        let names = carried.names.iter().map(|name| Scope::Named(*name));
+        let names = carried.names.iter().flat_map(|names| &names.0);
+        let names = names.map(|name| Scope::Named(*name));
         let mut touched = if expired == 0 {
             Touched::No
         } else {

@@ -1,33 +1,51 @@
-//! The memory tier: typed values in this process, bounded by their number.
+//! The memory tier: typed values in this process, bounded by their number and, if the application
+//! says so, by their bytes.
 //!
 //! `quick_cache` decides what stays when the tier is full (a policy that resists scans). It knows
-//! no lifetimes: they live in the entries, are checked when an entry is read, and a sweep now and
-//! then drops what nobody read again. An entry may stay beyond its lifetime, for those who get
-//! nothing better.
+//! no lifetimes: they live in the entries and are checked when an entry is read. What nobody reads
+//! again is found by a sweep, of which each insertion does a small step. An entry may stay beyond
+//! its lifetime, for those who get nothing better.
+
+mod account;
+mod budget;
+mod table;
+mod weight;
 
 use std::any::Any;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use quick_cache::sync::Cache as QuickCache;
-use quick_cache::{DefaultHashBuilder, Lifecycle, UnitWeighter};
+pub(crate) use account::Left;
+pub use budget::MemoryBudget;
+pub(crate) use table::Bounds;
+pub use weight::Weight;
+pub(crate) use weight::{Weigher, measure, weigher};
 
 use crate::clock::{Clock, Tick};
+use crate::envelope::ValueType;
 use crate::generation::{Carried, Generations, Touched};
 use crate::key::{MemoryKey, operation_of};
+use crate::observe::{RemovalCause, Removals};
 use crate::policy::Ttl;
+use account::Account;
+use table::{Table, Walk};
+use weight::OVERHEAD;
 
-/// What is known of a value: its times, and the generations that it carries.
+/// What is known of a value: its times, the generations that it carries, and its weight.
 #[derive(Debug)]
 pub(crate) struct Head {
     pub(crate) created: Tick,
     pub(crate) fresh_until: Tick,
-    /// Past its freshness it may be served until then, where nothing better is to be had.
-    kept_until: Tick,
-    /// It was served in place of a failure: until then nobody asks for a new one.
-    paused_until: AtomicU64,
     pub(crate) carried: Carried,
+    /// So many seconds past its freshness it may be served, where nothing better is to be had. Four
+    /// bytes, because there may be millions of entries.
+    kept_for: u32,
+    /// It was served in place of a failure: until it has this age, in seconds, nobody asks for a new
+    /// one.
+    paused_until: AtomicU32,
+    /// In bytes, with its key; zero where bytes are not bounded.
+    weight: u32,
 }
 
 /// What an entry is good for.
@@ -66,9 +84,10 @@ impl Head {
         Self {
             created,
             fresh_until,
-            kept_until: fresh_until.after(kept_for),
-            paused_until: AtomicU64::new(0),
             carried,
+            kept_for: whole_seconds(kept_for),
+            paused_until: AtomicU32::new(0),
+            weight: 0,
         }
     }
 
@@ -80,12 +99,10 @@ impl Head {
     pub(crate) fn condition(&self, now: Tick, touched: Touched) -> Condition {
         match touched {
             Touched::No if self.is_fresh(now) => Condition::Fresh,
-            Touched::No if now < self.kept_until => Condition::Stale,
+            Touched::No if now < self.kept_until() => Condition::Stale,
             Touched::No => Condition::Over,
             // One that is not to stay beyond its lifetime is good for nothing when it is expired.
-            Touched::Expired if now < self.kept_until && self.fresh_until < self.kept_until => {
-                Condition::Expired
-            }
+            Touched::Expired if now < self.kept_until() && self.kept_for > 0 => Condition::Expired,
             Touched::Expired | Touched::Removed => Condition::Invalidated,
         }
     }
@@ -101,13 +118,23 @@ impl Head {
         self.fresh_until != Tick::NEVER && now.since(self.created) >= lifetime.mul_f64(part)
     }
 
-    /// Has nobody ask for a new one before this time.
-    pub(crate) fn pause(&self, until: Tick) {
-        self.paused_until.store(until.bits(), Ordering::Relaxed);
+    fn kept_until(&self) -> Tick {
+        self.fresh_until
+            .after(Duration::from_secs(self.kept_for.into()))
+    }
+
+    /// Has nobody ask for a new one for so long from now on.
+    pub(crate) fn pause(&self, now: Tick, pause: Duration) {
+        if !pause.is_zero() {
+            let age = now.since(self.created).saturating_add(pause);
+            self.paused_until
+                .store(whole_seconds(age), Ordering::Relaxed);
+        }
     }
 
     pub(crate) fn is_paused(&self, now: Tick) -> bool {
-        now < Tick::of_bits(self.paused_until.load(Ordering::Relaxed))
+        let paused_until = self.paused_until.load(Ordering::Relaxed);
+        now.since(self.created) < Duration::from_secs(paused_until.into())
     }
 
     /// What is left of the lifetime; `None` where it never ends.
@@ -119,44 +146,64 @@ impl Head {
 /// An entry as the tiers and the flights share it.
 pub(crate) type SharedEntry = Arc<Entry>;
 
-/// At most this often an insertion looks for entries whose lifetime is over.
+/// At most this often a sweep begins.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
 
+/// So many entries each insertion looks at, as long as a sweep goes on.
+const SWEPT_AT_ONCE: usize = 16;
+
 pub(crate) struct MemoryTier {
-    entries: QuickCache<MemoryKey, SharedEntry, UnitWeighter, DefaultHashBuilder, CollectLeaving>,
-    evictions: AtomicU64,
+    table: Arc<Table>,
+    account: Arc<Account>,
     capacity: usize,
-    swept: SweepTime,
+    max_bytes: Option<u64>,
+    /// Of an entry with its key, where bytes are bounded.
+    heaviest: Option<u64>,
+    unweighed: AtomicU64,
+    sweep: Mutex<Sweep>,
     generations: Arc<Generations>,
     clock: Clock,
 }
 
-/// Entries that have left; a value may call a cached function when it is dropped, so they are dropped
-/// when nothing is locked.
-pub(crate) type Left = Vec<SharedEntry>;
-
 impl MemoryTier {
-    pub(crate) fn new(capacity: usize, generations: Arc<Generations>, clock: Clock) -> Self {
+    pub(crate) fn new(
+        bounds: Bounds,
+        budget: Option<MemoryBudget>,
+        removals: Option<Removals>,
+        generations: Arc<Generations>,
+        clock: Clock,
+    ) -> Self {
+        let table = Arc::new(bounds.table());
+        let of_table = bounds.bytes.map(|bytes| bounds.heaviest(bytes));
+        // Heavier ones have no weight of their own.
+        let of_budget = budget.as_ref().map(|it| it.limit().min(u32::MAX.into()));
         Self {
-            entries: QuickCache::with(
-                capacity,
-                capacity as u64,
-                UnitWeighter,
-                DefaultHashBuilder::default(),
-                CollectLeaving,
-            ),
-            evictions: AtomicU64::new(0),
-            capacity,
-            swept: SweepTime::new(clock.now()),
+            account: Account::new(table.clone(), budget, removals, clock.clone()),
+            table,
+            capacity: bounds.entries,
+            max_bytes: bounds.bytes,
+            heaviest: of_table.into_iter().chain(of_budget).min(),
+            unweighed: AtomicU64::new(0),
+            sweep: Mutex::new(Sweep {
+                began: clock.now(),
+                walk: None,
+            }),
             generations,
             clock,
+        }
+    }
+
+    /// Tells the name of the operation whose keys begin with this number.
+    pub(crate) fn name(&self, operation: u32, name: &str) {
+        if let Some(removals) = &self.account.removals {
+            removals.name(operation, name);
         }
     }
 
     /// The entry of this key, unless its lifetime is over or it was invalidated.
     #[inline]
     pub(crate) fn get(&self, key: &[u8]) -> Option<SharedEntry> {
-        let entry = self.entries.get(key)?;
+        let entry = self.table.get(key)?;
         if self.is_served(key, &entry.head) {
             return Some(entry);
         }
@@ -166,13 +213,13 @@ impl MemoryTier {
 
     /// The same, without counting as a use for the eviction policy.
     pub(crate) fn peek(&self, key: &[u8]) -> Option<SharedEntry> {
-        let entry = self.entries.peek(key)?;
+        let entry = self.table.peek(key)?;
         self.is_served(key, &entry.head).then_some(entry)
     }
 
     /// The entry of this key and what it is good for.
     pub(crate) fn look(&self, key: &[u8]) -> Option<(SharedEntry, Condition)> {
-        let entry = self.entries.get(key)?;
+        let entry = self.table.get(key)?;
         let condition = self.condition(key, &entry.head);
         if matches!(condition, Condition::Over | Condition::Invalidated) {
             self.drop_if_over(key);
@@ -182,7 +229,7 @@ impl MemoryTier {
 
     /// Expires the entry of this key, and says whether it was fresh.
     pub(crate) fn expire(&self, key: &[u8]) -> bool {
-        let Some(entry) = self.entries.peek(key) else {
+        let Some(entry) = self.table.peek(key) else {
             return false;
         };
         let was_fresh = self.is_served(key, &entry.head);
@@ -208,116 +255,175 @@ impl MemoryTier {
 
     #[cold]
     fn drop_if_over(&self, key: &[u8]) {
-        // Returned, and dropped when the shard is not locked any more.
-        let _over = self
-            .entries
+        // Dropped when the shard is not locked any more.
+        let over = self
+            .table
             .remove_if(key, |entry| self.is_over(key, &entry.head));
+        drop(self.left(over));
     }
 
-    /// Drops what is good for nothing any more and nobody looked up, now and then. To be called with
-    /// nothing locked.
+    /// Drops what is good for nothing any more and nobody looked up: each time a few entries. To be called
+    /// with nothing locked.
     pub(crate) fn sweep_when_due(&self) {
-        if self.swept.is_due(self.clock.now()) {
-            let entries = self.entries.iter();
-            let over = entries.filter(|(key, entry)| self.is_over(key, &entry.head));
-            let keys: Vec<_> = over.map(|(key, _)| key).collect();
-            for key in keys {
-                self.drop_if_over(&key);
+        let passed = match self.sweep.try_lock() {
+            Ok(mut sweep) => sweep.step(&self.table, self.clock.now()),
+            // Somebody else does it.
+            Err(_) => return,
+        };
+        for (key, entry) in &passed {
+            if self.is_over(key, &entry.head) {
+                self.drop_if_over(key);
             }
         }
     }
 
-    /// Puts an entry in the place of the one that is there.
-    #[must_use]
+    /// Notes what an entry weighs that nobody else has yet, if that counts. To be called with nothing
+    /// locked: the value says it.
+    pub(crate) fn weigh(
+        &self,
+        entry: &mut SharedEntry,
+        key: &MemoryKey,
+        weigher: Option<&Weigher>,
+        value_type: Option<ValueType>,
+    ) {
+        if self.heaviest.is_some() && !weight::weigh(entry, key.len(), weigher, value_type) {
+            self.unweighed.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Puts an entry in the place of the one that is there, unless it is too heavy: then there is none.
     pub(crate) fn insert(&self, key: MemoryKey, entry: SharedEntry) -> Left {
-        // `quick_cache` counts a replaced entry as an evicted one.
-        let replaced = u64::from(self.entries.contains_key(&key));
-        let mut left = Left::new();
-        self.entries.insert_with_lifecycle(key, entry, &mut left);
-        let evicted = (left.len() as u64).saturating_sub(replaced);
-        if evicted > 0 {
-            self.evictions.fetch_add(evicted, Ordering::Relaxed);
+        let mut left = Left::of(&self.account);
+        if self.is_too_heavy(&entry.head) {
+            if let Some((key, old)) = self.table.remove(&key) {
+                self.account.leaves(&old.head);
+                left.push(key, old, RemovalCause::Replaced);
+            }
+            left.push(key, entry, RemovalCause::TooLarge);
+            return left;
+        }
+        let mut leaving = Vec::new();
+        self.account.enters(&entry.head);
+        left.enters(entry.clone(), self.table.peek(&key));
+        self.table.insert_with_lifecycle(key, entry, &mut leaving);
+        for (key, entry) in leaving {
+            self.account.leaves(&entry.head);
+            left.push_evicted(key, entry);
         }
         left
     }
 
+    fn is_too_heavy(&self, head: &Head) -> bool {
+        let weight = u64::from(head.weight);
+        self.heaviest.is_some_and(|heaviest| weight > heaviest)
+    }
+
     /// Takes an entry out, whether or not it is one to be served.
-    #[must_use]
-    pub(crate) fn remove(&self, key: &[u8]) -> Option<SharedEntry> {
-        self.entries.remove(key).map(|(_, entry)| entry)
+    pub(crate) fn remove(&self, key: &[u8]) -> Left {
+        self.left(self.table.remove(key))
+    }
+
+    /// What was taken out of the table because it was over, or was to be.
+    fn left(&self, taken: Option<(MemoryKey, SharedEntry)>) -> Left {
+        let mut left = Left::of(&self.account);
+        if let Some((key, entry)) = taken {
+            self.account.leaves(&entry.head);
+            let cause = if entry.head.is_fresh(self.clock.now()) {
+                RemovalCause::Invalidated
+            } else {
+                RemovalCause::Expired
+            };
+            left.push(key, entry, cause);
+        }
+        left
     }
 
     pub(crate) fn clear(&self) {
-        self.entries.drain().for_each(drop);
+        for taken in self.table.drain() {
+            drop(self.left(Some(taken)));
+        }
     }
 
     /// Every entry that is to be served; nothing is locked between two of them.
     pub(crate) fn served(&self) -> impl Iterator<Item = (MemoryKey, SharedEntry)> {
-        self.entries
+        self.table
             .iter()
             .filter(move |(key, entry)| self.is_served(key, &entry.head))
     }
 
+    /// The longest value, with its key, that is kept; `None` where bytes are not bounded.
+    pub(crate) fn largest_value(&self) -> Option<u64> {
+        self.heaviest.map(|it| it.saturating_sub(OVERHEAD))
+    }
+
     pub(crate) fn usage(&self) -> MemoryUsage {
+        let account = &self.account;
         let mut usage = MemoryUsage {
             capacity: self.capacity,
-            evictions: self.evictions.load(Ordering::Relaxed),
+            max_bytes: self.max_bytes,
+            weight: account.used(),
+            largest_value: self.largest_value(),
+            evictions: account.count(RemovalCause::Evicted),
+            expirations: account.count(RemovalCause::Expired),
+            too_large: account.count(RemovalCause::TooLarge),
+            unweighed: self.unweighed.load(Ordering::Relaxed),
+            listener_panics: account.removals.as_ref().map_or(0, Removals::panics),
             ..MemoryUsage::default()
         };
-        for (key, entry) in self.entries.iter() {
+        for (key, entry) in self.table.iter() {
             usage.entries += 1;
             usage.expired += usize::from(!self.is_served(&key, &entry.head));
             usage.bytes += key.len() + size_of_val::<Entry>(&entry);
         }
-        usage.bytes += self.entries.memory_used().total();
+        usage.bytes += self.table.memory_used().total();
         usage
     }
 }
 
-/// How full the memory tier is.
+/// How full the memory tier is, and what became of what was in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct MemoryUsage {
     pub(crate) entries: usize,
     pub(crate) expired: usize,
     pub(crate) capacity: usize,
     pub(crate) bytes: usize,
+    pub(crate) max_bytes: Option<u64>,
+    pub(crate) weight: u64,
+    pub(crate) largest_value: Option<u64>,
     pub(crate) evictions: u64,
+    pub(crate) expirations: u64,
+    pub(crate) too_large: u64,
+    pub(crate) unweighed: u64,
+    pub(crate) listener_panics: u64,
 }
 
-/// Collects the entries that have to leave for one insertion; they are dropped after it.
-#[derive(Clone, Debug)]
-struct CollectLeaving;
-
-impl Lifecycle<MemoryKey, SharedEntry> for CollectLeaving {
-    type RequestState = Vec<SharedEntry>;
-
-    fn on_evict(&self, leaving: &mut Vec<SharedEntry>, _key: MemoryKey, entry: SharedEntry) {
-        leaving.push(entry);
-    }
+/// Rounded up, and 136 years at most.
+fn whole_seconds(duration: Duration) -> u32 {
+    let rounds_up = u64::from(duration.subsec_nanos() > 0);
+    u32::try_from(duration.as_secs().saturating_add(rounds_up)).unwrap_or(u32::MAX)
 }
 
-/// Hands the sweep to one caller each time it is due.
-#[derive(Debug)]
-struct SweepTime {
-    since_start: AtomicU64,
-    start: Tick,
+/// A look at all entries now and then, a few at a time.
+struct Sweep {
+    began: Tick,
+    /// While it goes on.
+    walk: Option<Walk>,
 }
 
-impl SweepTime {
-    fn new(start: Tick) -> Self {
-        Self {
-            since_start: AtomicU64::new(0),
-            start,
+impl Sweep {
+    /// The next entries, if it is time. The caller drops them: it may be the last who has them.
+    fn step(&mut self, table: &Arc<Table>, now: Tick) -> Vec<(MemoryKey, SharedEntry)> {
+        if self.walk.is_none() {
+            if now.since(self.began) < SWEEP_EVERY {
+                return Vec::new();
+            }
+            self.began = now;
         }
-    }
-
-    fn is_due(&self, now: Tick) -> bool {
-        let now = now.since(self.start).as_secs();
-        let last = self.since_start.load(Ordering::Relaxed);
-        now >= last + SWEEP_EVERY.as_secs()
-            && self
-                .since_start
-                .compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed)
-                .is_ok()
+        let walk = self.walk.get_or_insert_with(|| Walk::over(table.clone()));
+        let passed: Vec<_> = walk.by_ref().take(SWEPT_AT_ONCE).collect();
+        if passed.len() < SWEPT_AT_ONCE {
+            self.walk = None;
+        }
+        passed
     }
 }

@@ -5,6 +5,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::envelope::Fault;
 use crate::store::StoreTier;
@@ -270,8 +271,29 @@ pub struct CacheStats {
     pub expired_entries: usize,
     /// Room for entries in memory.
     pub max_size: usize,
+    /// Room for bytes in memory (`l1_cache_bytes`); `None` where they are not bounded.
+    pub max_bytes: Option<u64>,
+    /// What all entries in memory weigh, in bytes; zero where these are not bounded, neither here
+    /// nor by a [`MemoryBudget`](crate::MemoryBudget).
+    pub weight: u64,
+    /// The largest value that memory takes, in bytes, with its key; `None` where they are not
+    /// bounded.
+    pub largest_value_bytes: Option<u64>,
+    /// Lifetime of operations that have none of their own.
+    pub default_ttl: Duration,
     /// Entries that had to go because memory was full.
     pub evictions: u64,
+    /// Entries that left memory because their lifetime was over.
+    pub expirations: u64,
+    /// Values that were not kept in memory because they are heavier than what it takes.
+    pub too_large_for_memory: u64,
+    /// Results that were not kept in memory because of their text (`promotion`); the store has them.
+    pub not_promoted: u64,
+    /// Weights that could not be found as wished: `weight` or the value's `Serialize` panicked, or
+    /// that gave an error. The value was kept with the weight that it would have without.
+    pub failed_weights: u64,
+    /// Calls of the listener (`on_removal`) that panicked.
+    pub failed_listeners: u64,
     /// Bytes of keys, entries and tables in memory; what values own elsewhere on the heap is not
     /// seen.
     pub memory_usage_bytes: usize,
@@ -323,6 +345,43 @@ impl CacheStats {
     #[must_use]
     pub fn active_entries(&self) -> usize {
         self.total_entries - self.expired_entries
+    }
+
+    /// Entries in memory, as the statistics of a store beside it call them.
+    #[must_use]
+    pub fn memory_cache_entries(&self) -> usize {
+        self.total_entries
+    }
+
+    /// Room for entries in memory, in the same way.
+    #[must_use]
+    pub fn memory_cache_size(&self) -> usize {
+        self.max_size
+    }
+
+    /// Used room in memory: entries that can be served, and room for entries, as in `"42/100"`.
+    #[must_use]
+    pub fn utilization(&self) -> String {
+        format!("{}/{}", self.active_entries(), self.max_size)
+    }
+
+    /// [`memory_usage_bytes`](Self::memory_usage_bytes) to be read by people, as in `"1.5 MiB"`.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "one digit is shown")]
+    pub fn memory_usage(&self) -> String {
+        let units = ["KiB", "MiB", "GiB", "TiB"];
+        let bytes = self.memory_usage_bytes;
+        if bytes < 1024 {
+            return format!("{bytes} B");
+        }
+        let mut size = bytes as f64 / 1024.0;
+        let mut unit = 0;
+        // What would be shown as 1024.0 is one of the next unit.
+        while size >= 1023.95 && unit + 1 < units.len() {
+            size /= 1024.0;
+            unit += 1;
+        }
+        format!("{size:.1} {}", units[unit])
     }
 
     /// Used room in memory, in percent; zero for a cache without a memory tier.

@@ -1,5 +1,6 @@
-//! How long a value is kept, and how long texts are called.
+//! How long a value is kept and whether in memory, and how long texts are called.
 
+mod promotion;
 mod staleness;
 mod tier;
 
@@ -8,6 +9,8 @@ use std::time::Duration;
 
 use crate::call::CallSite;
 
+pub use promotion::Promotion;
+pub(crate) use promotion::{Promoted, Promotions};
 pub(crate) use staleness::{Patience, Staleness};
 pub use tier::TextTier;
 
