@@ -103,18 +103,24 @@ impl Kind {
             .collect()
     }
 
-    /// Forgets an entry in both tiers, and says whether either had it. Nothing is kept of what was
-    /// under way for it.
-    pub(crate) async fn remove(&self, key: &MemoryKey, store_key: Option<&str>) -> bool {
-        // First, so that nobody who begins after the flights have ended reads it again.
-        let in_store = self.store.as_ref().zip(store_key);
-        let in_store = in_store.map(|(store, store_key)| store.remove(store_key));
-        let in_memory = self.remove_here(key);
-        let in_store = match in_store {
-            Some(in_store) => in_store.await,
-            None => false,
+    /// Forgets entries in both tiers, and says of each whether either had it. Nothing is kept of
+    /// what was under way for them.
+    pub(crate) async fn remove(&self, entries: &[(&MemoryKey, Option<&str>)]) -> Vec<bool> {
+        // First, so that nobody who begins after the flights have ended reads them again.
+        let in_store = entries.iter().filter_map(|(_, store_key)| *store_key);
+        let in_store: Vec<String> = in_store.map(str::to_owned).collect();
+        let in_store = self.store.as_ref().map(|store| store.remove_all(in_store));
+        let in_memory = entries.iter().map(|(key, _)| self.remove_here(key));
+        let mut removed: Vec<bool> = in_memory.collect();
+        let Some(in_store) = in_store else {
+            return removed;
         };
-        in_store || in_memory
+        let stored = entries.iter().zip(&mut removed);
+        let stored = stored.filter(|((_, store_key), _)| store_key.is_some());
+        for ((_, removed), in_store) in stored.zip(in_store.await) {
+            *removed |= in_store;
+        }
+        removed
     }
 
     /// Forgets an entry in memory, and says whether it had it.

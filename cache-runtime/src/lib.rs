@@ -48,7 +48,7 @@ pub use kind::Reach;
 pub use observe::{CacheStats, RefusedEntries};
 pub use policy::{TextTier, Ttl};
 pub use registry::{cache, close, init, kinds, register, unknown_kind_calls};
-pub use store::{Generation, Store, StoreError, StoreFuture};
+pub use store::{Generation, Store, StoreError, StoreFuture, Tombstone};
 pub use verify::{sites, verify};
 
 /// Whether this build can keep values in Redis.

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use larder::{Generation, Invalidation, Store, StoreFuture};
+use larder::{Generation, Invalidation, Store, StoreFuture, Tombstone};
 
 /// Keeps everything in a map, for ever; answers nothing while it hangs.
 #[derive(Debug, Default)]
@@ -19,6 +19,13 @@ pub struct MapStore {
 }
 
 impl MapStore {
+    /// The keys that have an entry.
+    pub fn keys_of_entries(&self) -> Vec<String> {
+        let entries = self.entries.lock().expect("no panic");
+        let entries = entries.iter().filter(|(_, there)| !Tombstone::is_all(there));
+        entries.map(|(key, _)| key.clone()).collect()
+    }
+
     fn answer<'a, T: Send + 'a>(
         &'a self,
         answer: impl FnOnce(&mut BTreeMap<String, Vec<u8>>) -> T + Send + 'a,
@@ -34,6 +41,15 @@ impl MapStore {
     }
 }
 
+fn remove(
+    entries: &mut BTreeMap<String, Vec<u8>>,
+    key: &str,
+    tombstone: Tombstone,
+) -> bool {
+    let there = entries.insert(key.to_owned(), tombstone.to_bytes().to_vec());
+    there.is_some_and(|there| !Tombstone::is_all(&there))
+}
+
 impl Store for MapStore {
     fn name(&self) -> &'static str {
         "map"
@@ -43,16 +59,35 @@ impl Store for MapStore {
         self.answer(|entries| entries.get(key).cloned())
     }
 
-    fn set<'a>(&'a self, key: &'a str, value: &'a [u8], _ttl: Duration) -> StoreFuture<'a, ()> {
-        self.answer(|entries| drop(entries.insert(key.to_owned(), value.to_vec())))
+    fn set<'a>(&'a self, key: &'a str, entry: &'a [u8], _ttl: Duration) -> StoreFuture<'a, ()> {
+        self.answer(|entries| drop(entries.insert(key.to_owned(), entry.to_vec())))
     }
 
-    fn remove<'a>(&'a self, key: &'a str) -> StoreFuture<'a, bool> {
-        self.answer(|entries| entries.remove(key).is_some())
+    fn set_unless_removed<'a>(
+        &'a self,
+        key: &'a str,
+        entry: &'a [u8],
+        _ttl: Duration,
+    ) -> StoreFuture<'a, bool> {
+        self.answer(|entries| {
+            let tombstone = entries.get(key).and_then(|there| Tombstone::of(there));
+            let was_removed = tombstone.is_some() && tombstone != Tombstone::of(entry);
+            if !was_removed {
+                entries.insert(key.to_owned(), entry.to_vec());
+            }
+            !was_removed
+        })
+    }
+
+    fn remove<'a>(&'a self, key: &'a str, tombstone: Tombstone) -> StoreFuture<'a, bool> {
+        self.answer(move |entries| remove(entries, key, tombstone))
     }
 
     fn ttl<'a>(&'a self, key: &'a str) -> StoreFuture<'a, Option<Duration>> {
-        self.answer(|entries| entries.contains_key(key).then_some(Duration::MAX))
+        self.answer(|entries| {
+            let entry = entries.get(key).filter(|there| !Tombstone::is_all(there));
+            entry.map(|_| Duration::MAX)
+        })
     }
 
     fn keys<'a>(
@@ -62,17 +97,28 @@ impl Store for MapStore {
         limit: usize,
     ) -> StoreFuture<'a, Vec<String>> {
         self.answer(move |entries| {
-            let keys = entries.keys().filter_map(|key| key.strip_prefix(prefix));
+            let entries = entries.iter().filter(|(_, there)| !Tombstone::is_all(there));
+            let keys = entries.filter_map(|(key, _)| key.strip_prefix(prefix));
             keys.take(limit).map(str::to_owned).collect()
         })
     }
 
-    fn remove_matching<'a>(&'a self, prefix: &'a str, _pattern: &'a str) -> StoreFuture<'a, u64> {
+    fn remove_matching<'a>(
+        &'a self,
+        prefix: &'a str,
+        _pattern: &'a str,
+        tombstone: Tombstone,
+    ) -> StoreFuture<'a, u64> {
         self.answer(move |entries| {
-            let before = entries.len();
-            entries.retain(|key, _| !key.starts_with(prefix));
-            (before - entries.len()) as u64
+            let keys = entries.keys().filter(|key| key.starts_with(prefix));
+            let keys: Vec<_> = keys.cloned().collect();
+            let removed = keys.iter().map(|key| remove(entries, key, tombstone));
+            removed.map(u64::from).sum()
         })
+    }
+
+    fn clear<'a>(&'a self, prefix: &'a str) -> StoreFuture<'a, ()> {
+        self.answer(move |entries| entries.retain(|key, _| !key.starts_with(prefix)))
     }
 
     fn generation<'a>(

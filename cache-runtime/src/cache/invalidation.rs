@@ -81,8 +81,7 @@ impl Cache {
         }
         if let Some(store) = &kind.store {
             store.settle().await;
-            store.remove_matching(&kind.keys.prefix, "*").await;
-            store.forget_generations();
+            store.clear(&kind.keys.prefix).await;
         }
         reach
     }

@@ -326,6 +326,7 @@ impl Cache {
             stats.unserializable_values = store.unstorable(Unstorable::Unserializable);
             stats.oversized_values = store.unstorable(Unstorable::TooLarge);
             stats.dropped_writes = store.dropped_writes();
+            stats.refused_writes = store.refused_writes();
         }
         if let Some(memory) = &kind.memory {
             let usage = memory.usage();

@@ -15,7 +15,7 @@ use crate::kind::Kind;
 use crate::memory::{Head, MemoryTier, SharedEntry};
 use crate::observe::Event;
 use crate::policy::Ttl;
-use crate::store::{StoreName, StoreTier};
+use crate::store::{FoldedGenerations, Seen, StoreName, StoreTier};
 
 /// One call whose key is known.
 pub(crate) struct Pending {
@@ -73,6 +73,7 @@ impl Pending {
             ttl: control
                 .and_then(|control| control.ttl)
                 .unwrap_or(operation.lifetime.ttl),
+            seen: Seen::default(),
         });
         Self {
             kind,
@@ -109,7 +110,7 @@ impl Pending {
             Some(Way::Refresh) => {
                 // What is computed is written with them.
                 if let Some((store, name)) = self.store() {
-                    store.read_generations(name).await;
+                    store.prepare(name).await;
                 }
                 Ok(Stand::Leads(self.kind.flights.fly_anew(&self.key)))
             }
@@ -251,14 +252,29 @@ impl Pending {
             Some((store, name)) => store.read_generations(name).await,
             None => None,
         };
+        self.put_anew(&leader, entry, ttl, value_type, generations);
+        if let Some((store, _)) = self.store() {
+            store.settle().await;
+        }
+    }
+
+    /// Keeps a value in the place of all that is there or under way, and has it written.
+    pub(super) fn put_anew(
+        &self,
+        leader: &Leader,
+        entry: impl FnOnce(Head) -> SharedEntry,
+        ttl: Ttl,
+        value_type: ValueType,
+        generations: Option<FoldedGenerations>,
+    ) {
         let head = Head::new(self.kind.clock.now(), ttl, self.carry());
         let entry = entry(head);
         let write = self
             .store()
             .zip(generations)
             .map(|((store, name), generations)| {
-                let (key, entry) = (name.key.clone(), entry.clone());
-                store.seal(store.write(key, entry, value_type, generations, ttl))
+                let write = store.write(name, entry.clone(), value_type, generations, ttl);
+                store.seal(write.anew())
             });
         let memory = self.kind.memory.as_ref();
         memory.into_iter().for_each(MemoryTier::sweep_when_due);
@@ -272,15 +288,17 @@ impl Pending {
             }
             memory.map(|memory| memory.insert(self.key.clone(), entry))
         });
-        if let Some((store, _)) = self.store() {
-            store.settle().await;
-        }
     }
 
     /// Forgets the entry in both tiers, and says whether either had it.
     pub(crate) async fn remove(&self) -> bool {
-        let store_key = self.in_store.as_ref().map(|name| name.key.as_str());
-        self.kind.remove(&self.key, store_key).await
+        self.kind.remove(&[self.in_tiers()]).await == [true]
+    }
+
+    /// What the tiers call the entry.
+    pub(crate) fn in_tiers(&self) -> (&MemoryKey, Option<&str>) {
+        let in_store = self.in_store.as_ref().map(|name| name.key.as_str());
+        (&self.key, in_store)
     }
 
     /// The store, where it may have the entry.

@@ -285,8 +285,7 @@ impl KeptFor {
         if let Some((store, name)) = self.pending.store()
             && let Some((value_type, generations)) = value_type.zip(self.generations)
         {
-            let (key, entry) = (name.key.clone(), entry.clone());
-            let write = store.write(key, entry, value_type, generations, ttl);
+            let write = store.write(name, entry.clone(), value_type, generations, ttl);
             if self.refreshes() {
                 store.replace_behind(write);
             } else {

@@ -74,6 +74,16 @@ pub(crate) struct Carried {
     names: Box<[Name]>,
 }
 
+/// Carried by what was invalidated alone, and never the number of an invalidation.
+const REVOKED: u64 = u64::MAX;
+
+impl Carried {
+    /// Has the entry that carries this served to nobody from now on, as if it had been removed.
+    pub(crate) fn revoke(&self) {
+        self.seen.store(REVOKED, Ordering::Relaxed);
+    }
+}
+
 /// Whether an entry was invalidated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Touched {
@@ -124,7 +134,7 @@ impl Generations {
         let scopes = [Scope::Kind, Scope::Operation(operation)];
         let names = carried.names.iter().map(|name| Scope::Named(*name));
         let mut touched = Touched::No;
-        if seen < marks.oldest {
+        if seen < marks.oldest || seen == REVOKED {
             return Touched::Removed;
         }
         for scope in scopes.into_iter().chain(names) {
@@ -140,7 +150,11 @@ impl Generations {
         }
         if touched == Touched::No {
             // Found untouched by everything up to the number that was read before the marks were.
-            carried.seen.store(latest, Ordering::Relaxed);
+            // Unless somebody else has noted something meanwhile, which may be that it is revoked.
+            let relaxed = Ordering::Relaxed;
+            let _ = carried
+                .seen
+                .compare_exchange(seen, latest, relaxed, relaxed);
         }
         touched
     }

@@ -30,7 +30,7 @@ use sha2::{Digest, Sha256};
 use super::digest::Digests;
 use super::{KeyPrivacy, Sequences, encode};
 use crate::policy::Ttl;
-use crate::store::StoreName;
+use crate::store::{Seen, StoreName};
 
 /// What a function is, apart from its arguments: a digest that tells operations apart even where
 /// they carry the same name.
@@ -177,6 +177,7 @@ impl StoreKeys {
             key: self.of_chosen(tenant, key),
             generations,
             ttl,
+            seen: Seen::default(),
         }
     }
 

@@ -11,7 +11,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 use super::bounded::BoundedStore;
-use super::{FoldedGenerations, runtime};
+use super::{FoldedGenerations, Tombstone, runtime};
 use crate::clock::{UnixMillis, millis};
 use crate::envelope::{self, Format, Times, Unstorable, ValueType};
 use crate::memory::SharedEntry;
@@ -30,13 +30,16 @@ pub(crate) struct Write {
     pub(super) key: String,
     /// Among all writes, given when it is queued.
     number: u64,
-    content: Content,
+    pub(super) content: Content,
+    /// The entry, where the write is refused if the key was removed after the look-up that saw the
+    /// tombstone; nobody is to have it then.
+    refusable: Option<SharedEntry>,
 }
 
-enum Content {
-    /// The key is to be forgotten.
-    Nothing,
-    Entry(Unsealed),
+pub(super) enum Content {
+    /// The key is to be removed.
+    Removal(Tombstone),
+    Unsealed(Unsealed),
     Sealed(Sealed),
 }
 
@@ -46,6 +49,8 @@ pub(super) struct Unsealed {
     value_type: ValueType,
     created: UnixMillis,
     generations: FoldedGenerations,
+    /// What its bytes begin with.
+    tombstone: Option<Tombstone>,
 }
 
 /// The bytes of an entry, and how long the store keeps them.
@@ -55,6 +60,7 @@ pub(super) struct Sealed {
 }
 
 impl Write {
+    /// Of an entry that was computed after a look-up saw this tombstone, or none.
     pub(super) fn entry(
         key: String,
         entry: SharedEntry,
@@ -62,18 +68,22 @@ impl Write {
         created: UnixMillis,
         generations: FoldedGenerations,
         ttl: Duration,
+        seen: Option<Tombstone>,
     ) -> Self {
-        let content = Content::Entry(Unsealed {
+        let refusable = Some(entry.clone());
+        let content = Content::Unsealed(Unsealed {
             ttl,
             entry,
             value_type,
             created,
             generations,
+            tombstone: seen,
         });
         Self {
             key,
             number: 0,
             content,
+            refusable,
         }
     }
 
@@ -81,25 +91,67 @@ impl Write {
         Self {
             key,
             number: 0,
-            content: Content::Nothing,
+            content: Content::Removal(Tombstone::new()),
+            refusable: None,
         }
     }
 
-    /// With its bytes made now, by `seal`. Without any, the key is forgotten: what it held before is
-    /// not its value any more.
-    pub(super) fn sealed(mut self, seal: impl FnOnce(&str, &Unsealed) -> Option<Sealed>) -> Self {
-        if let Content::Entry(unsealed) = &self.content {
-            self.content = seal(&self.key, unsealed).map_or(Content::Nothing, Content::Sealed);
+    /// The same write in the place of whatever is there: of what was computed before, nothing is
+    /// written any more.
+    pub(crate) fn anew(mut self) -> Self {
+        if let Content::Unsealed(unsealed) = &mut self.content {
+            unsealed.tombstone = Some(Tombstone::new());
         }
+        self.refusable = None;
         self
     }
 
-    /// What is to be stored, of a write whose bytes are made; `None` where the key is to be
-    /// forgotten.
-    pub(super) fn bytes(&self) -> Option<&Sealed> {
+    /// With its bytes made now, by `seal`. Without any, the key is removed: what it held before is
+    /// not its value any more.
+    pub(super) fn sealed(mut self, seal: impl FnOnce(&str, &Unsealed) -> Option<Sealed>) -> Self {
+        let Content::Unsealed(unsealed) = &self.content else {
+            return self;
+        };
+        if let Some(sealed) = seal(&self.key, unsealed) {
+            self.content = Content::Sealed(sealed);
+            return self;
+        }
+        let number = self.number;
+        Self {
+            number,
+            ..Self::removal(self.key)
+        }
+    }
+
+    /// What the key has from then on, before an entry or alone.
+    fn tombstone(&self) -> Option<Tombstone> {
         match &self.content {
-            Content::Sealed(sealed) => Some(sealed),
-            Content::Nothing | Content::Entry(_) => None,
+            Content::Removal(tombstone) => Some(*tombstone),
+            Content::Unsealed(unsealed) => unsealed.tombstone,
+            Content::Sealed(sealed) => Tombstone::of(&sealed.bytes),
+        }
+    }
+
+    pub(super) fn is_refusable(&self) -> bool {
+        self.refusable.is_some()
+    }
+
+    /// This write and a later one of the same key in one; the other one is refused where it is.
+    fn then(self, later: Self) -> (Self, Option<Self>) {
+        if self.is_refusable() || !later.is_refusable() {
+            return (later, None);
+        }
+        if self.tombstone() == later.tombstone() {
+            let refusable = None;
+            return (Self { refusable, ..later }, None);
+        }
+        (self, Some(later))
+    }
+
+    /// Has the entry served to nobody.
+    pub(super) fn revoke(&self) {
+        if let Some(entry) = &self.refusable {
+            entry.head.carried.revoke();
         }
     }
 }
@@ -111,7 +163,10 @@ impl Unsealed {
             fresh_until: self.created.saturating_add(millis(self.ttl)),
         };
         let (value, value_type) = (&self.entry.value, self.value_type);
-        let bytes = envelope::seal(key, value, value_type, times, self.generations, format)?;
+        let mut bytes = envelope::seal(key, value, value_type, times, self.generations, format)?;
+        if let Some(tombstone) = self.tombstone {
+            bytes.splice(..0, tombstone.to_bytes());
+        }
         let ttl = self.ttl;
         Ok(Sealed { bytes, ttl })
     }
@@ -143,10 +198,19 @@ struct Queue {
 /// not confirmed that.
 #[derive(Default)]
 struct Unsettled {
-    /// With the number of the write that has to be done, and whether it is queued.
-    by_key: HashMap<String, (u64, bool)>,
+    by_key: HashMap<String, Unconfirmed>,
     /// Number of the latest write.
     latest: u64,
+}
+
+/// What has to be done about an unsettled key.
+#[derive(Clone, Copy)]
+struct Unconfirmed {
+    /// Of the write that has to be done.
+    number: u64,
+    is_queued: bool,
+    /// What the key has then.
+    tombstone: Option<Tombstone>,
 }
 
 impl WriteBehind {
@@ -174,44 +238,46 @@ impl WriteBehind {
     /// they [are forgotten](Self::forget_unsettled).
     pub(super) fn push_in_place(&self, mut write: Write) -> bool {
         let mut unsettled = self.lock();
-        write.number = unsettled.next();
-        let has_many = unsettled.add(write.key.clone(), write.number, true);
+        write.number = unsettled.add(&write, true);
+        let has_many = unsettled.by_key.len() > UNSETTLED;
         self.queue_or_drop(unsettled, write);
         has_many
     }
 
-    /// The same, where what is to be done is not queued.
-    pub(super) fn unsettle(&self, key: String) -> bool {
+    /// The same for a write that is not queued: it is the caller's to do, and has its number now.
+    pub(super) fn unsettle(&self, write: &mut Write) -> bool {
         let mut unsettled = self.lock();
-        let number = unsettled.next();
-        unsettled.add(key, number, false)
+        write.number = unsettled.add(write, false);
+        unsettled.by_key.len() > UNSETTLED
     }
 
     pub(super) fn forget_unsettled(&self) {
         self.lock().by_key.clear();
     }
 
-    /// The store has done all there is to do about the key.
-    pub(super) fn settle(&self, key: &str) {
-        self.lock().by_key.remove(key);
+    /// The store has done what was the caller's to do.
+    pub(super) fn settle(&self, write: &Write) {
+        self.lock().done(&write.key, write.number);
     }
 
-    /// Whether an entry of the key is not to be served. Where nothing is queued that would end this,
-    /// a removal is.
-    pub(super) fn is_unsettled(&self, key: &str) -> bool {
+    /// Whether an entry of the key is not to be served; inside, the tombstone that the store is
+    /// going to have for it. Where nothing is queued that would end this, a removal is.
+    pub(super) fn unsettled(&self, key: &str) -> Option<Option<Tombstone>> {
         let unsettled = self.lock();
         // As it is most of the time: the key need not be hashed.
         if unsettled.by_key.is_empty() {
-            return false;
+            return None;
         }
-        let Some((_, is_queued)) = unsettled.by_key.get(key).copied() else {
-            return false;
-        };
+        let unconfirmed = *unsettled.by_key.get(key)?;
         drop(unsettled);
-        if !is_queued {
-            self.push_in_place(Write::removal(key.to_owned()));
+        if unconfirmed.is_queued {
+            return Some(unconfirmed.tombstone);
         }
-        true
+        // With a tombstone of its own: the last attempt may still leave the one that it had.
+        let removal = Write::removal(key.to_owned());
+        let tombstone = removal.tombstone();
+        self.push_in_place(removal);
+        Some(tombstone)
     }
 
     /// With the numbers locked, so that writes are queued in their order.
@@ -292,23 +358,30 @@ impl Unsettled {
         self.latest
     }
 
-    fn add(&mut self, key: String, number: u64, is_queued: bool) -> bool {
-        self.by_key.insert(key, (number, is_queued));
-        self.by_key.len() > UNSETTLED
+    /// The number of a write that is to hold for its key.
+    fn add(&mut self, write: &Write, is_queued: bool) -> u64 {
+        let number = self.next();
+        let unconfirmed = Unconfirmed {
+            number,
+            is_queued,
+            tombstone: write.tombstone(),
+        };
+        self.by_key.insert(write.key.clone(), unconfirmed);
+        number
     }
 
     /// What was written settles the key, unless something later is to hold for it.
     fn done(&mut self, key: &str, number: u64) {
-        if self.by_key.get(key).is_some_and(|(it, _)| *it <= number) {
+        if self.by_key.get(key).is_some_and(|it| it.number <= number) {
             self.by_key.remove(key);
         }
     }
 
     fn give_up(&mut self, key: &str, number: u64) {
-        if let Some((latest, is_queued)) = self.by_key.get_mut(key)
-            && *latest == number
+        if let Some(unconfirmed) = self.by_key.get_mut(key)
+            && unconfirmed.number == number
         {
-            *is_queued = false;
+            unconfirmed.is_queued = false;
         }
     }
 }
@@ -326,18 +399,29 @@ async fn empty(
 ) {
     let mut batch = Vec::with_capacity(AT_ONCE);
     while messages.recv_many(&mut batch, AT_ONCE).await > 0 {
-        // What is written side by side has no order: of several writes of one key the last one counts.
-        let mut writes = HashMap::with_capacity(batch.len());
+        // What is written side by side has no order: several writes of one key become one.
+        let mut writes: HashMap<String, Write> = HashMap::with_capacity(batch.len());
+        let mut refused = Vec::new();
         let mut flushed = Vec::new();
         let mut done = 0;
         for message in batch.drain(..) {
             match message {
                 Message::Write(write) => {
-                    writes.insert(write.key.clone(), write);
+                    let key = write.key.clone();
+                    let (write, other) = match writes.remove(&key) {
+                        Some(earlier) => earlier.then(write),
+                        None => (write, None),
+                    };
+                    writes.insert(key, write);
+                    refused.extend(other);
                     done += 1;
                 }
                 Message::Flush(done) => flushed.push(done),
             }
+        }
+        for write in refused {
+            store.refuse_write(&write);
+            lock(&unsettled).give_up(&write.key, write.number);
         }
         stream::iter(writes.into_values())
             .for_each_concurrent(AT_ONCE, async |write| {
