@@ -38,7 +38,8 @@ pub use cache_runtime::{
     AiConfig, Cache, CacheBuilder, CacheConfig, CacheConfigBuilder, CacheError, CacheFactory,
     CacheStats, CallSite, Codec, Generation, HashAlgorithm, Invalidation, KeyBuilder, KeyPrivacy,
     ParsedKey, Preset, REDIS_AVAILABLE, Reach, RefusedEntries, Store, StoreError, StoreFuture,
-    TextTier, Tombstone, Ttl, cache, close, init, kinds, register, sites, testing, unknown_kind_calls, verify,
+    TextTier, Tombstone, Ttl, cache, close, init, kinds, register, sites, testing,
+    unknown_kind_calls, verify,
 };
 
 /// Control of one call, by wrapping the call expression.

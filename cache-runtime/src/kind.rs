@@ -104,20 +104,26 @@ impl Kind {
     }
 
     /// Forgets entries in both tiers, and says of each whether either had it. Nothing is kept of
-    /// what was under way for them.
-    pub(crate) async fn remove(&self, entries: &[(&MemoryKey, Option<&str>)]) -> Vec<bool> {
+    /// what was under way for them. The store is told unless it has not answered before.
+    pub(crate) async fn remove(
+        &self,
+        entries: &[(&MemoryKey, Option<&str>)],
+        store_answers: &mut bool,
+    ) -> Vec<bool> {
         // First, so that nobody who begins after the flights have ended reads them again.
         let in_store = entries.iter().filter_map(|(_, store_key)| *store_key);
         let in_store: Vec<String> = in_store.map(str::to_owned).collect();
         let in_store = self.store.as_ref().map(|store| store.remove_all(in_store));
         let in_memory = entries.iter().map(|(key, _)| self.remove_here(key));
         let mut removed: Vec<bool> = in_memory.collect();
-        let Some(in_store) = in_store else {
-            return removed;
+        let in_store = match in_store.filter(|_| *store_answers) {
+            Some(in_store) => in_store.await,
+            None => return removed,
         };
+        *store_answers = in_store.is_some();
         let stored = entries.iter().zip(&mut removed);
         let stored = stored.filter(|((_, store_key), _)| store_key.is_some());
-        for ((_, removed), in_store) in stored.zip(in_store.await) {
+        for ((_, removed), in_store) in stored.zip(in_store.unwrap_or_default()) {
             *removed |= in_store;
         }
         removed

@@ -22,7 +22,9 @@ impl MapStore {
     /// The keys that have an entry.
     pub fn keys_of_entries(&self) -> Vec<String> {
         let entries = self.entries.lock().expect("no panic");
-        let entries = entries.iter().filter(|(_, there)| !Tombstone::is_all(there));
+        let entries = entries
+            .iter()
+            .filter(|(_, there)| !Tombstone::is_all(there));
         entries.map(|(key, _)| key.clone()).collect()
     }
 
@@ -41,11 +43,7 @@ impl MapStore {
     }
 }
 
-fn remove(
-    entries: &mut BTreeMap<String, Vec<u8>>,
-    key: &str,
-    tombstone: Tombstone,
-) -> bool {
+fn remove(entries: &mut BTreeMap<String, Vec<u8>>, key: &str, tombstone: Tombstone) -> bool {
     let there = entries.insert(key.to_owned(), tombstone.to_bytes().to_vec());
     there.is_some_and(|there| !Tombstone::is_all(&there))
 }
@@ -97,7 +95,9 @@ impl Store for MapStore {
         limit: usize,
     ) -> StoreFuture<'a, Vec<String>> {
         self.answer(move |entries| {
-            let entries = entries.iter().filter(|(_, there)| !Tombstone::is_all(there));
+            let entries = entries
+                .iter()
+                .filter(|(_, there)| !Tombstone::is_all(there));
             let keys = entries.filter_map(|(key, _)| key.strip_prefix(prefix));
             keys.take(limit).map(str::to_owned).collect()
         })

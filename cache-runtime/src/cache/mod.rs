@@ -2,6 +2,7 @@
 
 mod builder;
 mod invalidation;
+mod many;
 
 use std::any::TypeId;
 use std::fmt;
@@ -125,17 +126,18 @@ impl Cache {
         }
     }
 
+    /// The value in memory, counted as a hit if there is one.
+    fn in_memory<T: Value>(&self, chosen: &Chosen<'_>) -> Option<T> {
+        let entry = self.inner.memory.as_ref()?.get(&chosen.in_memory)?;
+        let value = entry.value.downcast_ref::<T>()?.clone();
+        self.inner.chosen.counters.count_memory_hit();
+        Some(value)
+    }
+
     async fn find<T: Value>(&self, chosen: Chosen<'_>) -> Option<T> {
         let kind = &*self.inner;
-        let in_memory = kind
-            .memory
-            .as_ref()
-            .and_then(|memory| memory.get(&chosen.in_memory));
-        if let Some(entry) = in_memory
-            && let Some(value) = entry.value.downcast_ref::<T>()
-        {
-            kind.chosen.counters.count_memory_hit();
-            return Some(value.clone());
+        if let Some(value) = self.in_memory(&chosen) {
+            return Some(value);
         }
         kind.store.as_ref()?;
         let pending = self.pending(chosen, kind.chosen.lifetime.ttl);

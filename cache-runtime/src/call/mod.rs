@@ -8,10 +8,11 @@
 //!
 //! Beside that path: `shape`, `value` and `rule` say what of a result is kept; `site` is what is
 //! known of a function before it is called; `control` and `tenant` are what a caller says about a
-//! single call; `local` is what each thread has at hand.
+//! single call; `many` is for several keys at once; `local` is what each thread has at hand.
 
 mod control;
 mod local;
+mod many;
 mod operation;
 mod pending;
 mod rule;
@@ -37,6 +38,7 @@ pub use turn::{Answered, Asked, Miss, Turn};
 pub use value::{Local, LocalValue, Own, Shared, SharedValue, Value};
 
 pub(crate) use local::tenant as current_tenant;
+pub(crate) use many::Lot;
 pub(crate) use operation::Operation;
 pub(crate) use pending::Pending;
 pub(crate) use shape::{fallible, opaque};

@@ -190,7 +190,7 @@ impl Pending {
     }
 
     /// The entry in memory, if it is one that this caller takes.
-    fn in_memory(&self, kept: TypeId, control: Option<&Control>) -> Option<SharedEntry> {
+    pub(super) fn in_memory(&self, kept: TypeId, control: Option<&Control>) -> Option<SharedEntry> {
         let entry = self.kind.memory.as_ref()?.get(&self.key)?;
         let is_taken = entry.value.type_id() == kept && self.is_young(&entry, control);
         is_taken.then_some(entry)
@@ -227,6 +227,16 @@ impl Pending {
     ) -> Option<SharedEntry> {
         let (store, name) = self.store()?;
         let entry = store.look_up(name, value_type?, self.carry()).await?;
+        self.take_in(leader, entry, control)
+    }
+
+    /// Takes an entry out of the store into memory, if it is one that this caller takes.
+    pub(super) fn take_in(
+        &self,
+        leader: &Leader,
+        entry: SharedEntry,
+        control: Option<&Control>,
+    ) -> Option<SharedEntry> {
         if !self.is_served(&entry, control) {
             return None;
         }
@@ -292,7 +302,8 @@ impl Pending {
 
     /// Forgets the entry in both tiers, and says whether either had it.
     pub(crate) async fn remove(&self) -> bool {
-        self.kind.remove(&[self.in_tiers()]).await == [true]
+        let removed = self.kind.remove(&[self.in_tiers()], &mut true).await;
+        removed == [true]
     }
 
     /// What the tiers call the entry.

@@ -25,6 +25,10 @@ pub(crate) use tombstone::Seen;
 pub use tombstone::Tombstone;
 use write_behind::Write;
 
+/// Keys that a store is asked or told about at once, in one round trip. Enough to make the round
+/// trip cheap, and few enough that values of 50 KB come within the time budget of a look-up.
+pub(crate) const AT_ONCE: usize = 128;
+
 /// What an operation of a [`Store`] returns.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 

@@ -69,6 +69,8 @@ impl StoreTier {
         carried: Carried,
     ) -> Option<SharedEntry> {
         if self.is_unsettled(name) {
+            // What is computed is written with them.
+            self.read_generations(name).await;
             return None;
         }
         self.generations.outlive(name.ttl);
@@ -252,9 +254,10 @@ impl StoreTier {
         self.replace_behind(Write::removal(key));
     }
 
-    /// Has the store remove these keys, and says of each whether there was an entry. None is served
-    /// any more when this returns its future, and even if the store cannot be reached.
-    pub(crate) fn remove_all(&self, keys: Vec<String>) -> impl Future<Output = Vec<bool>> {
+    /// Has the store remove these keys, and says of each whether there was an entry; `None` where the
+    /// store did not answer. None is served any more when this returns its future, and even if the
+    /// store is not reached.
+    pub(crate) fn remove_all(&self, keys: Vec<String>) -> impl Future<Output = Option<Vec<bool>>> {
         let removals = keys.into_iter().map(|key| {
             let mut removal = Write::removal(key);
             let has_many = self.writes.unsettle(&mut removal);
@@ -280,8 +283,7 @@ impl StoreTier {
                 had_entry.unwrap_or(false)
             });
             let told = async { Ok(join_all(told).await) };
-            let had_entries = self.ask(told).await;
-            had_entries.unwrap_or_else(|| vec![false; removals.len()])
+            self.ask(told).await
         }
     }
 

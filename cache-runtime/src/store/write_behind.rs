@@ -11,16 +11,13 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 use super::bounded::BoundedStore;
-use super::{FoldedGenerations, Tombstone, runtime};
+use super::{AT_ONCE, FoldedGenerations, Tombstone, runtime};
 use crate::clock::{UnixMillis, millis};
 use crate::envelope::{self, Format, Times, Unstorable, ValueType};
 use crate::memory::SharedEntry;
 
 /// Writes that may wait. They share their values with the memory tier.
 const QUEUE: usize = 1024;
-
-/// Writes under way at once, on one multiplexed connection.
-const AT_ONCE: usize = 64;
 
 /// Keys that are remembered because the store does not have yet what is to hold for them.
 const UNSETTLED: usize = 65_536;

@@ -55,10 +55,7 @@ impl RedisStore {
             .await;
         if Script::is_unknown(&answer) {
             let mut tell = script.tell(key);
-            answer = tell
-                .arg(arguments)
-                .query_async(&mut live.connection)
-                .await;
+            answer = tell.arg(arguments).query_async(&mut live.connection).await;
         }
         self.link.note(&live, answer)
     }
@@ -90,7 +87,9 @@ impl RedisStore {
         let (next, keys): (u64, Vec<Vec<u8>>) = self.ask(scan).await?;
         walk.cursor = (next != 0).then_some(next);
         // Keys that are no text are none of ours.
-        let keys = keys.into_iter().filter_map(|key| String::from_utf8(key).ok());
+        let keys = keys
+            .into_iter()
+            .filter_map(|key| String::from_utf8(key).ok());
         Ok(Some(keys.collect()))
     }
 }
