@@ -88,10 +88,12 @@ pub use cache_runtime::{
 /// everything that is awaited inside, at every poll.
 ///
 /// Dropping any of these futures drops the call in it.
+///
+/// [`warm`](call::warm()) runs many calls ahead of those who need them.
 pub mod call {
     pub use cache_runtime::call::{
-        Control, Origin, Outcome, bypass, carry, expire, key, max_age, outcome, peek, refresh,
-        remove, sync, tenant, ttl,
+        Control, Origin, Outcome, Warm, WarmReport, bypass, carry, expire, key, max_age, outcome,
+        peek, refresh, remove, sync, tenant, ttl, warm,
     };
 }
 

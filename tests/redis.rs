@@ -197,6 +197,38 @@ async fn a_hit_in_redis_is_one_command() {
 }
 
 #[tokio::test]
+async fn many_keys_are_commands_of_one_key_each_that_are_sent_together() {
+    let server = RedisServer::start();
+    let keys: Vec<String> = (0..100).map(|n| format!("user:{n}")).collect();
+    let cache = fresh("together", &server).await;
+    let number = |section, name: &str| {
+        let info = server.command(&["INFO", section]);
+        let line = info.text().lines().find_map(|line| line.strip_prefix(name));
+        let digits = line.unwrap_or("0").split(|c: char| !c.is_ascii_digit());
+        digits.map(str::to_owned).next().expect("a number")
+    };
+    let read = || number("stats", "total_reads_processed:").parse::<u32>();
+    let mut before = read().expect("a number");
+    // How often the server has read: what is sent together is read together.
+    let mut is_sent_together = || {
+        let now = read().expect("a number");
+        let reads = now - std::mem::replace(&mut before, now);
+        assert!(reads < 20, "{reads} reads for 100 keys");
+    };
+    cache.set_many(keys.iter().zip(0..100)).await;
+    is_sent_together();
+    let reader = fresh("together", &server).await;
+    let found = reader.get_many::<i32>(&keys).await;
+    assert_eq!(found, (0..100).map(Some).collect::<Vec<_>>());
+    is_sent_together();
+    assert_eq!(number("commandstats", "cmdstat_getrange:calls="), "100");
+    // The first script may have to be told twice.
+    cache.remove("user:0").await;
+    assert_eq!(cache.remove_many(&keys).await, 99);
+    is_sent_together();
+}
+
+#[tokio::test]
 async fn bytes_that_are_not_the_stored_entry_are_a_miss() {
     static RUNS: Runs = Runs::new();
     #[cached(kind = "damaged")]

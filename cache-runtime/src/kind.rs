@@ -172,6 +172,39 @@ impl Kind {
         self.invalidate(&generation, how, mark).await
     }
 
+    /// Removes everything of the operations with this name, of all tenants, and counts it.
+    pub(crate) async fn remove_operation_counted(&self, name: &str) -> u64 {
+        let mut operations = self.operations();
+        operations.retain(|operation| operation.name == name);
+        let mut in_memory_alone = 0;
+        let mut in_both = 0;
+        let mut keys = Vec::new();
+        for (key, _) in self.memory.iter().flat_map(MemoryTier::served) {
+            let number = operation_of(&key);
+            let Some(operation) = operations.iter().find(|it| it.number == number) else {
+                continue;
+            };
+            *match operation.store_keys {
+                None => &mut in_memory_alone,
+                Some(_) => &mut in_both,
+            } += 1;
+            keys.push(key);
+        }
+        self.invalidate_operation(name, Invalidation::Remove).await;
+        if let Some(memory) = &self.memory {
+            keys.iter().for_each(|key| memory.drop_unserved(key));
+        }
+        let in_store = match &self.store {
+            None => 0,
+            Some(store) => {
+                store.settle().await;
+                let prefix = self.keys.operation_prefix(name);
+                store.remove_matching(&prefix, "*").await
+            }
+        };
+        in_memory_alone + in_store.max(in_both)
+    }
+
     /// Invalidates everything of a tenant.
     pub(crate) async fn invalidate_tenant(&self, tenant: &[u8], how: Invalidation) -> Reach {
         let generation = self.keys.generation_of_tenant(tenant);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::future::pending;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use larder::{Generation, Invalidation, Store, StoreFuture, Tombstone};
@@ -15,6 +15,8 @@ pub struct MapStore {
     /// Zero for what was never invalidated: nothing is lost here.
     pub generations: Mutex<BTreeMap<String, Generation>>,
     pub hangs: AtomicBool,
+    /// Milliseconds that each operation takes.
+    pub latency: AtomicU64,
     pub timeouts: AtomicUsize,
 }
 
@@ -37,6 +39,10 @@ impl MapStore {
             tokio::task::yield_now().await;
             if self.hangs.load(Ordering::SeqCst) {
                 pending::<()>().await;
+            }
+            let latency = self.latency.load(Ordering::SeqCst);
+            if latency > 0 {
+                tokio::time::sleep(Duration::from_millis(latency)).await;
             }
             Ok(answer(&mut self.entries.lock().expect("no panic")))
         })

@@ -111,6 +111,25 @@ impl Cache {
             .await
     }
 
+    /// Does what [`remove_operation`](Self::remove_operation) does, then takes the results out of
+    /// memory and store, and counts them.
+    ///
+    /// That takes time: a walk over the entries in memory and over all keys of the store, for at
+    /// most five seconds. A result in both tiers is counted once; what a failing store could not say
+    /// is not counted. What was removed in one step before and is still in the store is counted,
+    /// too.
+    ///
+    /// ```
+    /// # use cache_runtime as larder;
+    /// # async fn example(cache: larder::Cache) {
+    /// let removed = cache.remove_operation_counted("summarize").await;
+    /// println!("{removed} summaries are to be made anew");
+    /// # }
+    /// ```
+    pub async fn remove_operation_counted(&self, operation: &str) -> u64 {
+        self.inner.remove_operation_counted(operation).await
+    }
+
     /// Expires all results of the annotated functions with this operation, in the same way.
     pub async fn expire_operation(&self, operation: &str) -> Reach {
         self.inner

@@ -60,7 +60,12 @@ impl Way {
 /// How a call ended, for the one who asked.
 #[derive(Clone)]
 pub(super) enum Report {
-    Returned { origin: Origin, age: Duration },
+    Returned {
+        origin: Origin,
+        age: Duration,
+    },
+    /// The body ran, and nobody else gets what it returned.
+    Failed,
     Stopped(Finding),
 }
 
@@ -234,6 +239,7 @@ impl<T> Outcome<T> {
     fn of(value: T, report: &OnceLock<Report>) -> Self {
         let (origin, age) = match report.get() {
             Some(Report::Returned { origin, age }) => (*origin, *age),
+            Some(Report::Failed) => (Origin::Computed, Duration::ZERO),
             Some(Report::Stopped(_)) => (Origin::Stopped, Duration::ZERO),
             None => (Origin::Unreached, Duration::ZERO),
         };
@@ -256,12 +262,21 @@ impl<T> Outcome<T> {
 /// ```
 pub async fn outcome<F: Future>(call: F) -> Outcome<F::Output> {
     let report = Arc::<OnceLock<Report>>::default();
+    let value = reporting(report.clone(), call).await;
+    Outcome::of(value, &report)
+}
+
+/// Runs a call and reports how it ended.
+pub(super) fn reporting<F: Future>(
+    report: Arc<OnceLock<Report>>,
+    call: F,
+) -> impl Future<Output = F::Output> {
+    let reports = vec![report];
     let wishes = Control {
-        reports: vec![report.clone()],
+        reports,
         ..Control::default()
     };
-    let value = controlled(wishes, call).await;
-    Outcome::of(value, &report)
+    controlled(wishes, call)
 }
 
 /// Runs the body of a call, whatever the cache has, and keeps nothing.

@@ -8,7 +8,7 @@
 //!
 //! Beside that path: `shape`, `value` and `rule` say what of a result is kept; `site` is what is
 //! known of a function before it is called; `control` and `tenant` are what a caller says about a
-//! single call; `many` is for several keys at once; `local` is what each thread has at hand.
+//! single call; `many` and `warm` are for several at once; `local` is what each thread has at hand.
 
 mod control;
 mod local;
@@ -21,6 +21,7 @@ mod site;
 mod tenant;
 mod turn;
 mod value;
+mod warm;
 
 use std::any::{TypeId, type_name};
 use std::fmt::Display;
@@ -36,6 +37,7 @@ pub use site::{CallSite, Collected, Description};
 pub use tenant::{carry, tenant};
 pub use turn::{Answered, Asked, Miss, Turn};
 pub use value::{Local, LocalValue, Own, Shared, SharedValue, Value};
+pub use warm::{Warm, WarmReport, warm};
 
 pub(crate) use local::tenant as current_tenant;
 pub(crate) use many::Lot;

@@ -327,6 +327,9 @@ impl KeptFor {
 
     fn land_failure(self) {
         self.pending.count(Event::NotKept);
+        if let Some(control) = self.control.as_deref() {
+            control.report(&Report::Failed);
+        }
         self.land(Landing::Failed);
     }
 

@@ -135,17 +135,26 @@ impl StoreKeys {
         operation: &str,
         identity: Identity,
     ) -> OperationKeys {
-        let mut beginning = format!("{}op:", self.prefix);
-        push_escaped(&mut beginning, operation);
         OperationKeys {
             kind: self.clone(),
-            beginning,
+            beginning: self.beginning(operation),
             identity,
             generations: [
                 self.generation_of_kind(),
                 self.generation_of_operation(operation),
             ],
         }
+    }
+
+    fn beginning(&self, operation: &str) -> String {
+        let mut beginning = format!("{}op:", self.prefix);
+        push_escaped(&mut beginning, operation);
+        beginning
+    }
+
+    /// What the keys of all calls of one operation begin with, and no others.
+    pub(crate) fn operation_prefix(&self, operation: &str) -> String {
+        self.beginning(operation) + "|"
     }
 
     /// The key of an entry whose key the application chose.

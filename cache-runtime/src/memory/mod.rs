@@ -115,7 +115,7 @@ impl MemoryTier {
     }
 
     #[cold]
-    fn drop_unserved(&self, key: &[u8]) {
+    pub(crate) fn drop_unserved(&self, key: &[u8]) {
         // Returned, and dropped when the shard is not locked any more.
         let _unserved = self
             .entries
