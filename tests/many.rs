@@ -72,7 +72,7 @@ async fn all_keys_that_memory_does_not_have_take_one_round_trip() {
     let store = Arc::<MapStore>::default();
     store.latency.store(10, Ordering::SeqCst);
     let writer = process(&store);
-    let entries = keys(300).into_iter().zip(0..);
+    let entries = keys(300).into_iter().zip(0_usize..);
     let ((), taken) = round_trips(writer.set_many(entries)).await;
     assert_eq!(taken, 1 + 3, "one of them for the generations");
 
@@ -121,15 +121,15 @@ async fn a_store_that_hangs_costs_many_keys_no_more_than_a_few() {
 }
 
 #[tokio::test]
-async fn a_hundred_thousand_keys_come_back() {
+async fn ten_thousand_keys_come_back() {
     let store = Arc::<MapStore>::default();
-    let keys = keys(100_000);
+    let keys = keys(10_000);
     process(&store)
-        .set_many(keys.iter().zip(0..100_000_usize))
+        .set_many(keys.iter().zip(0..10_000_usize))
         .await;
     let found = process(&store).get_many::<usize>(&keys).await;
-    assert_eq!(found, (0..100_000).map(Some).collect::<Vec<_>>());
-    assert_eq!(process(&store).remove_many(&keys).await, 100_000);
+    assert_eq!(found, (0..10_000).map(Some).collect::<Vec<_>>());
+    assert_eq!(process(&store).remove_many(&keys).await, 10_000);
     assert!(store.keys_of_entries().is_empty());
 }
 

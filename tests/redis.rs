@@ -609,6 +609,29 @@ async fn patterns_find_and_remove_keys_in_both_tiers() {
 }
 
 #[tokio::test]
+async fn odd_patterns_mean_the_same_in_both_tiers_and_take_bounded_time() {
+    let server = RedisServer::start();
+    let writer = fresh("odd", &server).await;
+    let long = "a".repeat(900);
+    let keys = [
+        "a", "b", "-", "]", "[", "[a]", "^", r"\", "*", "a*b", "^a", &long,
+    ];
+    writer.set_many(keys.iter().zip(0..)).await;
+    let in_memory = register("odd-in-memory", roomy());
+    in_memory.set_many(keys.iter().zip(0..)).await;
+    let in_redis = fresh("odd", &server).await;
+    let stars = "a*".repeat(1000);
+    let classes = "[^b]*".repeat(1000);
+    for pattern in [
+        "[a]", "[", "[a", "[]", "[^]", "[^", "[^a]", "[a-]", "[b-a]", r"[\]]", r"[\", r"\", r"\\",
+        r"\[a]", "[[]", "[]a]", r"\*", "a**b", "?", "^*", &stars, &classes,
+    ] {
+        let expected = in_memory.keys(pattern).await;
+        assert_eq!(in_redis.keys(pattern).await, expected, "{pattern}");
+    }
+}
+
+#[tokio::test]
 async fn the_last_value_that_was_set_is_the_one_in_the_store() {
     let server = RedisServer::start();
     let cache = fresh("ordered", &server).await;
