@@ -191,8 +191,10 @@ impl Kind {
             keys.push(key);
         }
         self.invalidate_operation(name, Invalidation::Remove).await;
-        if let Some(memory) = &self.memory {
-            keys.iter().for_each(|key| memory.drop_unserved(key));
+        for key in &keys {
+            self.memory
+                .iter()
+                .for_each(|memory| memory.drop_unserved(key));
         }
         let in_store = match &self.store {
             None => 0,

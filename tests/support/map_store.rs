@@ -21,6 +21,12 @@ pub struct MapStore {
 }
 
 impl MapStore {
+    /// Puts bytes under a key, as another program would.
+    pub fn put(&self, key: &str, bytes: &[u8]) {
+        let mut entries = self.entries.lock().expect("no panic");
+        entries.insert(key.to_owned(), bytes.to_vec());
+    }
+
     /// The keys that have an entry.
     pub fn keys_of_entries(&self) -> Vec<String> {
         let entries = self.entries.lock().expect("no panic");

@@ -9,7 +9,9 @@ use crate::kind::Reach;
 impl Cache {
     /// Forgets `key` in both tiers, and says whether either had it.
     ///
-    /// Nothing that was being computed for it is kept. What the store has is not served to this
+    /// Nothing that was being computed for it is kept, in this process and, once the store has been
+    /// told, in others: see [`Tombstone`](crate::Tombstone). What they have in memory stays there
+    /// until its lifetime is over. What the store has is not served to this
     /// process any more, even if the store could not be told; then it is told when the key is next
     /// looked up.
     pub async fn remove(&self, key: &str) -> bool {
@@ -24,6 +26,10 @@ impl Cache {
 
     /// Forgets the application's keys that match a glob as in [`keys`](Self::keys), and counts
     /// them. What a failing store could not say is not counted.
+    ///
+    /// Nothing is kept of what this process was computing for them. What another one was computing
+    /// for a key that the store does not have may still be written; tags have no such gap
+    /// ([`remove_tag`](Self::remove_tag)).
     ///
     /// With [`KeyPrivacy::Hashed`](crate::KeyPrivacy::Hashed) it forgets the keys that
     /// [`keys`](Self::keys) lists: those in memory, in both tiers. A key that is in the store alone

@@ -153,7 +153,8 @@ impl Cache {
     /// Keeps `value` for the kind's default lifetime.
     ///
     /// Returns when the store has the value, or has failed to take it: after three times the time
-    /// budget of a look-up at the latest, also where other writes are queued before it. What the
+    /// budget of a look-up at the latest, also where other writes are queued before it. Nothing that
+    /// was being computed for the key is kept, as after a [`remove`](Self::remove). What the
     /// store had before is not served to this process any more, whether or not it could be told.
     pub async fn set<T: Value>(&self, key: &str, value: T) {
         self.set_for(key, value, self.inner.chosen.lifetime.ttl)

@@ -34,7 +34,8 @@ const AT_ONCE: usize = 8;
 /// println!("{} were there, {} failed", report.present, report.failed);
 ///
 /// let keys = ["home", "prices"];
-/// call::warm(keys.map(|key| cache.get_or_compute(key, move || load(key)))).run().await;
+/// let pages = keys.iter().map(|key| cache.get_or_compute(key, move || load(key)));
+/// call::warm(pages).run().await;
 /// # }
 /// ```
 pub fn warm<C>(calls: C) -> Warm<C::IntoIter, fn(WarmReport)>

@@ -68,7 +68,7 @@ impl StoreTier {
         value_type: ValueType,
         carried: Carried,
     ) -> Option<SharedEntry> {
-        if self.is_unsettled(name) {
+        if self.writes.is_unsettled(name) {
             // What is computed is written with them.
             self.read_generations(name).await;
             return None;
@@ -97,7 +97,7 @@ impl StoreTier {
         carried: Vec<Carried>,
     ) -> Option<Vec<Option<SharedEntry>>> {
         let asked = names.iter().map(async |name| {
-            if self.is_unsettled(name) {
+            if self.writes.is_unsettled(name) {
                 return Ok(None);
             }
             let stored = self.bounded.store.get(&name.key, STORED_LIMIT).await;
@@ -124,15 +124,6 @@ impl StoreTier {
             self.open(name, stored, value_type, generations, carried)
         });
         Some(entries.collect())
-    }
-
-    /// Whether the entry of this name is not to be served.
-    fn is_unsettled(&self, name: &StoreName) -> bool {
-        let unsettled = self.writes.unsettled(&name.key);
-        if let Some(tombstone) = unsettled {
-            name.seen.note(tombstone);
-        }
-        unsettled.is_some()
     }
 
     /// The entry in what the store has under its name.
@@ -192,7 +183,7 @@ impl StoreTier {
     /// entry is going to carry, and what was left by the last removal of the key.
     pub(crate) async fn prepare(&self, name: &StoreName) {
         let generations = self.read_generations(name);
-        if self.is_unsettled(name) {
+        if self.writes.is_unsettled(name) {
             generations.await;
             return;
         }

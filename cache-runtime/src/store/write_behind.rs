@@ -11,7 +11,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 use super::bounded::BoundedStore;
-use super::{AT_ONCE, FoldedGenerations, Tombstone, runtime};
+use super::{AT_ONCE, FoldedGenerations, StoreName, Tombstone, runtime};
 use crate::clock::{UnixMillis, millis};
 use crate::envelope::{self, Format, Times, Unstorable, ValueType};
 use crate::memory::SharedEntry;
@@ -257,24 +257,27 @@ impl WriteBehind {
         self.lock().done(&write.key, write.number);
     }
 
-    /// Whether an entry of the key is not to be served; inside, the tombstone that the store is
-    /// going to have for it. Where nothing is queued that would end this, a removal is.
-    pub(super) fn unsettled(&self, key: &str) -> Option<Option<Tombstone>> {
+    /// Whether the entry of this name is not to be served. Where nothing is queued that would end
+    /// this, a removal is. Notes the tombstone that the store is going to have.
+    pub(super) fn is_unsettled(&self, name: &StoreName) -> bool {
         let unsettled = self.lock();
         // As it is most of the time: the key need not be hashed.
         if unsettled.by_key.is_empty() {
-            return None;
+            return false;
         }
-        let unconfirmed = *unsettled.by_key.get(key)?;
+        let Some(unconfirmed) = unsettled.by_key.get(&name.key).copied() else {
+            return false;
+        };
         drop(unsettled);
         if unconfirmed.is_queued {
-            return Some(unconfirmed.tombstone);
+            name.seen.note(unconfirmed.tombstone);
+        } else {
+            // With a tombstone of its own: the last attempt may still leave the one that it had.
+            let removal = Write::removal(name.key.clone());
+            name.seen.note(removal.tombstone());
+            self.push_in_place(removal);
         }
-        // With a tombstone of its own: the last attempt may still leave the one that it had.
-        let removal = Write::removal(key.to_owned());
-        let tombstone = removal.tombstone();
-        self.push_in_place(removal);
-        Some(tombstone)
+        true
     }
 
     /// With the numbers locked, so that writes are queued in their order.
