@@ -174,15 +174,18 @@ async fn many_keys_hold_what_single_ones_hold() {
 }
 
 #[tokio::test]
-async fn what_is_removed_while_many_keys_are_looked_up_is_not_kept() {
+async fn what_is_removed_or_set_while_many_keys_are_looked_up_is_not_brought_back() {
     let store = Arc::<MapStore>::default();
-    process(&store).set_many([("a", 1), ("b", 2)]).await;
+    process(&store)
+        .set_many([("a", 1), ("b", 2), ("c", 3)])
+        .await;
     let cache = process(&store);
-    let mut looking = Box::pin(cache.get_many::<i32>(&["a", "b"]));
+    let mut looking = Box::pin(cache.get_many::<i32>(&["a", "b", "c"]));
     assert!((&mut looking).now_or_never().is_none(), "it waits");
     assert!(cache.remove("a").await);
-    assert_eq!(looking.await, [None, Some(2)]);
-    assert_eq!(cache.active_keys(), ["b"]);
+    cache.set("c", 4).await;
+    assert_eq!(looking.await, [None, Some(2), Some(4)]);
+    assert_eq!(cache.active_keys(), ["b", "c"]);
 }
 
 #[tokio::test]

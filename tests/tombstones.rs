@@ -264,9 +264,11 @@ async fn a_refresh_that_began_before_a_removal_is_refused_and_one_after_it_is_ke
             larder::register(process.clone());
             assert_eq!(call::peek(slow(1)).await, None);
         }
+        let c = store.process("refreshed").await;
+        larder::register(c.clone());
         GATE.add_permits(1);
         assert_eq!(call::refresh(slow(1)).await, runs + 2);
-        assert!(b.flush(PATIENCE).await);
+        assert!(c.flush(PATIENCE).await);
         larder::register(a.clone());
         assert_eq!(call::peek(slow(1)).await, Some(runs + 2));
     }
