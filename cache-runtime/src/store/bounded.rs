@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::write_behind::{Content, Sealed};
+use super::write::{Content, Sealed};
 use super::{Store, StoreError, Write, runtime};
 use crate::envelope::{Fault, Format, Unstorable};
 

@@ -5,6 +5,7 @@ mod generations;
 mod runtime;
 mod tier;
 mod tombstone;
+mod write;
 mod write_behind;
 
 #[cfg(feature = "redis")]
@@ -23,7 +24,7 @@ use generations::random;
 pub(crate) use tier::{StoreName, StoreTier};
 pub(crate) use tombstone::Seen;
 pub use tombstone::Tombstone;
-use write_behind::Write;
+use write::Write;
 
 /// Keys that a store is asked or told about at once, in one round trip. Enough to make the round
 /// trip cheap, and few enough that values of 50 KB come within the time budget of a look-up.

@@ -7,7 +7,8 @@ use futures_util::future::{join, join_all, try_join, try_join_all};
 
 use super::bounded::{BoundedStore, StoreSettings};
 use super::generations::{FoldedGenerations, StoreGenerations};
-use super::write_behind::{Write, WriteBehind};
+use super::write::Write;
+use super::write_behind::WriteBehind;
 use super::{Seen, Store, StoreError, Tombstone, runtime};
 use crate::clock::Clock;
 use crate::envelope::{self, Fault, Unstorable, VALUE_LIMIT, ValueType};
