@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use larder::{Cache, CacheConfig, Generation, Invalidation, Store, StoreFuture};
+use larder::{Cache, CacheConfig, Generation, Invalidation, Store, StoreFuture, Tombstone};
 
 /// Keeps everything for ever. A look-up hands out a copy, as bytes from a network are one.
 #[derive(Debug, Default)]
@@ -56,7 +56,17 @@ impl Store for InProcess {
         answer(())
     }
 
-    fn remove<'a>(&'a self, key: &'a str) -> StoreFuture<'a, bool> {
+    /// Nothing here is removed while it is computed.
+    fn set_unless_removed<'a>(
+        &'a self,
+        key: &'a str,
+        entry: &'a [u8],
+        ttl: Duration,
+    ) -> StoreFuture<'a, bool> {
+        Box::pin(async move { self.set(key, entry, ttl).await.map(|()| true) })
+    }
+
+    fn remove<'a>(&'a self, key: &'a str, _tombstone: Tombstone) -> StoreFuture<'a, bool> {
         answer(self.entries().remove(key).is_some())
     }
 
@@ -75,8 +85,18 @@ impl Store for InProcess {
     }
 
     /// Nothing here removes by pattern.
-    fn remove_matching<'a>(&'a self, _prefix: &'a str, _pattern: &'a str) -> StoreFuture<'a, u64> {
+    fn remove_matching<'a>(
+        &'a self,
+        _prefix: &'a str,
+        _pattern: &'a str,
+        _tombstone: Tombstone,
+    ) -> StoreFuture<'a, u64> {
         answer(0)
+    }
+
+    fn clear<'a>(&'a self, _prefix: &'a str) -> StoreFuture<'a, ()> {
+        self.entries().clear();
+        answer(())
     }
 
     fn generation<'a>(

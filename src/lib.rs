@@ -38,8 +38,8 @@ pub use cache_runtime::{
     AiConfig, Cache, CacheBuilder, CacheConfig, CacheConfigBuilder, CacheError, CacheFactory,
     CacheStats, CallSite, Codec, Generation, HashAlgorithm, Invalidation, KeyBuilder, KeyPrivacy,
     MemoryBudget, ParsedKey, Preset, Promotion, REDIS_AVAILABLE, Reach, RefusedEntries, Removal,
-    RemovalCause, SharedError, Store, StoreError, StoreFuture, TextTier, TimedOut, Ttl, cache,
-    close, init, kinds, register, sites, testing, unknown_kind_calls, verify,
+    RemovalCause, SharedError, Store, StoreError, StoreFuture, TextTier, TimedOut, Tombstone, Ttl,
+    cache, close, init, kinds, register, sites, testing, unknown_kind_calls, verify,
 };
 
 /// Control of one call, by wrapping the call expression.
@@ -88,10 +88,12 @@ pub use cache_runtime::{
 /// everything that is awaited inside, at every poll.
 ///
 /// Dropping any of these futures drops the call in it.
+///
+/// [`warm`](call::warm()) runs many calls ahead of those who need them.
 pub mod call {
     pub use cache_runtime::call::{
-        Control, MissReason, Origin, Outcome, StaleCause, bypass, carry, expire, key, max_age,
-        outcome, peek, refresh, remove, sync, tenant, ttl,
+        Control, MissReason, Origin, Outcome, StaleCause, Warm, WarmReport, bypass, carry, expire,
+        key, max_age, outcome, peek, refresh, remove, sync, tenant, ttl, warm,
     };
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 use allocation_counter::measure;
 use flate2::{Compress, Compression, FlushCompress};
 use larder::testing::ManualClock;
-use larder::{Cache, CacheConfig, CacheConfigBuilder, CacheStats, Codec};
+use larder::{Cache, CacheConfig, CacheConfigBuilder, CacheStats, Codec, Tombstone};
 use proptest::prelude::*;
 use serde::de::{DeserializeOwned, Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
@@ -112,8 +112,13 @@ impl Bench {
         entries.insert(STORED.to_owned(), bytes);
     }
 
+    /// The entry, without the tombstone before each that the application sets.
     fn stored(&self) -> Vec<u8> {
-        self.store.entries.lock().expect("no panic")[STORED].clone()
+        let mut stored = self.store.entries.lock().expect("no panic")[STORED].clone();
+        if Tombstone::of(&stored).is_some() {
+            stored.drain(..Tombstone::LENGTH);
+        }
+        stored
     }
 }
 

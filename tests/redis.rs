@@ -40,7 +40,8 @@ fn all_keys(server: &RedisServer) -> Vec<String> {
 /// Keys of entries.
 fn keys(server: &RedisServer) -> Vec<String> {
     let mut keys = all_keys(server);
-    keys.retain(|key| !key.contains(":gen:"));
+    let length = |key: &str| server.command(&["STRLEN", key]);
+    keys.retain(|key| !key.contains(":gen:") && length(key) != Reply::Int(16));
     keys
 }
 
@@ -193,6 +194,38 @@ async fn a_hit_in_redis_is_one_command() {
         .filter(|(command, _)| !command.starts_with("config"))
         .collect();
     assert_eq!(commands, [("getrange", "19")]);
+}
+
+#[tokio::test]
+async fn many_keys_are_commands_of_one_key_each_that_are_sent_together() {
+    let server = RedisServer::start();
+    let keys: Vec<String> = (0..100).map(|n| format!("user:{n}")).collect();
+    let cache = fresh("together", &server).await;
+    let number = |section, name: &str| {
+        let info = server.command(&["INFO", section]);
+        let line = info.text().lines().find_map(|line| line.strip_prefix(name));
+        let digits = line.unwrap_or("0").split(|c: char| !c.is_ascii_digit());
+        digits.map(str::to_owned).next().expect("a number")
+    };
+    let read = || number("stats", "total_reads_processed:").parse::<u32>();
+    let mut before = read().expect("a number");
+    // How often the server has read: what is sent together is read together.
+    let mut is_sent_together = || {
+        let now = read().expect("a number");
+        let reads = now - std::mem::replace(&mut before, now);
+        assert!(reads < 20, "{reads} reads for 100 keys");
+    };
+    cache.set_many(keys.iter().zip(0..100)).await;
+    is_sent_together();
+    let reader = fresh("together", &server).await;
+    let found = reader.get_many::<i32>(&keys).await;
+    assert_eq!(found, (0..100).map(Some).collect::<Vec<_>>());
+    is_sent_together();
+    assert_eq!(number("commandstats", "cmdstat_getrange:calls="), "100");
+    // The first script may have to be told twice.
+    cache.remove("user:0").await;
+    assert_eq!(cache.remove_many(&keys).await, 99);
+    is_sent_together();
 }
 
 #[tokio::test]
@@ -389,7 +422,8 @@ async fn a_value_larger_than_the_cap_is_neither_read_nor_written() {
         .map(|n| n.wrapping_mul(0x9E37_79B9_7F4A_7C15))
         .collect();
     cache.set("noise", noise).await;
-    assert_eq!(server.command(&["EXISTS", "huge:key:noise"]), Reply::Int(0));
+    let stored = server.command(&["STRLEN", "huge:key:noise"]);
+    assert_eq!(stored, Reply::Int(16), "a tombstone");
 }
 
 #[tokio::test]
@@ -572,6 +606,29 @@ async fn patterns_find_and_remove_keys_in_both_tiers() {
     assert_eq!(cache.remove_matching(r"user:\*").await, 1);
     assert_eq!(cache.remove_matching("user:*").await, 30);
     assert_eq!(cache.keys("*").await, ["session:1"]);
+}
+
+#[tokio::test]
+async fn odd_patterns_mean_the_same_in_both_tiers_and_take_bounded_time() {
+    let server = RedisServer::start();
+    let writer = fresh("odd", &server).await;
+    let long = "a".repeat(900);
+    let keys = [
+        "a", "b", "-", "]", "[", "[a]", "^", r"\", "*", "a*b", "^a", &long,
+    ];
+    writer.set_many(keys.iter().zip(0..)).await;
+    let in_memory = register("odd-in-memory", roomy());
+    in_memory.set_many(keys.iter().zip(0..)).await;
+    let in_redis = fresh("odd", &server).await;
+    let stars = "a*".repeat(1000);
+    let classes = "[^b]*".repeat(1000);
+    for pattern in [
+        "[a]", "[", "[a", "[]", "[^]", "[^", "[^a]", "[a-]", "[b-a]", r"[\]]", r"[\", r"\", r"\\",
+        r"\[a]", "[[]", "[]a]", r"\*", "a**b", "?", "^*", &stars, &classes,
+    ] {
+        let expected = in_memory.keys(pattern).await;
+        assert_eq!(in_redis.keys(pattern).await, expected, "{pattern}");
+    }
 }
 
 #[tokio::test]

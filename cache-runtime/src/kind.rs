@@ -115,33 +115,50 @@ impl Kind {
             .collect()
     }
 
-    /// Forgets an entry in both tiers, and says whether either had it. Nothing is kept of what was
-    /// under way for it.
-    pub(crate) async fn remove(&self, key: &MemoryKey, store_key: Option<&str>) -> bool {
-        // First, so that nobody who begins after the flights have ended reads it again.
-        let in_store = self.store.as_ref().zip(store_key);
-        let in_store = in_store.map(|(store, store_key)| store.remove(store_key));
-        let in_memory = self.remove_here(key);
-        let in_store = match in_store {
-            Some(in_store) => in_store.await,
-            None => false,
-        };
-        in_store || in_memory
+    /// Forgets entries in both tiers, and says of each whether either had it. Nothing is kept of
+    /// what was under way for them. The store is told unless it has not answered before.
+    pub(crate) async fn remove(
+        &self,
+        entries: &[InTiers<'_>],
+        store_answers: &mut bool,
+    ) -> Vec<bool> {
+        let here = |key: &MemoryKey| self.remove_here(key);
+        self.forget(entries, here, store_answers).await
     }
 
     /// Forgets an entry in the store, and expires the one in memory. Says whether either had it, and
     /// it was fresh.
-    pub(crate) async fn expire(&self, key: &MemoryKey, store_key: Option<&str>) -> bool {
-        let in_store = self.store.as_ref().zip(store_key);
-        let in_store = in_store.map(|(store, store_key)| store.remove(store_key));
+    pub(crate) async fn expire(&self, entry: InTiers<'_>) -> bool {
         let memory = self.memory.as_ref();
-        let expire = || memory.is_some_and(|memory| memory.expire(key));
-        let in_memory = self.flights.invalidate(key, expire);
-        let in_store = match in_store {
-            Some(in_store) => in_store.await,
-            None => false,
+        let here = |key: &MemoryKey| {
+            let expire = || memory.is_some_and(|memory| memory.expire(key));
+            self.flights.invalidate(key, expire)
         };
-        in_store || in_memory
+        self.forget(&[entry], here, &mut true).await == [true]
+    }
+
+    async fn forget(
+        &self,
+        entries: &[InTiers<'_>],
+        here: impl Fn(&MemoryKey) -> bool,
+        store_answers: &mut bool,
+    ) -> Vec<bool> {
+        // First, so that nobody who begins after the flights have ended reads them again.
+        let in_store = entries.iter().filter_map(|(_, store_key)| *store_key);
+        let in_store: Vec<String> = in_store.map(str::to_owned).collect();
+        let in_store = self.store.as_ref().map(|store| store.remove_all(in_store));
+        let mut forgotten: Vec<bool> = entries.iter().map(|(key, _)| here(key)).collect();
+        let in_store = match in_store.filter(|_| *store_answers) {
+            Some(in_store) => in_store.await,
+            None => return forgotten,
+        };
+        *store_answers = in_store.is_some();
+        let stored = entries.iter().zip(&mut forgotten);
+        let stored = stored.filter(|((_, store_key), _)| store_key.is_some());
+        for ((_, forgotten), in_store) in stored.zip(in_store.unwrap_or_default()) {
+            *forgotten |= in_store;
+        }
+        forgotten
     }
 
     /// Forgets an entry in memory, and says whether it had it.
@@ -186,6 +203,41 @@ impl Kind {
             has_many
         };
         self.invalidate(&generation, how, mark).await
+    }
+
+    /// Removes everything of the operations with this name, of all tenants, and counts it.
+    pub(crate) async fn remove_operation_counted(&self, name: &str) -> u64 {
+        let mut operations = self.operations();
+        operations.retain(|operation| operation.name == name);
+        let mut in_memory_alone = 0;
+        let mut in_both = 0;
+        let mut keys = Vec::new();
+        for (key, _) in self.memory.iter().flat_map(MemoryTier::served) {
+            let number = operation_of(&key);
+            let Some(operation) = operations.iter().find(|it| it.number == number) else {
+                continue;
+            };
+            *match operation.store_keys {
+                None => &mut in_memory_alone,
+                Some(_) => &mut in_both,
+            } += 1;
+            keys.push(key);
+        }
+        self.invalidate_operation(name, Invalidation::Remove).await;
+        for key in &keys {
+            self.memory
+                .iter()
+                .for_each(|memory| memory.drop_if_over(key));
+        }
+        let in_store = match &self.store {
+            None => 0,
+            Some(store) => {
+                store.settle().await;
+                let prefix = self.keys.operation_prefix(name);
+                store.remove_matching(&prefix, "*").await
+            }
+        };
+        in_memory_alone + in_store.max(in_both)
     }
 
     /// Invalidates everything of a tenant.
@@ -241,6 +293,9 @@ impl Kind {
             .unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// What the tiers call an entry; without the second, no store has it.
+pub(crate) type InTiers<'a> = (&'a MemoryKey, Option<&'a str>);
 
 /// How far an invalidation has come. In this process it holds as soon as it returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

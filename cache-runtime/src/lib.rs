@@ -50,7 +50,7 @@ pub use memory::MemoryBudget;
 pub use observe::{CacheStats, RefusedEntries, Removal, RemovalCause};
 pub use policy::{Promotion, TextTier, Ttl};
 pub use registry::{cache, close, init, kinds, register, unknown_kind_calls};
-pub use store::{Generation, Store, StoreError, StoreFuture};
+pub use store::{Generation, Store, StoreError, StoreFuture, Tombstone};
 pub use verify::{sites, verify};
 
 /// Whether this build can keep values in Redis.

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::future::pending;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use larder::{Generation, Invalidation, Store, StoreFuture};
+use larder::{Generation, Invalidation, Store, StoreFuture, Tombstone};
 
 /// Keeps everything in a map, for ever; answers nothing while it hangs.
 #[derive(Debug, Default)]
@@ -15,10 +15,27 @@ pub struct MapStore {
     /// Zero for what was never invalidated: nothing is lost here.
     pub generations: Mutex<BTreeMap<String, Generation>>,
     pub hangs: AtomicBool,
+    /// Milliseconds that each operation takes.
+    pub latency: AtomicU64,
     pub timeouts: AtomicUsize,
 }
 
 impl MapStore {
+    /// Puts bytes under a key, as another program would.
+    pub fn put(&self, key: &str, bytes: &[u8]) {
+        let mut entries = self.entries.lock().expect("no panic");
+        entries.insert(key.to_owned(), bytes.to_vec());
+    }
+
+    /// The keys that have an entry.
+    pub fn keys_of_entries(&self) -> Vec<String> {
+        let entries = self.entries.lock().expect("no panic");
+        let entries = entries
+            .iter()
+            .filter(|(_, there)| !Tombstone::is_all(there));
+        entries.map(|(key, _)| key.clone()).collect()
+    }
+
     fn answer<'a, T: Send + 'a>(
         &'a self,
         answer: impl FnOnce(&mut BTreeMap<String, Vec<u8>>) -> T + Send + 'a,
@@ -29,9 +46,18 @@ impl MapStore {
             if self.hangs.load(Ordering::SeqCst) {
                 pending::<()>().await;
             }
+            let latency = self.latency.load(Ordering::SeqCst);
+            if latency > 0 {
+                tokio::time::sleep(Duration::from_millis(latency)).await;
+            }
             Ok(answer(&mut self.entries.lock().expect("no panic")))
         })
     }
+}
+
+fn remove(entries: &mut BTreeMap<String, Vec<u8>>, key: &str, tombstone: Tombstone) -> bool {
+    let there = entries.insert(key.to_owned(), tombstone.to_bytes().to_vec());
+    there.is_some_and(|there| !Tombstone::is_all(&there))
 }
 
 impl Store for MapStore {
@@ -43,16 +69,35 @@ impl Store for MapStore {
         self.answer(|entries| entries.get(key).cloned())
     }
 
-    fn set<'a>(&'a self, key: &'a str, value: &'a [u8], _ttl: Duration) -> StoreFuture<'a, ()> {
-        self.answer(|entries| drop(entries.insert(key.to_owned(), value.to_vec())))
+    fn set<'a>(&'a self, key: &'a str, entry: &'a [u8], _ttl: Duration) -> StoreFuture<'a, ()> {
+        self.answer(|entries| drop(entries.insert(key.to_owned(), entry.to_vec())))
     }
 
-    fn remove<'a>(&'a self, key: &'a str) -> StoreFuture<'a, bool> {
-        self.answer(|entries| entries.remove(key).is_some())
+    fn set_unless_removed<'a>(
+        &'a self,
+        key: &'a str,
+        entry: &'a [u8],
+        _ttl: Duration,
+    ) -> StoreFuture<'a, bool> {
+        self.answer(|entries| {
+            let tombstone = entries.get(key).and_then(|there| Tombstone::of(there));
+            let was_removed = tombstone.is_some() && tombstone != Tombstone::of(entry);
+            if !was_removed {
+                entries.insert(key.to_owned(), entry.to_vec());
+            }
+            !was_removed
+        })
+    }
+
+    fn remove<'a>(&'a self, key: &'a str, tombstone: Tombstone) -> StoreFuture<'a, bool> {
+        self.answer(move |entries| remove(entries, key, tombstone))
     }
 
     fn ttl<'a>(&'a self, key: &'a str) -> StoreFuture<'a, Option<Duration>> {
-        self.answer(|entries| entries.contains_key(key).then_some(Duration::MAX))
+        self.answer(|entries| {
+            let entry = entries.get(key).filter(|there| !Tombstone::is_all(there));
+            entry.map(|_| Duration::MAX)
+        })
     }
 
     fn keys<'a>(
@@ -62,17 +107,30 @@ impl Store for MapStore {
         limit: usize,
     ) -> StoreFuture<'a, Vec<String>> {
         self.answer(move |entries| {
-            let keys = entries.keys().filter_map(|key| key.strip_prefix(prefix));
+            let entries = entries
+                .iter()
+                .filter(|(_, there)| !Tombstone::is_all(there));
+            let keys = entries.filter_map(|(key, _)| key.strip_prefix(prefix));
             keys.take(limit).map(str::to_owned).collect()
         })
     }
 
-    fn remove_matching<'a>(&'a self, prefix: &'a str, _pattern: &'a str) -> StoreFuture<'a, u64> {
+    fn remove_matching<'a>(
+        &'a self,
+        prefix: &'a str,
+        _pattern: &'a str,
+        tombstone: Tombstone,
+    ) -> StoreFuture<'a, u64> {
         self.answer(move |entries| {
-            let before = entries.len();
-            entries.retain(|key, _| !key.starts_with(prefix));
-            (before - entries.len()) as u64
+            let keys = entries.keys().filter(|key| key.starts_with(prefix));
+            let keys: Vec<_> = keys.cloned().collect();
+            let removed = keys.iter().map(|key| remove(entries, key, tombstone));
+            removed.map(u64::from).sum()
         })
+    }
+
+    fn clear<'a>(&'a self, prefix: &'a str) -> StoreFuture<'a, ()> {
+        self.answer(move |entries| entries.retain(|key, _| !key.starts_with(prefix)))
     }
 
     fn generation<'a>(

@@ -9,7 +9,9 @@ use crate::kind::Reach;
 impl Cache {
     /// Forgets `key` in both tiers, and says whether either had it.
     ///
-    /// Nothing that was being computed for it is kept. What the store has is not served to this
+    /// Nothing that was being computed for it is kept, in this process and, once the store has been
+    /// told, in others: see [`Tombstone`](crate::Tombstone). What they have in memory stays there
+    /// until its lifetime is over. What the store has is not served to this
     /// process any more, even if the store could not be told; then it is told when the key is next
     /// looked up.
     pub async fn remove(&self, key: &str) -> bool {
@@ -32,6 +34,10 @@ impl Cache {
 
     /// Forgets the application's keys that match a glob as in [`keys`](Self::keys), and counts
     /// them. What a failing store could not say is not counted.
+    ///
+    /// Nothing is kept of what this process was computing for them. What another one was computing
+    /// for a key that the store does not have may still be written; tags have no such gap
+    /// ([`remove_tag`](Self::remove_tag)).
     ///
     /// With [`KeyPrivacy::Hashed`](crate::KeyPrivacy::Hashed) it forgets the keys that
     /// [`keys`](Self::keys) lists: those in memory, in both tiers. A key that is in the store alone
@@ -89,8 +95,7 @@ impl Cache {
         }
         if let Some(store) = &kind.store {
             store.settle().await;
-            store.remove_matching(&kind.keys.prefix, "*").await;
-            store.forget_generations();
+            store.clear(&kind.keys.prefix).await;
         }
         reach
     }
@@ -118,6 +123,25 @@ impl Cache {
         self.inner
             .invalidate_operation(operation, Invalidation::Remove)
             .await
+    }
+
+    /// Does what [`remove_operation`](Self::remove_operation) does, then takes the results out of
+    /// memory and store, and counts them.
+    ///
+    /// That takes time: a walk over the entries in memory and over all keys of the store, for at
+    /// most five seconds. A result in both tiers is counted once; what a failing store could not say
+    /// is not counted. What was removed in one step before and is still in the store is counted,
+    /// too.
+    ///
+    /// ```
+    /// # use cache_runtime as larder;
+    /// # async fn example(cache: larder::Cache) {
+    /// let removed = cache.remove_operation_counted("summarize").await;
+    /// println!("{removed} summaries are to be made anew");
+    /// # }
+    /// ```
+    pub async fn remove_operation_counted(&self, operation: &str) -> u64 {
+        self.inner.remove_operation_counted(operation).await
     }
 
     /// Expires all results of the annotated functions with this operation, in the same way.

@@ -2,6 +2,7 @@
 
 mod builder;
 mod invalidation;
+mod many;
 
 use std::fmt;
 use std::sync::Arc;
@@ -126,17 +127,18 @@ impl Cache {
         }
     }
 
+    /// The value in memory, counted as a hit if there is one.
+    fn in_memory<T: Value>(&self, chosen: &Chosen<'_>) -> Option<T> {
+        let entry = self.inner.memory.as_ref()?.get(&chosen.in_memory)?;
+        let value = entry.value.downcast_ref::<T>()?.clone();
+        self.inner.chosen.counters.count_memory_hit();
+        Some(value)
+    }
+
     async fn find<T: Value>(&self, chosen: Chosen<'_>) -> Option<T> {
         let kind = &*self.inner;
-        let in_memory = kind
-            .memory
-            .as_ref()
-            .and_then(|memory| memory.get(&chosen.in_memory));
-        if let Some(entry) = in_memory
-            && let Some(value) = entry.value.downcast_ref::<T>()
-        {
-            kind.chosen.counters.count_memory_hit();
-            return Some(value.clone());
+        if let Some(value) = self.in_memory(&chosen) {
+            return Some(value);
         }
         kind.store.as_ref()?;
         let pending = self.pending(chosen, kind.chosen.lifetime.ttl);
@@ -152,7 +154,8 @@ impl Cache {
     /// Keeps `value` for the kind's default lifetime.
     ///
     /// Returns when the store has the value, or has failed to take it: after three times the time
-    /// budget of a look-up at the latest, also where other writes are queued before it. What the
+    /// budget of a look-up at the latest, also where other writes are queued before it. Nothing that
+    /// was being computed for the key is kept, as after a [`remove`](Self::remove). What the
     /// store had before is not served to this process any more, whether or not it could be told.
     pub async fn set<T: Value>(&self, key: &str, value: T) {
         self.set_for(key, value, self.inner.chosen.lifetime.ttl)
@@ -335,6 +338,7 @@ impl Cache {
             stats.unserializable_values = store.unstorable(Unstorable::Unserializable);
             stats.oversized_values = store.unstorable(Unstorable::TooLarge);
             stats.dropped_writes = store.dropped_writes();
+            stats.refused_writes = store.refused_writes();
         }
         if let Some(memory) = &kind.memory {
             let usage = memory.usage();

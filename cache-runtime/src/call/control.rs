@@ -202,12 +202,21 @@ impl std::fmt::Debug for Control {
 /// ```
 pub async fn outcome<F: Future>(call: F) -> Outcome<F::Output> {
     let report = Arc::<OnceLock<Report>>::default();
+    let value = reporting(report.clone(), call).await;
+    Outcome::of(value, &report)
+}
+
+/// Runs a call and reports how it ended.
+pub(super) fn reporting<F: Future>(
+    report: Arc<OnceLock<Report>>,
+    call: F,
+) -> impl Future<Output = F::Output> {
+    let reports = vec![report];
     let wishes = Control {
-        reports: vec![report.clone()],
+        reports,
         ..Control::default()
     };
-    let value = controlled(wishes, call).await;
-    Outcome::of(value, &report)
+    controlled(wishes, call)
 }
 
 /// Runs the body of a call, whatever the cache has, and keeps nothing.

@@ -107,6 +107,7 @@ impl KeptFor {
 
     pub(super) fn land_failure(self, failure: Option<Shareable>, carried: Carried) {
         self.count(Event::NotKept);
+        self.tell_failure();
         let Some(failure) = failure else {
             return self.land(Landing::Failed);
         };
@@ -201,9 +202,9 @@ impl KeptFor {
             && let Some((value_type, generations)) = self.results.value_type.zip(self.generations)
         {
             enters_memory = pending.kind.promotions.of_computed(pending.promoted);
-            let (key, entry) = (name.key.clone(), entry.clone());
             let kept_for = self.pending.operation.staleness.kept_for();
-            let write = store.write(key, entry, value_type, generations, ttl, kept_for);
+            let entry = entry.clone();
+            let write = store.write(name, entry, value_type, generations, ttl, kept_for);
             if self.refreshes() {
                 store.replace_behind(write);
             } else {
@@ -250,12 +251,23 @@ impl KeptFor {
 
     /// Ends the flight. Where the caller has been told already, it is not told again.
     pub(super) fn land(self, landing: Landing) {
+        report(self.control.as_deref(), &self.pending, &self.computed());
+        self.leader.land(landing);
+    }
+
+    fn tell_failure(&self) {
         let told = Told {
-            miss: Some(self.why),
-            ..Told::of(Origin::Computed)
+            has_failed: true,
+            ..self.computed()
         };
         report(self.control.as_deref(), &self.pending, &told);
-        self.leader.land(landing);
+    }
+
+    fn computed(&self) -> Told {
+        Told {
+            miss: Some(self.why),
+            ..Told::of(Origin::Computed)
+        }
     }
 
     fn tell_entry(&self, entry: &SharedEntry, origin: Origin) {
@@ -270,6 +282,7 @@ impl KeptFor {
 fn of_entry(pending: &Pending, entry: &SharedEntry, origin: Origin) -> Told {
     Told {
         age: pending.age(entry),
+        has_failed: entry.value.is::<Failure>(),
         ..Told::of(origin)
     }
 }

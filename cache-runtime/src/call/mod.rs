@@ -10,8 +10,8 @@
 //! Beside that path: `probe`, `shape`, `demands`, `results`, `value`, `failure` and `rule` say what of a
 //! result is kept and shared, and how an entry becomes a result again;
 //! `site` is what is known of a function before it is called; `control` and `tenant` are what a
-//! caller says about a single call, `outcome` what it is told; `local` is what each thread has at
-//! hand.
+//! caller says about a single call, `outcome` what it is told; `many` and `warm` are for several
+//! at once; `local` is what each thread has at hand.
 
 mod apart;
 mod background;
@@ -20,6 +20,7 @@ mod demands;
 mod failure;
 mod keeping;
 mod local;
+mod many;
 mod operation;
 mod outcome;
 mod pending;
@@ -31,6 +32,7 @@ mod site;
 mod tenant;
 mod turn;
 mod value;
+mod warm;
 
 use std::any::{TypeId, type_name};
 use std::fmt::Display;
@@ -53,8 +55,10 @@ pub use site::{CallSite, Collected, Description};
 pub use tenant::{carry, tenant};
 pub use turn::{Answered, Asked, Miss, Turn};
 pub use value::{Local, LocalValue, Own, Shared, SharedValue, Value};
+pub use warm::{Warm, WarmReport, warm};
 
 pub(crate) use local::tenant as current_tenant;
+pub(crate) use many::Lot;
 pub(crate) use operation::Operation;
 pub(crate) use pending::Pending;
 pub(crate) use results::Results;

@@ -151,6 +151,7 @@ impl<T> Outcome<T> {
             age,
             miss,
             key,
+            ..
         } = told;
         Self {
             value,
@@ -169,6 +170,8 @@ pub(super) struct Told {
     pub(super) age: Duration,
     pub(super) miss: Option<MissReason>,
     pub(super) key: Option<String>,
+    /// Whether the result is a failure.
+    pub(super) has_failed: bool,
 }
 
 impl Told {
@@ -178,6 +181,7 @@ impl Told {
             age: Duration::ZERO,
             miss: None,
             key: None,
+            has_failed: false,
         }
     }
 }

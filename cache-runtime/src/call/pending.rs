@@ -16,12 +16,12 @@ use crate::envelope::ValueType;
 use crate::flight::{Landing, Leader, Role};
 use crate::generation::{Carried, Name, Touched};
 use crate::key::{MemoryKey, Written, with_memory_key};
-use crate::kind::Kind;
+use crate::kind::{InTiers, Kind};
 use crate::memory::{Condition, Head, MemoryTier, SharedEntry, Weigher};
 use crate::observe::Event;
 use crate::policy::{Patience, Promoted, Ttl};
 use crate::runtime;
-use crate::store::{StoreName, StoreTier};
+use crate::store::{FoldedGenerations, Seen, StoreName, StoreTier};
 
 /// One call whose key is known.
 pub(crate) struct Pending {
@@ -94,13 +94,23 @@ pub(super) struct Lead {
 }
 
 /// What an entry is good for, for one caller.
-enum Seen {
+pub(super) enum Verdict {
     Answer(SharedEntry, Origin),
     /// The same, and a new one is to be computed in the background.
     Due(SharedEntry, Origin),
     /// Nothing, unless there is nothing better to be had.
     Spare(SharedEntry, MissReason),
     Nothing(MissReason),
+}
+
+impl Verdict {
+    /// The entry and where it comes from, for one who wants nothing computed.
+    pub(super) fn answer(self) -> Option<(SharedEntry, Origin)> {
+        match self {
+            Self::Answer(entry, origin) | Self::Due(entry, origin) => Some((entry, origin)),
+            Self::Spare(..) | Self::Nothing(_) => None,
+        }
+    }
 }
 
 impl Pending {
@@ -128,6 +138,7 @@ impl Pending {
                 .and_then(|control| control.ttl)
                 .unwrap_or(operation.lifetime.ttl)
                 .longer(operation.staleness.kept_for()),
+            seen: Seen::default(),
         });
         let text = arguments.text.filter(|_| in_store.is_some());
         Self {
@@ -167,7 +178,7 @@ impl Pending {
             Some(Way::Refresh) => {
                 // What is computed is written with them.
                 if let Some((store, name)) = self.store() {
-                    store.read_generations(name).await;
+                    store.prepare(name).await;
                 }
                 Ok(self.leads_anew())
             }
@@ -189,11 +200,11 @@ impl Pending {
             Some(Way::Bypass) => return Stand::Bypasses,
             Some(Way::Refresh) => return self.leads_anew(),
             _ => match self.in_memory(control, results) {
-                Seen::Answer(entry, origin) | Seen::Due(entry, origin) => {
+                Verdict::Answer(entry, origin) | Verdict::Due(entry, origin) => {
                     return Stand::Found(entry, origin);
                 }
-                Seen::Spare(entry, why) => (why, Some(entry)),
-                Seen::Nothing(why) => (why, None),
+                Verdict::Spare(entry, why) => (why, Some(entry)),
+                Verdict::Nothing(why) => (why, None),
             },
         };
         Stand::Leads(Lead {
@@ -225,7 +236,7 @@ impl Pending {
             if let Ok(stand) = timeout_at(deadline, &mut looking).await {
                 return stand;
             }
-            if let Seen::Spare(entry, _) = self.in_memory(control, results) {
+            if let Verdict::Spare(entry, _) = self.in_memory(control, results) {
                 return Stand::Found(entry, Origin::Stale(StaleCause::Slow));
             }
         }
@@ -242,10 +253,10 @@ impl Pending {
         let flights = &self.kind.flights;
         loop {
             let (mut why, mut spare) = match self.in_memory(control, results) {
-                Seen::Answer(entry, origin) => return Stand::Found(entry, origin),
-                Seen::Due(entry, origin) => return self.renew(entry, origin),
-                Seen::Spare(entry, why) => (why, Some(entry)),
-                Seen::Nothing(why) => (why, None),
+                Verdict::Answer(entry, origin) => return Stand::Found(entry, origin),
+                Verdict::Due(entry, origin) => return self.renew(entry, origin),
+                Verdict::Spare(entry, why) => (why, Some(entry)),
+                Verdict::Nothing(why) => (why, None),
             };
             let (leader, asks_store) = if self.operation.flies_alone {
                 (flights.fly_alone(&self.key), true)
@@ -258,14 +269,14 @@ impl Pending {
                     }
                     Role::Waiter(Landing::Stale(entry)) => {
                         match self.see(entry, control, results) {
-                            Seen::Answer(entry, origin) | Seen::Due(entry, origin) => {
+                            Verdict::Answer(entry, origin) | Verdict::Due(entry, origin) => {
                                 return Stand::Found(entry, origin);
                             }
                             // The body has just failed.
-                            Seen::Spare(entry, _) => {
+                            Verdict::Spare(entry, _) => {
                                 return Stand::Found(entry, Origin::Stale(StaleCause::Failed));
                             }
-                            Seen::Nothing(_) => continue,
+                            Verdict::Nothing(_) => continue,
                         }
                     }
                     // Too old for this caller, or from before an invalidation: it joins those who
@@ -276,29 +287,29 @@ impl Pending {
                 }
             };
             // A flight may have landed between the look into memory and the lead of this one.
-            if let Seen::Answer(entry, origin) = self.in_memory(control, results) {
+            if let Verdict::Answer(entry, origin) = self.in_memory(control, results) {
                 leader.land(Landing::Entry(entry.clone()));
                 return Stand::Found(entry, origin);
             }
             if asks_store {
                 match self.in_store(&leader, control, results).await {
-                    Seen::Answer(entry, origin) => {
+                    Verdict::Answer(entry, origin) => {
                         leader.land(Landing::Entry(entry.clone()));
                         return Stand::Found(entry, origin);
                     }
-                    Seen::Due(entry, origin) => {
+                    Verdict::Due(entry, origin) => {
                         leader.land(match origin {
                             Origin::Stale(_) => Landing::Stale(entry.clone()),
                             _ => Landing::Entry(entry.clone()),
                         });
                         return self.renew(entry, origin);
                     }
-                    Seen::Spare(entry, of_entry) => {
+                    Verdict::Spare(entry, of_entry) => {
                         why = of_entry;
                         spare = Some(entry);
                     }
-                    Seen::Nothing(of_store) if why == MissReason::Absent => why = of_store,
-                    Seen::Nothing(_) => {}
+                    Verdict::Nothing(of_store) if why == MissReason::Absent => why = of_store,
+                    Verdict::Nothing(_) => {}
                 }
                 // Nothing of it would be kept, and nobody is with it any more.
                 if leader.is_invalidated() {
@@ -333,16 +344,16 @@ impl Pending {
     }
 
     /// What memory has for this caller.
-    fn in_memory(&self, control: Option<&Control>, results: &Results) -> Seen {
+    pub(super) fn in_memory(&self, control: Option<&Control>, results: &Results) -> Verdict {
         let memory = self.kind.memory.as_ref();
         match memory.and_then(|memory| memory.look(&self.key)) {
             Some((entry, condition)) => self.judge(entry, condition, control, results),
-            None => Seen::Nothing(MissReason::Absent),
+            None => Verdict::Nothing(MissReason::Absent),
         }
     }
 
     /// What an entry is good for that somebody else brought.
-    fn see(&self, entry: SharedEntry, control: Option<&Control>, results: &Results) -> Seen {
+    fn see(&self, entry: SharedEntry, control: Option<&Control>, results: &Results) -> Verdict {
         let condition = self.condition(&entry);
         self.judge(entry, condition, control, results)
     }
@@ -353,42 +364,44 @@ impl Pending {
         condition: Condition,
         control: Option<&Control>,
         results: &Results,
-    ) -> Seen {
+    ) -> Verdict {
         if !results.has(&entry) {
-            return Seen::Nothing(MissReason::Absent);
+            return Verdict::Nothing(MissReason::Absent);
         }
         if !self.is_young(&entry, control) {
-            return Seen::Nothing(MissReason::TooOld);
+            return Verdict::Nothing(MissReason::TooOld);
         }
         let staleness = &self.operation.staleness;
         let now = self.kind.clock.now();
         let (head, overdue) = (&entry.head, entry.head.overdue(now));
         let is_due = |part| head.has_lived(part, now);
         match condition {
-            Condition::Fresh if head.is_paused(now) => Seen::Answer(entry, Origin::Memory),
+            Condition::Fresh if head.is_paused(now) => Verdict::Answer(entry, Origin::Memory),
             Condition::Fresh if staleness.refresh_ahead.is_some_and(is_due) => {
-                Seen::Due(entry, Origin::Memory)
+                Verdict::Due(entry, Origin::Memory)
             }
-            Condition::Fresh => Seen::Answer(entry, Origin::Memory),
+            Condition::Fresh => Verdict::Answer(entry, Origin::Memory),
             Condition::Stale if overdue < staleness.while_revalidate => {
                 let origin = Origin::Stale(StaleCause::Revalidating);
                 if head.is_paused(now) {
-                    Seen::Answer(entry, origin)
+                    Verdict::Answer(entry, origin)
                 } else {
-                    Seen::Due(entry, origin)
+                    Verdict::Due(entry, origin)
                 }
             }
             Condition::Stale | Condition::Expired if overdue < staleness.if_error => {
                 if head.is_paused(now) {
-                    Seen::Answer(entry, Origin::Stale(StaleCause::Failed))
+                    Verdict::Answer(entry, Origin::Stale(StaleCause::Failed))
                 } else if condition == Condition::Stale {
-                    Seen::Spare(entry, MissReason::Expired)
+                    Verdict::Spare(entry, MissReason::Expired)
                 } else {
-                    Seen::Spare(entry, MissReason::Invalidated)
+                    Verdict::Spare(entry, MissReason::Invalidated)
                 }
             }
-            Condition::Stale | Condition::Over => Seen::Nothing(MissReason::Expired),
-            Condition::Expired | Condition::Invalidated => Seen::Nothing(MissReason::Invalidated),
+            Condition::Stale | Condition::Over => Verdict::Nothing(MissReason::Expired),
+            Condition::Expired | Condition::Invalidated => {
+                Verdict::Nothing(MissReason::Invalidated)
+            }
         }
     }
 
@@ -399,20 +412,14 @@ impl Pending {
         results: &Results,
     ) -> Option<(SharedEntry, Origin)> {
         loop {
-            if let Seen::Answer(entry, origin) | Seen::Due(entry, origin) =
-                self.in_memory(control, results)
-            {
-                return Some((entry, origin));
+            if let Some(found) = self.in_memory(control, results).answer() {
+                return Some(found);
             }
             let leader = self.kind.flights.fly_alone(&self.key);
-            if let Seen::Answer(entry, origin) | Seen::Due(entry, origin) =
-                self.in_store(&leader, control, results).await
-            {
-                return Some((entry, origin));
-            }
+            let found = self.in_store(&leader, control, results).await.answer();
             // Else there may be another one by now.
-            if !leader.is_invalidated() {
-                return None;
+            if found.is_some() || !leader.is_invalidated() {
+                return found;
             }
         }
     }
@@ -423,19 +430,29 @@ impl Pending {
         leader: &Leader,
         control: Option<&Control>,
         results: &Results,
-    ) -> Seen {
+    ) -> Verdict {
         let wanted = results.in_store(self.operation.staleness.kept_for());
         let Some(((store, name), wanted)) = self.store().zip(wanted) else {
-            return Seen::Nothing(MissReason::Absent);
+            return Verdict::Nothing(MissReason::Absent);
         };
-        let mut entry = match store.look_up(name, wanted, self.carry()).await {
-            Ok(entry) => entry,
-            Err(lost) => return Seen::Nothing(MissReason::of_lost(lost)),
-        };
+        match store.look_up(name, wanted, self.carry()).await {
+            Ok(entry) => self.take_in(leader, entry, control, results),
+            Err(lost) => Verdict::Nothing(MissReason::of_lost(lost)),
+        }
+    }
+
+    /// Takes an entry out of the store into memory, if this caller can make use of it.
+    pub(super) fn take_in(
+        &self,
+        leader: &Leader,
+        mut entry: SharedEntry,
+        control: Option<&Control>,
+        results: &Results,
+    ) -> Verdict {
         let seen = match self.see(entry.clone(), control, results) {
-            Seen::Answer(entry, Origin::Memory) => Seen::Answer(entry, Origin::Store),
-            Seen::Due(entry, Origin::Memory) => Seen::Due(entry, Origin::Store),
-            nothing @ Seen::Nothing(_) => return nothing,
+            Verdict::Answer(entry, Origin::Memory) => Verdict::Answer(entry, Origin::Store),
+            Verdict::Due(entry, Origin::Memory) => Verdict::Due(entry, Origin::Store),
+            nothing @ Verdict::Nothing(_) => return nothing,
             stale => stale,
         };
         let memory = self.kind.memory.as_ref();
@@ -448,7 +465,7 @@ impl Pending {
         let keep = || memory.map(|memory| memory.insert(self.key.clone(), entry));
         match leader.keep(keep) {
             Some(_left) => seen,
-            None => Seen::Nothing(MissReason::Invalidated),
+            None => Verdict::Nothing(MissReason::Invalidated),
         }
     }
 
@@ -456,7 +473,7 @@ impl Pending {
     /// too.
     pub(super) async fn newer(&self, leader: &Leader, results: &Results) -> Option<SharedEntry> {
         match self.in_store(leader, None, results).await {
-            Seen::Answer(entry, Origin::Store) => Some(entry),
+            Verdict::Answer(entry, Origin::Store) => Some(entry),
             _ => None,
         }
     }
@@ -476,6 +493,21 @@ impl Pending {
             Some((store, name)) => store.read_generations(name).await,
             None => None,
         };
+        self.put_anew(&leader, entry, ttl, value_type, generations);
+        if let Some((store, _)) = self.store() {
+            store.settle().await;
+        }
+    }
+
+    /// Keeps a value in the place of all that is there or under way, and has it written.
+    pub(super) fn put_anew(
+        &self,
+        leader: &Leader,
+        entry: impl FnOnce(Head) -> SharedEntry,
+        ttl: Ttl,
+        value_type: ValueType,
+        generations: Option<FoldedGenerations>,
+    ) {
         let kept_for = Duration::ZERO;
         let head = Head::new(self.kind.clock.now(), ttl, kept_for, self.carry());
         let mut entry = entry(head);
@@ -484,8 +516,9 @@ impl Pending {
             .store()
             .zip(generations)
             .map(|((store, name), generations)| {
-                let (key, entry) = (name.key.clone(), entry.clone());
-                store.seal(store.write(key, entry, value_type, generations, ttl, kept_for))
+                let entry = entry.clone();
+                let write = store.write(name, entry, value_type, generations, ttl, kept_for);
+                store.seal(write.anew())
             });
         let memory = self.kind.memory.as_ref();
         memory.into_iter().for_each(MemoryTier::sweep_when_due);
@@ -499,9 +532,6 @@ impl Pending {
             }
             memory.map(|memory| memory.insert(self.key.clone(), entry))
         });
-        if let Some((store, _)) = self.store() {
-            store.settle().await;
-        }
     }
 
     /// Notes in an entry what it weighs. To be called with nothing locked.
@@ -513,14 +543,20 @@ impl Pending {
 
     /// Forgets the entry in both tiers, and says whether either had it.
     pub(crate) async fn remove(&self) -> bool {
-        let store_key = self.in_store.as_ref().map(|name| name.key.as_str());
-        self.kind.remove(&self.key, store_key).await
+        let removed = self.kind.remove(&[self.in_tiers()], &mut true).await;
+        removed == [true]
     }
 
-    /// The same, but one that may be served where the body fails stays in memory for that.
+    /// What the tiers call the entry.
+    pub(crate) fn in_tiers(&self) -> InTiers<'_> {
+        let in_store = self.in_store.as_ref().map(|name| name.key.as_str());
+        (&self.key, in_store)
+    }
+
+    /// Forgets the entry in the store; the one in memory stays for those whose body fails. Says
+    /// whether either had it.
     async fn expire(&self) -> bool {
-        let store_key = self.in_store.as_ref().map(|name| name.key.as_str());
-        self.kind.expire(&self.key, store_key).await
+        self.kind.expire(self.in_tiers()).await
     }
 
     pub(super) fn name_in_store(&self) -> Option<String> {

@@ -81,10 +81,18 @@ pub(crate) struct Carried {
 #[derive(Debug)]
 struct Names(Box<[Name]>);
 
+/// Carried by what was invalidated alone, and never the number of an invalidation.
+const REVOKED: u64 = u64::MAX;
+
 impl Carried {
     /// Expires the entry that carries this, and no other.
     pub(crate) fn expire(&self) {
         self.seen.fetch_or(EXPIRED, Ordering::Relaxed);
+    }
+
+    /// Has the entry that carries this served to nobody from now on, as if it had been removed.
+    pub(crate) fn revoke(&self) {
+        self.seen.store(REVOKED, Ordering::Relaxed);
     }
 }
 
@@ -144,7 +152,7 @@ impl Generations {
         } else {
             Touched::Expired
         };
-        if seen < marks.oldest {
+        if seen < marks.oldest || noted == REVOKED {
             return Touched::Removed;
         }
         for scope in scopes.into_iter().chain(names) {
@@ -160,7 +168,7 @@ impl Generations {
         }
         if touched == Touched::No {
             // Found untouched by everything up to the number that was read before the marks were.
-            // Where it was expired meanwhile, it stays so.
+            // Where it was expired or revoked meanwhile, it stays so.
             let (seen, relaxed) = (&carried.seen, Ordering::Relaxed);
             let _ = seen.compare_exchange(noted, latest, relaxed, relaxed);
         }

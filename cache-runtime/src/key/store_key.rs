@@ -30,7 +30,7 @@ use sha2::{Digest, Sha256};
 use super::digest::Digests;
 use super::{KeyPrivacy, Sequences, encode};
 use crate::policy::Ttl;
-use crate::store::StoreName;
+use crate::store::{Seen, StoreName};
 
 /// What a function is, apart from its arguments: a digest that tells operations apart even where
 /// they carry the same name.
@@ -135,17 +135,26 @@ impl StoreKeys {
         operation: &str,
         identity: Identity,
     ) -> OperationKeys {
-        let mut beginning = format!("{}op:", self.prefix);
-        push_escaped(&mut beginning, operation);
         OperationKeys {
             kind: self.clone(),
-            beginning,
+            beginning: self.beginning(operation),
             identity,
             generations: [
                 self.generation_of_kind(),
                 self.generation_of_operation(operation),
             ],
         }
+    }
+
+    fn beginning(&self, operation: &str) -> String {
+        let mut beginning = format!("{}op:", self.prefix);
+        push_escaped(&mut beginning, operation);
+        beginning
+    }
+
+    /// What the keys of all calls of one operation begin with, and no others.
+    pub(crate) fn operation_prefix(&self, operation: &str) -> String {
+        self.beginning(operation) + "|"
     }
 
     /// The key of an entry whose key the application chose.
@@ -177,6 +186,7 @@ impl StoreKeys {
             key: self.of_chosen(tenant, key),
             generations,
             ttl,
+            seen: Seen::default(),
         }
     }
 

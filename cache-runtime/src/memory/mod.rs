@@ -254,7 +254,7 @@ impl MemoryTier {
     }
 
     #[cold]
-    fn drop_if_over(&self, key: &[u8]) {
+    pub(crate) fn drop_if_over(&self, key: &[u8]) {
         // Dropped when the shard is not locked any more.
         let over = self
             .table

@@ -265,6 +265,9 @@ pub struct CacheStats {
     pub oversized_values: u64,
     /// Writes that were given up because the queue to the store was full.
     pub dropped_writes: u64,
+    /// Computed values that the store did not take, because their key was removed or set by another
+    /// process while they were computed. Nobody is served them any more.
+    pub refused_writes: u64,
     /// Entries in memory, expired ones included.
     pub total_entries: usize,
     /// Entries in memory whose lifetime is over and that have not been swept yet.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::write_behind::Sealed;
+use super::write::{Content, Sealed};
 use super::{Lost, Store, StoreError, Write};
 use crate::envelope::{Fault, Format, Unstorable};
 use crate::runtime;
@@ -26,6 +26,7 @@ pub(super) struct BoundedStore {
     timeouts: AtomicU64,
     refused: [AtomicU64; Fault::COUNT],
     unstorable: [AtomicU64; Unstorable::COUNT],
+    refused_writes: AtomicU64,
 }
 
 impl BoundedStore {
@@ -37,6 +38,7 @@ impl BoundedStore {
             timeouts: AtomicU64::new(0),
             refused: Default::default(),
             unstorable: Default::default(),
+            refused_writes: AtomicU64::new(0),
         }
     }
 
@@ -77,6 +79,18 @@ impl BoundedStore {
         }
     }
 
+    /// Computed values that the store did not take, because they were over by then.
+    pub(super) fn refused_writes(&self) -> u64 {
+        self.refused_writes.load(Ordering::Relaxed)
+    }
+
+    /// Counts a write whose key was removed after the computation had begun; nobody is served what
+    /// it was about.
+    pub(super) fn refuse_write(&self, write: &Write) {
+        self.refused_writes.fetch_add(1, Ordering::Relaxed);
+        write.revoke();
+    }
+
     /// The write with its bytes made.
     pub(super) fn seal(&self, write: Write) -> Write {
         write.sealed(|key, unsealed| {
@@ -89,13 +103,33 @@ impl BoundedStore {
     /// it is done.
     pub(super) async fn write(&self, write: &Write) -> bool {
         let time = self.settings.budget.saturating_mul(2);
-        if let Some(Sealed { bytes, ttl }) = write.bytes() {
-            let set = self.store.set(&write.key, bytes, *ttl);
-            self.within(time, set).await.is_ok()
-        } else {
-            let removed = self.store.remove(&write.key);
-            self.within(time, removed).await.is_ok()
+        let answer = self.within(time, self.tell(write)).await;
+        if write.is_refusable() && answer == Ok(false) {
+            self.refuse_write(write);
+            return false;
         }
+        answer.is_ok()
+    }
+
+    /// Tells the store of one write whose bytes are made. What it says of a removal is whether there
+    /// was an entry, and of other writes whether it has taken them.
+    pub(super) async fn tell(&self, write: &Write) -> Result<bool, StoreError> {
+        let (store, key) = (&self.store, &write.key);
+        match &write.content {
+            Content::Removal(tombstone) => store.remove(key, *tombstone).await,
+            Content::Sealed(Sealed { bytes, ttl }) if write.is_refusable() => {
+                store.set_unless_removed(key, bytes, *ttl).await
+            }
+            Content::Sealed(Sealed { bytes, ttl }) => {
+                store.set(key, bytes, *ttl).await.map(|()| true)
+            }
+            Content::Unsealed(_) => Ok(false),
+        }
+    }
+
+    /// Counts an operation that failed for itself alone.
+    pub(super) fn fail(&self) {
+        self.failures.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The answer of one operation, if it comes within this time.
@@ -120,7 +154,7 @@ impl BoundedStore {
             }
         };
         if answer.is_err() {
-            self.failures.fetch_add(1, Ordering::Relaxed);
+            self.fail();
         }
         answer
     }

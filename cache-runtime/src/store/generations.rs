@@ -232,6 +232,7 @@ fn folded(generations: impl Iterator<Item = Option<Generation>>) -> Option<Folde
     Some(folded)
 }
 
-fn random() -> u64 {
-    RandomState::new().hash_one("a generation").max(1)
+/// Never zero.
+pub(super) fn random() -> u64 {
+    RandomState::new().hash_one("a number").max(1)
 }

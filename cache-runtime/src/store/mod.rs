@@ -3,6 +3,8 @@
 mod bounded;
 mod generations;
 mod tier;
+mod tombstone;
+mod write;
 mod write_behind;
 
 #[cfg(feature = "redis")]
@@ -17,8 +19,15 @@ use crate::generation::Invalidation;
 pub(crate) use bounded::StoreSettings;
 pub(crate) use generations::FoldedGenerations;
 pub use generations::Generation;
+use generations::random;
 pub(crate) use tier::{Lost, StoreName, StoreTier};
-use write_behind::Write;
+pub(crate) use tombstone::Seen;
+pub use tombstone::Tombstone;
+use write::Write;
+
+/// Keys that a store is asked or told about at once, in one round trip. Enough to make the round
+/// trip cheap, and few enough that values of 50 KB come within the time budget of a look-up.
+pub(crate) const AT_ONCE: usize = 128;
 
 /// What an operation of a [`Store`] returns.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -31,21 +40,36 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// What the store is, in statistics: `redis`, for example.
     fn name(&self) -> &'static str;
 
-    /// The value of `key`, of which at most `limit` + 1 bytes are read. An empty value is the same
-    /// as none.
+    /// What is under `key`, of which at most `limit` + 1 bytes are read: an entry, a
+    /// [`Tombstone`], or an entry behind one. No bytes are the same as nothing.
     fn get<'a>(&'a self, key: &'a str, limit: usize) -> StoreFuture<'a, Option<Vec<u8>>>;
 
-    /// Keeps `value` until `ttl` has passed.
-    fn set<'a>(&'a self, key: &'a str, value: &'a [u8], ttl: Duration) -> StoreFuture<'a, ()>;
+    /// Keeps `entry` until `ttl` has passed, in the place of whatever is there.
+    fn set<'a>(&'a self, key: &'a str, entry: &'a [u8], ttl: Duration) -> StoreFuture<'a, ()>;
 
-    /// Forgets `key`, and says whether it was there.
-    fn remove<'a>(&'a self, key: &'a str) -> StoreFuture<'a, bool>;
+    /// The same, unless the key was removed in between: what is there begins with a
+    /// [`Tombstone`], and `entry` begins with another one or with none. Says whether it is kept.
+    ///
+    /// All in one step: no change by another process comes in between.
+    fn set_unless_removed<'a>(
+        &'a self,
+        key: &'a str,
+        entry: &'a [u8],
+        ttl: Duration,
+    ) -> StoreFuture<'a, bool>;
 
-    /// What is left of the lifetime of `key`; `None` where there is none.
+    /// Leaves `tombstone` in the place of what is under `key`, until [`Tombstone::LIFETIME`] has
+    /// passed, and says whether there was an entry: anything but a tombstone alone.
+    ///
+    /// All in one step.
+    fn remove<'a>(&'a self, key: &'a str, tombstone: Tombstone) -> StoreFuture<'a, bool>;
+
+    /// What is left of the lifetime of the entry under `key`; `None` where there is none, or a
+    /// tombstone alone.
     fn ttl<'a>(&'a self, key: &'a str) -> StoreFuture<'a, Option<Duration>>;
 
-    /// Up to `limit` keys that begin with `prefix` and go on as the glob `pattern` says, without
-    /// the prefix.
+    /// Up to `limit` keys that begin with `prefix`, go on as the glob `pattern` says and have an
+    /// entry, without the prefix.
     fn keys<'a>(
         &'a self,
         prefix: &'a str,
@@ -53,9 +77,18 @@ pub trait Store: Debug + Send + Sync + 'static {
         limit: usize,
     ) -> StoreFuture<'a, Vec<String>>;
 
-    /// Forgets all keys that begin with `prefix` and go on as the glob `pattern` says, and counts
-    /// them.
-    fn remove_matching<'a>(&'a self, prefix: &'a str, pattern: &'a str) -> StoreFuture<'a, u64>;
+    /// [Removes](Self::remove) all keys that begin with `prefix` and go on as the glob `pattern`
+    /// says, and counts those that had an entry.
+    fn remove_matching<'a>(
+        &'a self,
+        prefix: &'a str,
+        pattern: &'a str,
+        tombstone: Tombstone,
+    ) -> StoreFuture<'a, u64>;
+
+    /// Forgets everything under keys that begin with `prefix`: entries, tombstones and
+    /// generations.
+    fn clear<'a>(&'a self, prefix: &'a str) -> StoreFuture<'a, ()>;
 
     /// The generation under `key`: two numbers, of which an entry carries those that its writer
     /// knew. To remove, both become those of `new`; to expire, the second one does; where there is

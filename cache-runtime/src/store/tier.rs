@@ -3,18 +3,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::try_join;
+use futures_util::future::{join, join_all, try_join, try_join_all};
 
 use super::bounded::{BoundedStore, StoreSettings};
 use super::generations::{FoldedGenerations, StoreGenerations};
-use super::write_behind::{Write, WriteBehind};
-use super::{Store, StoreError};
+use super::write::{Unsealed, Write};
+use super::write_behind::WriteBehind;
+use super::{Seen, Store, StoreError, Tombstone};
 use crate::clock::Clock;
 use crate::envelope::{self, Fault, Unstorable, VALUE_LIMIT, ValueType, Wanted};
 use crate::generation::{Carried, Invalidation};
 use crate::memory::SharedEntry;
 use crate::policy::{LONGEST, Ttl};
 use crate::runtime;
+
+/// What is read of an entry at most, the tombstone before it included.
+const STORED_LIMIT: usize = VALUE_LIMIT + Tombstone::LENGTH;
 
 /// How long a walk over all keys may take.
 const SCAN: Duration = Duration::from_secs(5);
@@ -26,6 +30,8 @@ pub(crate) struct StoreName {
     pub(crate) generations: Vec<Arc<str>>,
     /// How long the entry stays, as far as that is known before there is one.
     pub(crate) ttl: Ttl,
+    /// What the last look-up found before or in the place of the entry.
+    pub(crate) seen: Seen,
 }
 
 /// Why a look-up in the store brought nothing.
@@ -76,33 +82,93 @@ impl StoreTier {
         wanted: Wanted,
         carried: Carried,
     ) -> Result<SharedEntry, Lost> {
-        let StoreName {
-            key,
-            generations,
-            ttl,
-        } = name;
-        if self.writes.is_unsettled(key) {
+        if self.writes.is_unsettled(name) {
+            // What is computed is written with them.
+            self.read_generations(name).await;
             return Err(Lost::Unsettled);
         }
-        self.generations.outlive(*ttl);
-        let value = self.bounded.store.get(key, VALUE_LIMIT);
-        let asked = if let Some(generations) = self.generations.at_hand(generations) {
-            self.ask(value).await.map(|value| (generations, value))
+        self.generations.outlive(name.ttl);
+        let stored = self.bounded.store.get(&name.key, STORED_LIMIT);
+        let asked = if let Some(generations) = self.generations.at_hand(&name.generations) {
+            self.ask(stored).await.map(|stored| (generations, stored))
         } else {
             // Both at once: no round trip more.
-            let generations = self.generations.read(&*self.bounded.store, generations);
-            self.ask(try_join(generations, value)).await
+            let generations = self.read(&name.generations);
+            self.ask(try_join(generations, stored)).await
         };
-        let (generations, sealed) = asked?;
-        let format = &self.bounded.settings.format;
-        let clock = &self.clock;
+        let (generations, stored) = asked?;
+        self.open(name, stored, wanted, generations, carried)
+    }
+
+    /// The same for several names of the same generations, in one round trip; `None` where the
+    /// store did not answer.
+    ///
+    /// Not with a command for all of them: a cluster has them in different places.
+    pub(crate) async fn look_up_all(
+        &self,
+        names: &[&StoreName],
+        wanted: Wanted,
+        carried: Vec<Carried>,
+    ) -> Option<Vec<Option<SharedEntry>>> {
+        let asked = names.iter().map(async |name| {
+            if self.writes.is_unsettled(name) {
+                return Ok(None);
+            }
+            let stored = self.bounded.store.get(&name.key, STORED_LIMIT).await;
+            match stored {
+                // That says something about this key alone.
+                Err(StoreError::Refused(_)) => {
+                    self.bounded.fail();
+                    Ok(None)
+                }
+                stored => stored,
+            }
+        });
+        let first = names.first()?;
+        self.generations.outlive(first.ttl);
+        let generations = async {
+            match self.generations.at_hand(&first.generations) {
+                Some(generations) => Ok(generations),
+                None => self.read(&first.generations).await,
+            }
+        };
+        let (generations, stored) = self
+            .ask(try_join(generations, try_join_all(asked)))
+            .await
+            .ok()?;
+        let entries = names.iter().zip(stored).zip(carried);
+        let entries = entries.map(|((name, stored), carried)| {
+            self.open(name, stored, wanted, generations, carried).ok()
+        });
+        Some(entries.collect())
+    }
+
+    /// The entry in what the store has under its name.
+    fn open(
+        &self,
+        name: &StoreName,
+        stored: Option<Vec<u8>>,
+        wanted: Wanted,
+        generations: FoldedGenerations,
+        carried: Carried,
+    ) -> Result<SharedEntry, Lost> {
+        let mut sealed = stored.unwrap_or_default();
+        let tombstone = Tombstone::of(&sealed);
+        name.seen.note(tombstone);
+        if tombstone.is_some() {
+            sealed.drain(..Tombstone::LENGTH);
+        }
+        if sealed.is_empty() {
+            return Err(Lost::Absent);
+        }
+        let (key, format) = (&name.key, &self.bounded.settings.format);
         envelope::open(
             key,
-            sealed.ok_or(Lost::Absent)?,
+            sealed,
             wanted,
             generations,
             carried,
-            clock,
+            &self.clock,
             format,
         )
         .map_err(|fault| {
@@ -111,9 +177,9 @@ impl StoreTier {
         })
     }
 
-    /// To be called when the store has lost its generations: they are read anew.
-    pub(crate) fn forget_generations(&self) {
-        self.generations.forget();
+    async fn read(&self, generations: &[Arc<str>]) -> Result<FoldedGenerations, StoreError> {
+        let store = &*self.bounded.store;
+        self.generations.read(store, generations).await
     }
 
     /// The generations that an entry is going to carry whose computation begins now, as far as they
@@ -129,10 +195,21 @@ impl StoreTier {
         if at_hand.is_some() {
             return at_hand;
         }
-        let store = &*self.bounded.store;
-        self.ask(self.generations.read(store, &name.generations))
-            .await
-            .ok()
+        self.ask(self.read(&name.generations)).await.ok()
+    }
+
+    /// What a computation has to know that begins now without a look-up: the generations that its
+    /// entry is going to carry, and what was left by the last removal of the key.
+    pub(crate) async fn prepare(&self, name: &StoreName) {
+        let generations = self.read_generations(name);
+        if self.writes.is_unsettled(name) {
+            generations.await;
+            return;
+        }
+        let beginning = self.bounded.store.get(&name.key, Tombstone::LENGTH);
+        let (_, beginning) = join(generations, self.ask(beginning)).await;
+        let tombstone = beginning.ok().flatten().and_then(|it| Tombstone::of(&it));
+        name.seen.note(tombstone);
     }
 
     /// Invalidates everything that belongs to one generation: in this process when this returns its
@@ -149,10 +226,11 @@ impl StoreTier {
     }
 
     /// The write that puts this entry into the store, with the generations from before it was
-    /// computed. It is fresh for `ttl`, and stays for `kept_for` after that.
+    /// computed. It is fresh for `ttl`, and stays for `kept_for` after that. It is refused if the key was
+    /// removed after it had been looked up last.
     pub(crate) fn write(
         &self,
-        key: String,
+        name: &StoreName,
         entry: SharedEntry,
         value_type: ValueType,
         generations: FoldedGenerations,
@@ -161,15 +239,17 @@ impl StoreTier {
     ) -> Write {
         self.generations.outlive(ttl.longer(kept_for));
         let created = self.clock.unix_millis();
-        let ttl = ttl.bounded();
         Write::entry(
-            key,
-            entry,
-            value_type,
-            created,
-            generations,
-            ttl,
-            kept_for.min(LONGEST),
+            name.key.clone(),
+            Unsealed {
+                ttl: ttl.bounded(),
+                kept_for: kept_for.min(LONGEST),
+                entry,
+                value_type,
+                created,
+                generations,
+                tombstone: name.seen.tombstone(),
+            },
         )
     }
 
@@ -190,27 +270,41 @@ impl StoreTier {
         self.refuse_all_if(has_many);
     }
 
-    /// Has the store forget this key soon. Its entry is not served any more.
+    /// Has the store remove this key soon. Its entry is not served any more.
     pub(crate) fn remove_behind(&self, key: String) {
         self.replace_behind(Write::removal(key));
     }
 
-    /// Has the store forget this key, and says whether there was an entry. It is not served any more
-    /// when this returns its future, and even if the store cannot be reached.
-    pub(crate) fn remove<'a>(&'a self, key: &'a str) -> impl Future<Output = bool> + 'a {
-        let has_many = self.writes.unsettle(key.to_owned());
-        self.refuse_all_if(has_many);
+    /// Has the store remove these keys, and says of each whether there was an entry; `None` where the
+    /// store did not answer. None is served any more when this returns its future, and even if the
+    /// store is not reached.
+    pub(crate) fn remove_all(&self, keys: Vec<String>) -> impl Future<Output = Option<Vec<bool>>> {
+        let removals = keys.into_iter().map(|key| {
+            let mut removal = Write::removal(key);
+            let has_many = self.writes.unsettle(&mut removal);
+            self.refuse_all_if(has_many);
+            removal
+        });
+        let removals: Vec<Write> = removals.collect();
         async move {
             let is_quiet = self.settle().await;
             if !is_quiet {
                 // After what is still queued.
-                self.remove_behind(key.to_owned());
+                for removal in &removals {
+                    self.remove_behind(removal.key.clone());
+                }
             }
-            let removed = self.ask(self.bounded.store.remove(key)).await;
-            if is_quiet && removed.is_ok() {
-                self.writes.settle(key);
-            }
-            removed.unwrap_or(false)
+            let told = removals.iter().map(async |removal| {
+                let had_entry = self.bounded.tell(removal).await;
+                if had_entry.is_err() {
+                    self.bounded.fail();
+                } else if is_quiet {
+                    self.writes.settle(removal);
+                }
+                had_entry.unwrap_or(false)
+            });
+            let told = async { Ok(join_all(told).await) };
+            self.ask(told).await.ok()
         }
     }
 
@@ -232,8 +326,17 @@ impl StoreTier {
     }
 
     pub(crate) async fn remove_matching(&self, prefix: &str, pattern: &str) -> u64 {
-        let remove = self.bounded.store.remove_matching(prefix, pattern);
+        let store = &self.bounded.store;
+        let remove = store.remove_matching(prefix, pattern, Tombstone::new());
         self.bounded.within(SCAN, remove).await.unwrap_or_default()
+    }
+
+    /// Forgets everything whose key begins with `prefix`, generations too: they are read anew.
+    pub(crate) async fn clear(&self, prefix: &str) {
+        self.bounded
+            .within(SCAN, self.bounded.store.clear(prefix))
+            .await;
+        self.generations.forget();
     }
 
     pub(crate) async fn ping(&self) -> bool {
@@ -285,6 +388,10 @@ impl StoreTier {
     /// Values that were not written, for this reason.
     pub(crate) fn unstorable(&self, reason: Unstorable) -> u64 {
         self.bounded.unstorable(reason)
+    }
+
+    pub(crate) fn refused_writes(&self) -> u64 {
+        self.bounded.refused_writes()
     }
 
     pub(crate) fn dropped_writes(&self) -> u64 {

@@ -10,120 +10,15 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
-use super::FoldedGenerations;
 use super::bounded::BoundedStore;
-use crate::clock::{UnixMillis, millis};
-use crate::envelope::{self, Format, Times, Unstorable, ValueType};
-use crate::memory::SharedEntry;
+use super::{AT_ONCE, StoreName, Tombstone, Write};
 use crate::runtime;
 
 /// Writes that may wait. They share their values with the memory tier.
 const QUEUE: usize = 1024;
 
-/// Writes under way at once, on one multiplexed connection.
-const AT_ONCE: usize = 64;
-
 /// Keys that are remembered because the store does not have yet what is to hold for them.
 const UNSETTLED: usize = 65_536;
-
-/// What is on its way to the store: an entry, or the end of one.
-pub(crate) struct Write {
-    pub(super) key: String,
-    /// Among all writes, given when it is queued.
-    number: u64,
-    content: Content,
-}
-
-enum Content {
-    /// The key is to be forgotten.
-    Nothing,
-    Entry(Unsealed),
-    Sealed(Sealed),
-}
-
-pub(super) struct Unsealed {
-    /// How long it is fresh.
-    ttl: Duration,
-    /// How long it is kept when that is over.
-    kept_for: Duration,
-    entry: SharedEntry,
-    value_type: ValueType,
-    created: UnixMillis,
-    generations: FoldedGenerations,
-}
-
-/// The bytes of an entry, and how long the store keeps them.
-pub(super) struct Sealed {
-    pub(super) bytes: Vec<u8>,
-    pub(super) ttl: Duration,
-}
-
-impl Write {
-    pub(super) fn entry(
-        key: String,
-        entry: SharedEntry,
-        value_type: ValueType,
-        created: UnixMillis,
-        generations: FoldedGenerations,
-        ttl: Duration,
-        kept_for: Duration,
-    ) -> Self {
-        let content = Content::Entry(Unsealed {
-            ttl,
-            kept_for,
-            entry,
-            value_type,
-            created,
-            generations,
-        });
-        Self {
-            key,
-            number: 0,
-            content,
-        }
-    }
-
-    pub(super) fn removal(key: String) -> Self {
-        Self {
-            key,
-            number: 0,
-            content: Content::Nothing,
-        }
-    }
-
-    /// With its bytes made now, by `seal`. Without any, the key is forgotten: what it held before is
-    /// not its value any more.
-    pub(super) fn sealed(mut self, seal: impl FnOnce(&str, &Unsealed) -> Option<Sealed>) -> Self {
-        if let Content::Entry(unsealed) = &self.content {
-            self.content = seal(&self.key, unsealed).map_or(Content::Nothing, Content::Sealed);
-        }
-        self
-    }
-
-    /// What is to be stored, of a write whose bytes are made; `None` where the key is to be
-    /// forgotten.
-    pub(super) fn bytes(&self) -> Option<&Sealed> {
-        match &self.content {
-            Content::Sealed(sealed) => Some(sealed),
-            Content::Nothing | Content::Entry(_) => None,
-        }
-    }
-}
-
-impl Unsealed {
-    pub(super) fn seal(&self, key: &str, format: &Format) -> Result<Sealed, Unstorable> {
-        let fresh_until = self.created.saturating_add(millis(self.ttl));
-        let times = Times {
-            created: self.created,
-            fresh_until,
-            kept_until: fresh_until.saturating_add(millis(self.kept_for)),
-        };
-        let (value, value_type) = (&self.entry.value, self.value_type);
-        let bytes = envelope::seal(key, value, value_type, times, self.generations, format)?;
-        let ttl = self.ttl.saturating_add(self.kept_for);
-        Ok(Sealed { bytes, ttl })
-    }
-}
 
 enum Message {
     Write(Write),
@@ -151,10 +46,19 @@ struct Queue {
 /// not confirmed that.
 #[derive(Default)]
 struct Unsettled {
-    /// With the number of the write that has to be done, and whether it is queued.
-    by_key: HashMap<String, (u64, bool)>,
+    by_key: HashMap<String, Unconfirmed>,
     /// Number of the latest write.
     latest: u64,
+}
+
+/// What has to be done about an unsettled key.
+#[derive(Clone, Copy)]
+struct Unconfirmed {
+    /// Of the write that has to be done.
+    number: u64,
+    is_queued: bool,
+    /// What the key has then.
+    tombstone: Option<Tombstone>,
 }
 
 impl WriteBehind {
@@ -182,42 +86,47 @@ impl WriteBehind {
     /// they [are forgotten](Self::forget_unsettled).
     pub(super) fn push_in_place(&self, mut write: Write) -> bool {
         let mut unsettled = self.lock();
-        write.number = unsettled.next();
-        let has_many = unsettled.add(write.key.clone(), write.number, true);
+        write.number = unsettled.add(&write, true);
+        let has_many = unsettled.by_key.len() > UNSETTLED;
         self.queue_or_drop(unsettled, write);
         has_many
     }
 
-    /// The same, where what is to be done is not queued.
-    pub(super) fn unsettle(&self, key: String) -> bool {
+    /// The same for a write that is not queued: it is the caller's to do, and has its number now.
+    pub(super) fn unsettle(&self, write: &mut Write) -> bool {
         let mut unsettled = self.lock();
-        let number = unsettled.next();
-        unsettled.add(key, number, false)
+        write.number = unsettled.add(write, false);
+        unsettled.by_key.len() > UNSETTLED
     }
 
     pub(super) fn forget_unsettled(&self) {
         self.lock().by_key.clear();
     }
 
-    /// The store has done all there is to do about the key.
-    pub(super) fn settle(&self, key: &str) {
-        self.lock().by_key.remove(key);
+    /// The store has done what was the caller's to do.
+    pub(super) fn settle(&self, write: &Write) {
+        self.lock().done(&write.key, write.number);
     }
 
-    /// Whether an entry of the key is not to be served. Where nothing is queued that would end this,
-    /// a removal is.
-    pub(super) fn is_unsettled(&self, key: &str) -> bool {
+    /// Whether the entry of this name is not to be served. Where nothing is queued that would end
+    /// this, a removal is. Notes the tombstone that the store is going to have.
+    pub(super) fn is_unsettled(&self, name: &StoreName) -> bool {
         let unsettled = self.lock();
         // As it is most of the time: the key need not be hashed.
         if unsettled.by_key.is_empty() {
             return false;
         }
-        let Some((_, is_queued)) = unsettled.by_key.get(key).copied() else {
+        let Some(unconfirmed) = unsettled.by_key.get(&name.key).copied() else {
             return false;
         };
         drop(unsettled);
-        if !is_queued {
-            self.push_in_place(Write::removal(key.to_owned()));
+        if unconfirmed.is_queued {
+            name.seen.note(unconfirmed.tombstone);
+        } else {
+            // With a tombstone of its own: the last attempt may still leave the one that it had.
+            let removal = Write::removal(name.key.clone());
+            name.seen.note(removal.tombstone());
+            self.push_in_place(removal);
         }
         true
     }
@@ -300,23 +209,30 @@ impl Unsettled {
         self.latest
     }
 
-    fn add(&mut self, key: String, number: u64, is_queued: bool) -> bool {
-        self.by_key.insert(key, (number, is_queued));
-        self.by_key.len() > UNSETTLED
+    /// The number of a write that is to hold for its key.
+    fn add(&mut self, write: &Write, is_queued: bool) -> u64 {
+        let number = self.next();
+        let unconfirmed = Unconfirmed {
+            number,
+            is_queued,
+            tombstone: write.tombstone(),
+        };
+        self.by_key.insert(write.key.clone(), unconfirmed);
+        number
     }
 
     /// What was written settles the key, unless something later is to hold for it.
     fn done(&mut self, key: &str, number: u64) {
-        if self.by_key.get(key).is_some_and(|(it, _)| *it <= number) {
+        if self.by_key.get(key).is_some_and(|it| it.number <= number) {
             self.by_key.remove(key);
         }
     }
 
     fn give_up(&mut self, key: &str, number: u64) {
-        if let Some((latest, is_queued)) = self.by_key.get_mut(key)
-            && *latest == number
+        if let Some(unconfirmed) = self.by_key.get_mut(key)
+            && unconfirmed.number == number
         {
-            *is_queued = false;
+            unconfirmed.is_queued = false;
         }
     }
 }
@@ -334,18 +250,29 @@ async fn empty(
 ) {
     let mut batch = Vec::with_capacity(AT_ONCE);
     while messages.recv_many(&mut batch, AT_ONCE).await > 0 {
-        // What is written side by side has no order: of several writes of one key the last one counts.
-        let mut writes = HashMap::with_capacity(batch.len());
+        // What is written side by side has no order: several writes of one key become one.
+        let mut writes: HashMap<String, Write> = HashMap::with_capacity(batch.len());
+        let mut refused = Vec::new();
         let mut flushed = Vec::new();
         let mut done = 0;
         for message in batch.drain(..) {
             match message {
                 Message::Write(write) => {
-                    writes.insert(write.key.clone(), write);
+                    let key = write.key.clone();
+                    let (write, other) = match writes.remove(&key) {
+                        Some(earlier) => earlier.then(write),
+                        None => (write, None),
+                    };
+                    writes.insert(key, write);
+                    refused.extend(other);
                     done += 1;
                 }
                 Message::Flush(done) => flushed.push(done),
             }
+        }
+        for write in refused {
+            store.refuse_write(&write);
+            lock(&unsettled).give_up(&write.key, write.number);
         }
         stream::iter(writes.into_values())
             .for_each_concurrent(AT_ONCE, async |write| {

@@ -2,38 +2,35 @@
 
 mod address;
 mod link;
+mod script;
 
 use std::time::Duration;
 
 use ::redis::{Cmd, FromRedisValue, cmd};
+use futures_util::future::{try_join, try_join_all};
 
 pub(crate) use address::Address;
 use link::Link;
+use script::{GENERATION, Script, Scripts};
 
-use super::{Generation, Store, StoreError, StoreFuture};
+use super::{Generation, Store, StoreError, StoreFuture, Tombstone};
 use crate::clock::millis;
 use crate::generation::Invalidation;
 
 /// Keys that one step of a scan asks for.
 const SCAN_STEP: usize = 1000;
 
-/// Reads or changes the 16 bytes of a generation, in one step.
-const GENERATION: &str = "\
-    local known = redis.call('GET', KEYS[1]) \
-    if not known or #known ~= 16 or ARGV[1] == 'remove' then known = ARGV[2] .. ARGV[3] \
-    elseif ARGV[1] == 'expire' then known = string.sub(known, 1, 8) .. ARGV[3] end \
-    redis.call('SET', KEYS[1], known, 'PX', ARGV[4]) \
-    return known";
-
 #[derive(Debug)]
 pub(crate) struct RedisStore {
     link: Link,
+    scripts: Scripts,
 }
 
 impl RedisStore {
     pub(crate) fn new(address: Address) -> Self {
         Self {
             link: Link::new(address),
+            scripts: Scripts::new(),
         }
     }
 
@@ -43,15 +40,74 @@ impl RedisStore {
         self.link.note(&live, answer)
     }
 
-    /// One step of a scan: where to go on (0 at the end), and the keys found.
-    async fn scan(&self, cursor: u64, glob: &str) -> Result<(u64, Vec<Vec<u8>>), StoreError> {
+    /// The answer of a script over one key, with these arguments.
+    async fn run<T: FromRedisValue>(
+        &self,
+        script: &Script,
+        key: &str,
+        arguments: &[&[u8]],
+    ) -> Result<T, StoreError> {
+        let mut live = self.link.live()?;
+        let mut answer = script
+            .call(key)
+            .arg(arguments)
+            .query_async(&mut live.connection)
+            .await;
+        if Script::is_unknown(&answer) {
+            let mut tell = script.tell(key);
+            answer = tell.arg(arguments).query_async(&mut live.connection).await;
+        }
+        self.link.note(&live, answer)
+    }
+
+    /// Whether there is more under the key than a tombstone. Nothing else of ours is that short.
+    async fn is_entry(&self, key: &str) -> Result<bool, StoreError> {
+        let mut length = cmd("STRLEN");
+        length.arg(key);
+        match self.ask::<usize>(length).await {
+            Ok(length) => Ok(length > Tombstone::LENGTH),
+            // No string.
+            Err(StoreError::Refused(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// One step of a walk over the keys that match, of which it shows some twice: keys as long as
+    /// there is something left, and nothing after that.
+    async fn scan(&self, walk: &mut Walk) -> Result<Option<Vec<String>>, StoreError> {
+        let Some(cursor) = walk.cursor else {
+            return Ok(None);
+        };
         let mut scan = cmd("SCAN");
         scan.arg(cursor)
             .arg("MATCH")
-            .arg(glob)
+            .arg(&walk.glob)
             .arg("COUNT")
             .arg(SCAN_STEP);
-        self.ask(scan).await
+        let (next, keys): (u64, Vec<Vec<u8>>) = self.ask(scan).await?;
+        walk.cursor = (next != 0).then_some(next);
+        // Keys that are no text are none of ours.
+        let keys = keys
+            .into_iter()
+            .filter_map(|key| String::from_utf8(key).ok());
+        Ok(Some(keys.collect()))
+    }
+}
+
+/// A walk over all keys.
+struct Walk {
+    glob: String,
+    /// Where to go on; `None` at the end.
+    cursor: Option<u64>,
+}
+
+impl Walk {
+    /// Over those that begin with `prefix` and go on as the glob `pattern` says.
+    fn over(prefix: &str, pattern: &str) -> Self {
+        Self {
+            glob: format!("{}{pattern}", escape_glob(prefix)),
+            cursor: Some(0),
+        }
     }
 }
 
@@ -69,19 +125,36 @@ impl Store for RedisStore {
         })
     }
 
-    fn set<'a>(&'a self, key: &'a str, value: &'a [u8], ttl: Duration) -> StoreFuture<'a, ()> {
+    fn set<'a>(&'a self, key: &'a str, entry: &'a [u8], ttl: Duration) -> StoreFuture<'a, ()> {
         Box::pin(async move {
             let mut set = cmd("SET");
-            set.arg(key).arg(value).arg("PX").arg(millis(ttl).max(1));
+            set.arg(key).arg(entry).arg("PX").arg(millis(ttl).max(1));
             self.ask(set).await
         })
     }
 
-    fn remove<'a>(&'a self, key: &'a str) -> StoreFuture<'a, bool> {
+    fn set_unless_removed<'a>(
+        &'a self,
+        key: &'a str,
+        entry: &'a [u8],
+        ttl: Duration,
+    ) -> StoreFuture<'a, bool> {
         Box::pin(async move {
-            let mut unlink = cmd("UNLINK");
-            unlink.arg(key);
-            self.ask(unlink).await
+            let seen = Tombstone::of(entry).map(Tombstone::number);
+            let seen = seen.as_ref().map_or(&[][..], |number| number);
+            let ttl = millis(ttl).max(1).to_string();
+            let arguments = [seen, entry, ttl.as_bytes()];
+            let script = &self.scripts.set_unless_removed;
+            self.run(script, key, &arguments).await
+        })
+    }
+
+    fn remove<'a>(&'a self, key: &'a str, tombstone: Tombstone) -> StoreFuture<'a, bool> {
+        Box::pin(async move {
+            let ttl = millis(Tombstone::LIFETIME).to_string();
+            let tombstone = tombstone.to_bytes();
+            let arguments = [tombstone.as_slice(), ttl.as_bytes()];
+            self.run(&self.scripts.remove, key, &arguments).await
         })
     }
 
@@ -90,8 +163,9 @@ impl Store for RedisStore {
             let mut pttl = cmd("PTTL");
             pttl.arg(key);
             // -2: no such key; -1: a key without an expiry, which is none of ours.
-            let left: i64 = self.ask(pttl).await?;
-            Ok(u64::try_from(left).ok().map(Duration::from_millis))
+            let (left, is_entry) = try_join(self.ask::<i64>(pttl), self.is_entry(key)).await?;
+            let left = u64::try_from(left).ok().filter(|_| is_entry);
+            Ok(left.map(Duration::from_millis))
         })
     }
 
@@ -102,41 +176,51 @@ impl Store for RedisStore {
         limit: usize,
     ) -> StoreFuture<'a, Vec<String>> {
         Box::pin(async move {
-            let glob = format!("{}{pattern}", escape_glob(prefix));
-            // A scan may show a key twice.
             let mut found = std::collections::BTreeSet::new();
-            let mut cursor = 0;
-            loop {
-                let (next, keys) = self.scan(cursor, &glob).await?;
-                // Keys that are no text are none of ours.
-                let keys = keys.iter().filter_map(|key| std::str::from_utf8(key).ok());
-                let keys = keys.filter_map(|key| key.strip_prefix(prefix));
-                found.extend(keys.map(str::to_owned));
-                if next == 0 || found.len() >= limit {
-                    return Ok(found.into_iter().take(limit).collect());
+            let mut walk = Walk::over(prefix, pattern);
+            while let Some(keys) = self.scan(&mut walk).await? {
+                let asked: Vec<_> = keys.iter().map(|key| self.is_entry(key)).collect();
+                for (key, is_entry) in keys.iter().zip(try_join_all(asked).await?) {
+                    let rest = key.strip_prefix(prefix).filter(|_| is_entry);
+                    found.extend(rest.map(str::to_owned));
                 }
-                cursor = next;
+                if found.len() >= limit {
+                    break;
+                }
             }
+            Ok(found.into_iter().take(limit).collect())
         })
     }
 
-    fn remove_matching<'a>(&'a self, prefix: &'a str, pattern: &'a str) -> StoreFuture<'a, u64> {
+    fn remove_matching<'a>(
+        &'a self,
+        prefix: &'a str,
+        pattern: &'a str,
+        tombstone: Tombstone,
+    ) -> StoreFuture<'a, u64> {
         Box::pin(async move {
-            let glob = format!("{}{pattern}", escape_glob(prefix));
             let mut removed = 0;
-            let mut cursor = 0;
-            loop {
-                let (next, keys) = self.scan(cursor, &glob).await?;
+            let mut walk = Walk::over(prefix, pattern);
+            while let Some(keys) = self.scan(&mut walk).await? {
+                let told: Vec<_> = keys.iter().map(|key| self.remove(key, tombstone)).collect();
+                let had_entries = try_join_all(told).await?;
+                removed += had_entries.into_iter().map(u64::from).sum::<u64>();
+            }
+            Ok(removed)
+        })
+    }
+
+    fn clear<'a>(&'a self, prefix: &'a str) -> StoreFuture<'a, ()> {
+        Box::pin(async move {
+            let mut walk = Walk::over(prefix, "*");
+            while let Some(keys) = self.scan(&mut walk).await? {
                 if !keys.is_empty() {
                     let mut unlink = cmd("UNLINK");
                     unlink.arg(&keys);
-                    removed += self.ask::<u64>(unlink).await?;
+                    self.ask::<()>(unlink).await?;
                 }
-                if next == 0 {
-                    return Ok(removed);
-                }
-                cursor = next;
             }
+            Ok(())
         })
     }
 

@@ -1,0 +1,83 @@
+//! What takes one step in Redis and is more than one command: scripts over a single key, which a
+//! cluster runs too.
+
+use ::redis::{Cmd, ErrorKind, RedisResult, Script as Hashed, ServerErrorKind, cmd};
+
+/// Reads or changes the 16 bytes of a generation.
+pub(super) const GENERATION: &str = "\
+    local known = redis.call('GET', KEYS[1]) \
+    if not known or #known ~= 16 or ARGV[1] == 'remove' then known = ARGV[2] .. ARGV[3] \
+    elseif ARGV[1] == 'expire' then known = string.sub(known, 1, 8) .. ARGV[3] end \
+    redis.call('SET', KEYS[1], known, 'PX', ARGV[4]) \
+    return known";
+
+/// Sets what is no string, too: that is none of ours.
+const SET_UNLESS_REMOVED: &str = "\
+    local there = redis.pcall('GETRANGE', KEYS[1], 0, 15) \
+    if type(there) == 'string' and #there == 16 and string.sub(there, 1, 4) == 'LRDT' \
+        and string.sub(there, 9) ~= ARGV[1] then return 0 end \
+    redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) \
+    return 1";
+
+/// Unlinks first: a Redis whose memory is full refuses a script that begins with writing more.
+const REMOVE: &str = "\
+    local there = redis.pcall('GETRANGE', KEYS[1], 0, 16) \
+    redis.call('UNLINK', KEYS[1]) \
+    redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) \
+    if there == '' or (type(there) == 'string' and #there == 16 \
+        and string.sub(there, 1, 4) == 'LRDT') then return 0 end \
+    return 1";
+
+/// A script that Redis is told by its hash, once it knows it.
+#[derive(Debug)]
+pub(super) struct Script {
+    text: &'static str,
+    hashed: Hashed,
+}
+
+impl Script {
+    fn new(text: &'static str) -> Self {
+        let hashed = Hashed::new(text);
+        Self { text, hashed }
+    }
+
+    /// Over one key, by its hash.
+    pub(super) fn call(&self, key: &str) -> Cmd {
+        Self::over(key, "EVALSHA", self.hashed.get_hash())
+    }
+
+    /// The same, with its text.
+    pub(super) fn tell(&self, key: &str) -> Cmd {
+        Self::over(key, "EVAL", self.text)
+    }
+
+    fn over(key: &str, command: &str, script: &str) -> Cmd {
+        let mut command = cmd(command);
+        command.arg(script).arg(1).arg(key);
+        command
+    }
+
+    /// Whether the answer is that Redis does not know it: it was restarted, or forgot its scripts.
+    pub(super) fn is_unknown<T>(answer: &RedisResult<T>) -> bool {
+        let unknown = ErrorKind::Server(ServerErrorKind::NoScript);
+        answer.as_ref().is_err_and(|error| error.kind() == unknown)
+    }
+}
+
+/// The scripts of a store.
+#[derive(Debug)]
+pub(super) struct Scripts {
+    /// `ARGV`: the number of the tombstone that the entry begins with, the entry, milliseconds.
+    pub(super) set_unless_removed: Script,
+    /// `ARGV`: a tombstone, milliseconds. Answers 1 where there was an entry.
+    pub(super) remove: Script,
+}
+
+impl Scripts {
+    pub(super) fn new() -> Self {
+        Self {
+            set_unless_removed: Script::new(SET_UNLESS_REMOVED),
+            remove: Script::new(REMOVE),
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! What a removal leaves in the store, so that no process brings back a value from before it.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::random;
+
+const MAGIC: [u8; 4] = *b"LRDT";
+const VERSION: u8 = 1;
+
+/// What a removal leaves under a key in the place of its entry: a number that no other removal
+/// has.
+///
+/// A computation that began before the removal has not seen the number, and its value is refused
+/// ([`Store::set_unless_removed`](crate::Store::set_unless_removed)). One that began after it has,
+/// and its value takes the place of the tombstone, with the tombstone's bytes before its own: so
+/// the older computation is refused then, too. A value that the application sets has a new
+/// tombstone before it, which none of them has seen.
+///
+/// ```
+/// # use cache_runtime as larder;
+/// use larder::Tombstone;
+///
+/// assert_eq!(Tombstone::of(b"some other bytes"), None);
+/// # fn example(tombstone: Tombstone) {
+/// let mut stored = tombstone.to_bytes().to_vec();
+/// assert!(Tombstone::is_all(&stored));
+/// stored.extend(b"an entry");
+/// assert_eq!(Tombstone::of(&stored), Some(tombstone));
+/// assert!(!Tombstone::is_all(&stored));
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Tombstone(u64);
+
+impl Tombstone {
+    /// Bytes of a tombstone.
+    pub const LENGTH: usize = 16;
+
+    /// How long a store keeps a tombstone that nothing takes the place of: ten minutes, which is
+    /// how long clients of language models wait for an answer if nobody tells them otherwise.
+    ///
+    /// A computation that began before a removal and ends later than this after it is not
+    /// recognized as old any more by other processes, unless there is a newer value.
+    pub const LIFETIME: Duration = Duration::from_secs(10 * 60);
+
+    /// One that was never left anywhere, for one removal alone.
+    pub(super) fn new() -> Self {
+        Self(random())
+    }
+
+    /// The tombstone that these bytes begin with.
+    ///
+    /// Its version is not looked at: all have their number in one place.
+    #[must_use]
+    pub fn of(stored: &[u8]) -> Option<Self> {
+        let (tombstone, _) = stored.split_first_chunk::<{ Self::LENGTH }>()?;
+        let (magic, rest) = tombstone.split_first_chunk::<4>()?;
+        let number = rest.last_chunk::<8>()?;
+        (*magic == MAGIC).then(|| Self(u64::from_le_bytes(*number)))
+    }
+
+    /// Whether these bytes are a tombstone and no entry behind it.
+    #[must_use]
+    pub fn is_all(stored: &[u8]) -> bool {
+        stored.len() == Self::LENGTH && Self::of(stored).is_some()
+    }
+
+    /// What is stored.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; Self::LENGTH] {
+        let mut bytes = [0; Self::LENGTH];
+        bytes[..4].copy_from_slice(&MAGIC);
+        bytes[4] = VERSION;
+        bytes[8..].copy_from_slice(&self.number());
+        bytes
+    }
+
+    pub(super) fn number(self) -> [u8; 8] {
+        self.0.to_le_bytes()
+    }
+}
+
+/// The tombstone that a look-up found under its key, before an entry or alone.
+#[derive(Debug, Default)]
+pub(crate) struct Seen(AtomicU64);
+
+impl Seen {
+    pub(super) fn note(&self, tombstone: Option<Tombstone>) {
+        let number = tombstone.map_or(0, |tombstone| tombstone.0);
+        self.0.store(number, Ordering::Relaxed);
+    }
+
+    pub(super) fn tombstone(&self) -> Option<Tombstone> {
+        let number = self.0.load(Ordering::Relaxed);
+        (number != 0).then_some(Tombstone(number))
+    }
+}

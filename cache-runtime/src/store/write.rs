@@ -1,0 +1,143 @@
+//! One write to the store, from the value to its bytes.
+
+use std::time::Duration;
+
+use super::{FoldedGenerations, Tombstone};
+use crate::clock::{UnixMillis, millis};
+use crate::envelope::{self, Format, Times, Unstorable, ValueType};
+use crate::memory::SharedEntry;
+
+/// What is on its way to the store: an entry, or the end of one.
+pub(crate) struct Write {
+    pub(super) key: String,
+    /// Among all writes, given when it is queued.
+    pub(super) number: u64,
+    pub(super) content: Content,
+    /// The entry, where the write is refused if the key was removed after the look-up that saw the
+    /// tombstone; nobody is to have it then.
+    refusable: Option<SharedEntry>,
+}
+
+pub(super) enum Content {
+    /// The key is to be removed.
+    Removal(Tombstone),
+    Unsealed(Unsealed),
+    Sealed(Sealed),
+}
+
+pub(super) struct Unsealed {
+    /// How long it is fresh.
+    pub(super) ttl: Duration,
+    /// How long it is kept when that is over.
+    pub(super) kept_for: Duration,
+    pub(super) entry: SharedEntry,
+    pub(super) value_type: ValueType,
+    pub(super) created: UnixMillis,
+    pub(super) generations: FoldedGenerations,
+    /// What its bytes begin with.
+    pub(super) tombstone: Option<Tombstone>,
+}
+
+/// The bytes of an entry, and how long the store keeps them.
+pub(super) struct Sealed {
+    pub(super) bytes: Vec<u8>,
+    pub(super) ttl: Duration,
+}
+
+impl Write {
+    /// Of an entry that was computed after a look-up saw this tombstone, or none.
+    pub(super) fn entry(key: String, unsealed: Unsealed) -> Self {
+        Self {
+            key,
+            number: 0,
+            refusable: Some(unsealed.entry.clone()),
+            content: Content::Unsealed(unsealed),
+        }
+    }
+
+    pub(super) fn removal(key: String) -> Self {
+        Self {
+            key,
+            number: 0,
+            content: Content::Removal(Tombstone::new()),
+            refusable: None,
+        }
+    }
+
+    /// The same write in the place of whatever is there: of what was computed before, nothing is
+    /// written any more.
+    pub(crate) fn anew(mut self) -> Self {
+        if let Content::Unsealed(unsealed) = &mut self.content {
+            unsealed.tombstone = Some(Tombstone::new());
+        }
+        self.refusable = None;
+        self
+    }
+
+    /// With its bytes made now, by `seal`. Without any, the key is removed: what it held before is
+    /// not its value any more.
+    pub(super) fn sealed(mut self, seal: impl FnOnce(&str, &Unsealed) -> Option<Sealed>) -> Self {
+        let Content::Unsealed(unsealed) = &self.content else {
+            return self;
+        };
+        if let Some(sealed) = seal(&self.key, unsealed) {
+            self.content = Content::Sealed(sealed);
+            return self;
+        }
+        let number = self.number;
+        Self {
+            number,
+            ..Self::removal(self.key)
+        }
+    }
+
+    /// What the key has from then on, before an entry or alone.
+    pub(super) fn tombstone(&self) -> Option<Tombstone> {
+        match &self.content {
+            Content::Removal(tombstone) => Some(*tombstone),
+            Content::Unsealed(unsealed) => unsealed.tombstone,
+            Content::Sealed(sealed) => Tombstone::of(&sealed.bytes),
+        }
+    }
+
+    pub(super) fn is_refusable(&self) -> bool {
+        self.refusable.is_some()
+    }
+
+    /// This write and a later one of the same key in one; the other one is refused where it is.
+    pub(super) fn then(self, later: Self) -> (Self, Option<Self>) {
+        if self.is_refusable() || !later.is_refusable() {
+            return (later, None);
+        }
+        if self.tombstone() == later.tombstone() {
+            let refusable = None;
+            return (Self { refusable, ..later }, None);
+        }
+        (self, Some(later))
+    }
+
+    /// Has the entry served to nobody.
+    pub(super) fn revoke(&self) {
+        if let Some(entry) = &self.refusable {
+            entry.head.carried.revoke();
+        }
+    }
+}
+
+impl Unsealed {
+    pub(super) fn seal(&self, key: &str, format: &Format) -> Result<Sealed, Unstorable> {
+        let fresh_until = self.created.saturating_add(millis(self.ttl));
+        let times = Times {
+            created: self.created,
+            fresh_until,
+            kept_until: fresh_until.saturating_add(millis(self.kept_for)),
+        };
+        let (value, value_type) = (&self.entry.value, self.value_type);
+        let mut bytes = envelope::seal(key, value, value_type, times, self.generations, format)?;
+        if let Some(tombstone) = self.tombstone {
+            bytes.splice(..0, tombstone.to_bytes());
+        }
+        let ttl = self.ttl.saturating_add(self.kept_for);
+        Ok(Sealed { bytes, ttl })
+    }
+}
