@@ -61,6 +61,13 @@ fn an_entry_of_a_short_key_and_a_text_of_100_bytes_takes_at_most_300_bytes() {
 }
 
 #[test]
+fn the_future_of_a_call_is_short() {
+    // What it borrows, the miss, the turn, and whatever the compiler does not lay over each other.
+    let size = size_of_val(&text("", 1));
+    assert!(size <= 1024, "{size} bytes");
+}
+
+#[test]
 fn a_hit_allocates_the_clone_of_its_value_and_nothing_else() {
     register("allocations", roomy());
     let key = "k".repeat(2000);

@@ -449,7 +449,9 @@ impl Pending {
         control: Option<&Control>,
         results: &Results,
     ) -> Verdict {
-        let seen = match self.see(entry.clone(), control, results) {
+        // Before anybody else has it: it notes that in the entry.
+        self.weigh(&mut entry, results.value_type);
+        let verdict = match self.see(entry.clone(), control, results) {
             Verdict::Answer(entry, Origin::Memory) => Verdict::Answer(entry, Origin::Store),
             Verdict::Due(entry, Origin::Memory) => Verdict::Due(entry, Origin::Store),
             nothing @ Verdict::Nothing(_) => return nothing,
@@ -459,12 +461,9 @@ impl Pending {
         memory.into_iter().for_each(MemoryTier::sweep_when_due);
         let promotions = &self.kind.promotions;
         let memory = memory.filter(|_| promotions.of_found(self.promoted, &self.key));
-        if memory.is_some() {
-            self.weigh(&mut entry, results.value_type);
-        }
         let keep = || memory.map(|memory| memory.insert(self.key.clone(), entry));
         match leader.keep(keep) {
-            Some(_left) => seen,
+            Some(_left) => verdict,
             None => Verdict::Nothing(MissReason::Invalidated),
         }
     }

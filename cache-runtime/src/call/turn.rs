@@ -139,7 +139,8 @@ impl Miss {
                 return Asked::to_run(None, deadlines);
             }
         };
-        match pending.stand(wishes, &results, deadlines).await {
+        // In a box: it is long, and every call would be as long, hits too.
+        match Box::pin(pending.stand(wishes, &results, deadlines)).await {
             Ok(stand) => Asked::of(stand, pending, control, results, deadlines),
             Err(finding) => {
                 if let Some(control) = wishes {

@@ -333,9 +333,9 @@ impl StoreTier {
 
     /// Forgets everything whose key begins with `prefix`, generations too: they are read anew.
     pub(crate) async fn clear(&self, prefix: &str) {
-        self.bounded
-            .within(SCAN, self.bounded.store.clear(prefix))
-            .await;
+        let cleared = self.bounded.store.clear(prefix);
+        // A failure is counted, and what is left is not served.
+        let _ = self.bounded.within(SCAN, cleared).await;
         self.generations.forget();
     }
 
