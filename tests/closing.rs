@@ -60,3 +60,32 @@ async fn close_waits_for_what_goes_on_and_writes_it_and_drops_what_does_not_end(
     let entries = store.entries.lock().expect("no panic");
     assert_eq!(entries.keys().filter(|key| is_entry(key)).count(), 1);
 }
+
+#[test]
+fn a_runtime_ends_while_detached_computations_call_each_other() {
+    #[cached(kind = "ending", detach)]
+    async fn outer(id: u32) -> u32 {
+        inner(id).await
+    }
+    #[cached(kind = "ending", detach)]
+    async fn inner(_id: u32) -> u32 {
+        std::future::pending().await
+    }
+    support::register("ending", support::roomy());
+    for threads in [1, 2] {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(threads)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        for id in 0..8 {
+            runtime.spawn(outer(id));
+        }
+        runtime.block_on(async {
+            for _ in 0..20 {
+                tokio::task::yield_now().await;
+            }
+        });
+        drop(runtime);
+    }
+}

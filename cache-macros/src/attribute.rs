@@ -221,6 +221,9 @@ impl Options {
                     _ => return Err(mistake(which.span())),
                 };
                 let text = text_after(&listed, &which, example)?;
+                if !ends(&listed) {
+                    return Err(mistake(listed.span()));
+                }
                 if slot.replace((which.span(), text)).is_some() {
                     return Err(Error::new(
                         which.span(),

@@ -9,7 +9,7 @@ use syn::{Expr, FnArg, Pat, ReturnType, Signature, Type};
 
 use crate::check::{Checked, Key, KeyParameter, Lifetime, Role, Rule, TemplatePart};
 use crate::krate;
-use crate::signature::{Argument, AsyncBlock, Borrowed, Ends, Form, Function, borrows};
+use crate::signature::{Argument, AsyncBlock, Borrowed, Ends, Form, Function};
 
 /// The function with its body in the same place, as an async block or a closure: receivers,
 /// borrowed arguments, patterns and lints go on to work by themselves.
@@ -283,7 +283,7 @@ impl<'a> Expansion<'a> {
                 };
                 // The first levels are for errors that are `Clone` and live as long as they want,
                 // and method resolution sees no lifetimes.
-                let levels = if borrows(returns) {
+                let levels = if self.function.may_borrow(returns) {
                     quote!(&&&&)
                 } else {
                     quote!(&&&&&&&&)

@@ -9,7 +9,7 @@ use syn::visit::Visit;
 use syn::{
     Attribute, FnArg, GenericArgument, Ident, Lifetime, Pat, PathArguments, ReceiverKind,
     ReturnType, Signature, Token, Type, TypeParamBound, TypePath, TypeReference, Visibility,
-    braced,
+    WherePredicate, braced,
 };
 
 /// An annotated function, with what the other stages want to know about it.
@@ -85,7 +85,7 @@ impl Argument {
         match (ungrouped(ty), pattern) {
             (ty, _) if !borrows(ty) => Self::Owned,
             (Type::Reference(reference), Pat::Ident(ident))
-                if reference.mutability.is_none() && !borrows(&reference.elem) =>
+                if reference.mutability.is_none() && has_copies(&reference.elem) =>
             {
                 borrowed(ident, &reference.elem, false)
             }
@@ -104,7 +104,7 @@ impl Argument {
             {
                 match only_type(path) {
                     Some(Type::Reference(reference))
-                        if reference.mutability.is_none() && !borrows(&reference.elem) =>
+                        if reference.mutability.is_none() && has_copies(&reference.elem) =>
                     {
                         borrowed(ident, &reference.elem, true)
                     }
@@ -126,6 +126,12 @@ impl Argument {
     }
 }
 
+/// Whether what is referred to may have copies, as far as that is written.
+fn has_copies(ty: &Type) -> bool {
+    let is_nameless = matches!(ungrouped(ty), Type::TraitObject(_) | Type::ImplTrait(_));
+    !is_nameless && !borrows(ty)
+}
+
 fn ungrouped(ty: &Type) -> &Type {
     match ty {
         Type::Paren(inner) => ungrouped(&inner.elem),
@@ -136,7 +142,7 @@ fn ungrouped(ty: &Type) -> &Type {
 
 /// Whether a type has a reference or a lifetime in it that is not `'static`, as far as that is
 /// written.
-pub(crate) fn borrows(ty: &Type) -> bool {
+fn borrows(ty: &Type) -> bool {
     let mut find = FindBorrow(false);
     find.visit_type(ty);
     find.0
@@ -228,6 +234,15 @@ pub(crate) struct Parameter {
     pub(crate) conditions: Vec<Attribute>,
 }
 
+fn words(tokens: TokenStream) -> Vec<Ident> {
+    let words = tokens.into_iter().flat_map(|token| match token {
+        TokenTree::Ident(word) => vec![word],
+        TokenTree::Group(group) => words(group.stream()),
+        _ => Vec::new(),
+    });
+    words.collect()
+}
+
 /// Takes a function apart. Its result and its parameters are looked at, not its body.
 pub(crate) fn parse(item: TokenStream) -> syn::Result<Function> {
     (|input: ParseStream<'_>| {
@@ -269,6 +284,32 @@ impl Function {
             Form::AsyncBlock(_) | Form::Future { .. } => future(ty).map(|future| future.output),
         };
         ty.filter(|ty| !matches!(ty, Type::Tuple(tuple) if tuple.elems.is_empty()))
+    }
+
+    /// Whether a type is made of something that may live for a shorter time than for ever, as far as
+    /// that is written.
+    pub(crate) fn may_borrow(&self, ty: &Type) -> bool {
+        let generics = &self.signature.generics;
+        let mut parameters = generics.type_params().map(|parameter| &parameter.ident);
+        let words = words(ty.to_token_stream());
+        borrows(ty) || parameters.any(|name| words.contains(name) && !self.is_static(name))
+    }
+
+    /// Whether a type parameter is bound to be `'static`.
+    fn is_static(&self, name: &Ident) -> bool {
+        let generics = &self.signature.generics;
+        let is_static = |bound: &TypeParamBound| matches!(bound, TypeParamBound::Lifetime(it) if it.ident == "static");
+        let mut inline = generics.type_params().filter(|it| it.ident == *name);
+        let clauses = generics.where_clause.iter().flat_map(|it| &it.predicates);
+        let mut clauses = clauses.filter_map(|clause| match clause {
+            WherePredicate::Type(clause) => Some(clause),
+            _ => None,
+        });
+        inline.any(|it| it.bounds.iter().any(is_static))
+            || clauses.any(|it| {
+                matches!(&it.bounded_ty, Type::Path(path) if path.path.is_ident(name))
+                    && it.bounds.iter().any(is_static)
+            })
     }
 
     fn take_parameters(&mut self) {

@@ -122,36 +122,37 @@ impl Kind {
         entries: &[InTiers<'_>],
         store_answers: &mut bool,
     ) -> Vec<bool> {
-        let here = |key: &MemoryKey| self.remove_here(key);
-        self.forget(entries, here, store_answers).await
+        self.forget(entries, Invalidation::Remove, store_answers)
+            .await
     }
 
     /// Forgets an entry in the store, and expires the one in memory. Says whether either had it, and
     /// it was fresh.
     pub(crate) async fn expire(&self, entry: InTiers<'_>) -> bool {
-        let memory = self.memory.as_ref();
-        let here = |key: &MemoryKey| {
-            let expire = || memory.is_some_and(|memory| memory.expire(key));
-            self.flights.invalidate(key, expire)
-        };
-        self.forget(&[entry], here, &mut true).await == [true]
+        let (entry, mut store_answers) = ([entry], true);
+        let forgotten = self.forget(&entry, Invalidation::Expire, &mut store_answers);
+        forgotten.await == [true]
     }
 
     async fn forget(
         &self,
         entries: &[InTiers<'_>],
-        here: impl Fn(&MemoryKey) -> bool,
+        how: Invalidation,
         store_answers: &mut bool,
     ) -> Vec<bool> {
-        // First, so that nobody who begins after the flights have ended reads them again.
-        let in_store = entries.iter().filter_map(|(_, store_key)| *store_key);
-        let in_store: Vec<String> = in_store.map(str::to_owned).collect();
-        let in_store = self.store.as_ref().map(|store| store.remove_all(in_store));
-        let mut forgotten: Vec<bool> = entries.iter().map(|(key, _)| here(key)).collect();
-        let in_store = match in_store.filter(|_| *store_answers) {
-            Some(in_store) => in_store.await,
-            None => return forgotten,
+        let store = self.store.as_ref();
+        let mut removals = Vec::new();
+        let forgotten = entries.iter().map(|(key, store_key)| {
+            self.forget_here(key, how, || {
+                let in_store = store.zip(*store_key);
+                removals.extend(in_store.map(|(store, key)| store.removal(key.to_owned())));
+            })
+        });
+        let mut forgotten: Vec<bool> = forgotten.collect();
+        let Some(store) = store.filter(|_| *store_answers && !removals.is_empty()) else {
+            return forgotten;
         };
+        let in_store = store.tell_removals(removals).await;
         *store_answers = in_store.is_some();
         let stored = entries.iter().zip(&mut forgotten);
         let stored = stored.filter(|((_, store_key), _)| store_key.is_some());
@@ -163,12 +164,27 @@ impl Kind {
 
     /// Forgets an entry in memory, and says whether it had it.
     pub(crate) fn remove_here(&self, key: &MemoryKey) -> bool {
+        self.forget_here(key, Invalidation::Remove, || {})
+    }
+
+    /// Forgets an entry in memory, and does something while nobody begins anew and nothing is kept
+    /// any more of what was under way. Says whether memory had it, and it was fresh.
+    fn forget_here(&self, key: &MemoryKey, how: Invalidation, meanwhile: impl FnOnce()) -> bool {
         let memory = self.memory.as_ref();
-        let removed = self.flights.invalidate(key, || Some(memory?.remove(key)));
-        removed.zip(memory).is_some_and(|(left, memory)| {
+        // What leaves is dropped when nothing is locked.
+        let (left, was_expired) = self.flights.invalidate(key, || {
+            meanwhile();
+            match (memory, how) {
+                (Some(memory), Invalidation::Remove) => (Some(memory.remove(key)), false),
+                (Some(memory), Invalidation::Expire) => (None, memory.expire(key)),
+                (None, _) => (None, false),
+            }
+        });
+        let was_removed = left.zip(memory).is_some_and(|(left, memory)| {
             let head = left.head();
             head.is_some_and(|head| memory.is_served(key, head))
-        })
+        });
+        was_expired || was_removed
     }
 
     /// Invalidates everything of all tenants.
@@ -273,8 +289,8 @@ impl Kind {
         let in_store = store.map(|store| store.invalidate(generation, how));
         if mark() {
             let memory = self.memory.as_ref();
-            let entries = memory.into_iter().flat_map(MemoryTier::served);
-            self.generations.forget(|| entries.for_each(drop));
+            self.generations
+                .forget(|| memory.into_iter().for_each(MemoryTier::look_at_all));
         }
         let is_everywhere = match in_store {
             Some(in_store) => in_store.await,

@@ -174,13 +174,19 @@ pub async fn close() {
     let caches = std::mem::take(&mut registry().kinds);
     changed();
     let caches: Vec<Cache> = caches.into_values().collect();
+    let began = Instant::now();
     join_all(caches.iter().map(async |cache| {
-        let kind = cache.name();
-        let began = Instant::now();
         if !cache.kind().background.finish(BACKGROUND).await {
+            let kind = cache.name();
             tracing::warn!(kind, "some computations in the background were given up");
         }
-        if !cache.flush(CLOSE.saturating_sub(began.elapsed())).await {
+    }))
+    .await;
+    // What goes on for one kind may write into another.
+    let left = CLOSE.saturating_sub(began.elapsed());
+    join_all(caches.iter().map(async |cache| {
+        if !cache.flush(left).await {
+            let kind = cache.name();
             tracing::warn!(kind, "some writes to the store were given up");
         }
     }))

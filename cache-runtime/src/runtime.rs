@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::{Handle, Id};
+use tokio::time::{Instant, timeout_at};
 
 /// Whether the caller is on a tokio runtime with timers (`enable_time`, `enable_all`).
 ///
@@ -33,11 +34,24 @@ pub(crate) fn has_timer() -> bool {
 fn look_up(id: Id) -> bool {
     static KNOWN: Mutex<Option<HashMap<Id, bool>>> = Mutex::new(None);
 
-    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    *known
-        .get_or_insert_default()
-        .entry(id)
-        .or_insert_with(has_timer_now)
+    let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(has_timer) = known().get_or_insert_default().get(&id) {
+        return *has_timer;
+    }
+    // With nothing locked: it may be logged.
+    let has_timer = has_timer_now();
+    known().get_or_insert_default().insert(id, has_timer);
+    has_timer
+}
+
+/// What comes of the work until then, if anything; without timers it is waited for however long it
+/// takes.
+pub(crate) async fn until<T>(deadline: Instant, work: impl Future<Output = T>) -> Option<T> {
+    if has_timer() {
+        timeout_at(deadline, work).await.ok()
+    } else {
+        Some(work.await)
+    }
 }
 
 fn has_timer_now() -> bool {

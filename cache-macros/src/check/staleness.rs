@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use proc_macro2::Span;
-use syn::{Error, LitFloat, LitStr};
+use syn::{Error, LitStr};
 
 use super::lifetime;
 use crate::attribute::Options;
@@ -19,7 +19,7 @@ pub(crate) struct Staleness {
     pub(crate) err_ttl: Option<Duration>,
     pub(crate) while_revalidate: Option<Duration>,
     pub(crate) if_error: Option<Duration>,
-    pub(crate) refresh_ahead: Option<LitFloat>,
+    pub(crate) refresh_ahead: Option<f64>,
     pub(crate) soft: Option<Duration>,
     pub(crate) hard: Option<Duration>,
     pub(crate) is_detached: bool,
@@ -66,17 +66,16 @@ pub(super) fn staleness(
         ));
     }
     let refresh_ahead = options.refresh_ahead.as_ref().and_then(|(_, part)| {
-        let is_part = part
-            .base10_parse()
-            .is_ok_and(|part: f64| 0.0 < part && part < 1.0);
-        if !is_part {
+        let number = part.base10_parse().ok();
+        let number = number.filter(|number: &f64| 0.0 < *number && *number < 1.0);
+        if number.is_none() {
             mistakes.push(Error::new(
                 part.span(),
                 "`refresh_ahead` is the part of the lifetime that passes before, so it is between \
                  0 and 1: `refresh_ahead = 0.8`",
             ));
         }
-        is_part.then(|| part.clone())
+        number
     });
     check_negative(mistakes, options);
     check_form(mistakes, options, function);
@@ -206,6 +205,8 @@ fn check_arguments(mistakes: &mut Vec<Error>, option: &str, function: &Function)
                 "take `self: Arc<Self>`"
             } else if written.contains("dyn ") {
                 "take an `Arc<dyn …>`"
+            } else if written.contains("impl ") {
+                "take it by value"
             } else {
                 "take it by value, behind an `Arc`, or as a `&T` where `T` is `Clone`"
             };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::time::timeout_at;
+use tokio::runtime::Handle;
 use tracing::{Instrument, Span};
 
 use super::failure::TimedOut;
@@ -17,8 +17,9 @@ use super::results::served;
 use super::rule::Rule;
 use super::shape::Shape;
 use super::tenant::for_tenant;
-use super::turn::Turn;
+use super::turn::{Running, Turn};
 use crate::flight::Landing;
+use crate::runtime;
 
 /// The copy of an argument for a body that may outlive its caller.
 pub fn copy_of<T: ToOwned + ?Sized>(lent: &T) -> T::Owned {
@@ -39,7 +40,7 @@ impl Turn {
             return self.keep(shape, body.await, rule);
         };
         let mut body = pin!(body);
-        if let Ok(returned) = timeout_at(deadline, &mut body).await {
+        if let Some(returned) = runtime::until(deadline, &mut body).await {
             return self.keep(shape, returned, rule);
         }
         match self.give_up::<S>(hard) {
@@ -60,15 +61,19 @@ impl Turn {
         let Some(running) = self.running.as_deref_mut() else {
             return self.run(shape, body, rule).await;
         };
-        let first = running.kept_for.first_answer();
-        let goes_on = running.kept_for.pending.operation.is_detached;
+        let Running { carried, kept_for } = running;
+        let first = kept_for.first_answer(carried);
+        let goes_on = kept_for.pending.operation.is_detached;
         if let Some(answer) = first.and_then(|entry| served::<S>(&entry.value)) {
-            let kind = running.kept_for.pending.kind.clone();
+            let kind = kept_for.pending.kind.clone();
             let renewed = for_tenant(
                 local::tenant().ok().flatten(),
                 self.renew(shape, body, rule),
             );
-            kind.background.go_on(renewed.instrument(Span::current()));
+            if let Ok(runtime) = Handle::try_current() {
+                let renewed = renewed.instrument(Span::current());
+                kind.background.go_on(&runtime, renewed);
+            }
             return answer;
         }
         if !goes_on {
@@ -80,9 +85,10 @@ impl Turn {
             shape,
             tenant: local::tenant().ok().flatten(),
             span: Span::current(),
+            runtime: Handle::try_current().ok(),
         };
         if let Some(soft) = soft {
-            if let Ok(returned) = timeout_at(soft, &mut apart).await {
+            if let Some(returned) = runtime::until(soft, &mut apart).await {
                 return returned;
             }
             if let Some(answer) = apart.answer_with_spare() {
@@ -92,7 +98,7 @@ impl Turn {
         let Some((deadline, hard)) = hard else {
             return apart.await;
         };
-        if let Ok(returned) = timeout_at(deadline, &mut apart).await {
+        if let Some(returned) = runtime::until(deadline, &mut apart).await {
             return returned;
         }
         match apart.time_out(TimedOut::after(hard)) {
@@ -102,13 +108,13 @@ impl Turn {
     }
 
     /// Computes a new result in the background, unless another process has brought one.
-    async fn renew<S, B, R>(self, shape: S, body: B, rule: R)
+    async fn renew<S, B, R>(mut self, shape: S, body: B, rule: R)
     where
         S: Shape,
         B: Future<Output = S::Returned>,
         R: FnOnce(&S::Kept) -> Rule,
     {
-        let Some(running) = &self.running else {
+        let Some(running) = self.running.as_deref_mut() else {
             return;
         };
         match running.kept_for.newer().await {
@@ -128,8 +134,8 @@ impl Turn {
 
     /// The older value for a caller that has waited for too long.
     fn spare<S: Shape>(&mut self) -> Option<S::Returned> {
-        let kept_for = &mut self.running.as_deref_mut()?.kept_for;
-        let entry = kept_for.answer_with_spare(StaleCause::Slow)?;
+        let Running { carried, kept_for } = self.running.as_deref_mut()?;
+        let entry = kept_for.answer_with_spare(StaleCause::Slow, carried)?;
         served::<S>(&entry.value)
     }
 
@@ -155,6 +161,7 @@ where
     /// Where it was begun.
     tenant: Option<Arc<str>>,
     span: Span,
+    runtime: Option<Handle>,
 }
 
 impl<S: Shape + 'static, B, R> Apart<S, B, R>
@@ -212,13 +219,14 @@ where
         let Some((body, turn, rule)) = self.work.take() else {
             return;
         };
-        let Some(running) = &turn.running else {
+        let Some((running, runtime)) = turn.running.as_ref().zip(self.runtime.as_ref()) else {
             return;
         };
         let kind = running.kept_for.pending.kind.clone();
         let shape = self.shape;
         let rest = async move { drop(turn.keep(shape, body.await, rule)) };
         let rest = for_tenant(self.tenant.take(), rest);
-        kind.background.go_on(rest.instrument(self.span.clone()));
+        kind.background
+            .go_on(runtime, rest.instrument(self.span.clone()));
     }
 }

@@ -1,73 +1,112 @@
 //! Computations that go on without a caller.
 
 use std::mem::take;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::runtime::Handle;
-use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
 
 use crate::runtime;
 
 /// So many of one kind go on at once.
 const AT_ONCE: usize = 256;
 
+/// How long those that are dropped in the end may take for it.
+const DROP: Duration = Duration::from_millis(200);
+
 /// The computations of one kind that no caller waits for. They end with the runtime that they were
 /// begun on, and with [`finish`](Self::finish).
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Background {
-    tasks: Mutex<JoinSet<()>>,
+    room: Arc<Semaphore>,
+    tasks: Mutex<Tasks>,
+}
+
+#[derive(Debug, Default)]
+struct Tasks {
+    under_way: Vec<JoinHandle<()>>,
+    /// Nothing goes on any more.
+    is_finishing: bool,
+}
+
+impl Default for Background {
+    fn default() -> Self {
+        Self {
+            room: Arc::new(Semaphore::new(AT_ONCE)),
+            tasks: Mutex::default(),
+        }
+    }
 }
 
 impl Background {
     /// Whether one more could go on here.
     pub(crate) fn has_room(&self) -> bool {
-        Handle::try_current().is_ok() && self.count() < AT_ONCE
+        Handle::try_current().is_ok() && self.room.available_permits() > 0
     }
 
     /// Has the work go on; it is dropped where there is no room for it.
-    pub(crate) fn go_on(&self, work: impl Future<Output = ()> + Send + 'static) {
-        let Ok(runtime) = Handle::try_current() else {
+    pub(crate) fn go_on(&self, runtime: &Handle, work: impl Future<Output = ()> + Send + 'static) {
+        let Ok(place) = self.room.clone().try_acquire_owned() else {
             return;
         };
-        let mut refused = Some(work);
-        let mut tasks = self.lock();
-        if count(&mut tasks) < AT_ONCE
-            && let Some(work) = refused.take()
-        {
-            tasks.spawn_on(work, &runtime);
+        if self.lock().is_finishing {
+            return;
         }
-        // What is refused may do anything when it is dropped: not with the lock held.
+        // With nothing locked: on a runtime that ends, the work is dropped here, and it may do anything.
+        let task = runtime.spawn(async move {
+            work.await;
+            drop(place);
+        });
+        let mut tasks = self.lock();
+        let is_done = |task: &mut JoinHandle<()>| task.is_finished();
+        let done: Vec<_> = tasks.under_way.extract_if(.., is_done).collect();
+        tasks.under_way.push(task);
         drop(tasks);
-        drop(refused);
+        // With what a panic left.
+        drop(done);
     }
 
     /// Waits until all of it is done, for at most so long; what is not is dropped. Says whether
-    /// everything was done.
+    /// everything was done. Dropped before, it leaves the rest to go on.
     pub(crate) async fn finish(&self, deadline: Duration) -> bool {
-        let mut tasks = take(&mut *self.lock());
-        if count(&mut tasks) == 0 {
-            return true;
+        let finishing = Finishing::of(self);
+        let mut tasks = take(&mut self.lock().under_way);
+        if tasks.is_empty() || !runtime::has_timer() {
+            return tasks.is_empty();
         }
-        if !runtime::has_timer() {
-            return false;
+        let deadline = Instant::now() + deadline;
+        let is_done = timeout_at(deadline, join_all(&mut tasks)).await.is_ok();
+        if !is_done {
+            tasks.retain(|task| !task.is_finished());
+            tasks.iter().for_each(JoinHandle::abort);
+            // Until they are dropped: what that begins does not go on.
+            let _ = timeout_at(deadline + DROP, join_all(tasks)).await;
         }
-        let done = async { while tasks.join_next().await.is_some() {} };
-        timeout(deadline, done).await.is_ok()
+        drop(finishing);
+        is_done
     }
 
-    fn count(&self) -> usize {
-        count(&mut self.lock())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, JoinSet<()>> {
+    fn lock(&self) -> MutexGuard<'_, Tasks> {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Of those that are not done. One that panicked is done, and has said so.
-fn count(tasks: &mut JoinSet<()>) -> usize {
-    while tasks.try_join_next().is_some() {}
-    tasks.len()
+/// While this is there, nothing goes on that was not going on before.
+struct Finishing<'a>(&'a Background);
+
+impl<'a> Finishing<'a> {
+    fn of(background: &'a Background) -> Self {
+        background.lock().is_finishing = true;
+        Self(background)
+    }
+}
+
+impl Drop for Finishing<'_> {
+    fn drop(&mut self) {
+        self.0.lock().is_finishing = false;
+    }
 }

@@ -2,11 +2,12 @@
 //! the caller.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::control::{Control, Report, Way};
 use super::failure::Shareable;
 use super::outcome::{MissReason, Origin, StaleCause, Told};
-use super::pending::{Lead, Pending};
+use super::pending::{Lead, Pending, Verdict};
 use super::results::Results;
 use super::rule::Rule;
 use crate::flight::{Landing, Leader};
@@ -47,9 +48,7 @@ impl KeptFor {
             answers_from,
         } = lead;
         Self {
-            generations: pending
-                .store()
-                .and_then(|(store, name)| store.generations(name)),
+            generations: pending.generations(),
             pending,
             control,
             results,
@@ -108,34 +107,70 @@ impl KeptFor {
     pub(super) fn land_failure(self, failure: Option<Shareable>, carried: Carried) {
         self.count(Event::NotKept);
         self.tell_failure();
+        if let Some(spare) = self.spare.clone().filter(|_| self.is_answered) {
+            // Who waits is served as the caller was.
+            return self.land(Landing::Stale(spare));
+        }
         let Some(failure) = failure else {
             return self.land(Landing::Failed);
         };
-        let lifetime = &self.pending.operation.lifetime;
+        let pending = &self.pending;
+        let lifetime = &pending.operation.lifetime;
         let ttl = lifetime.of_negative(self.called_ttl(), lifetime.err_ttl);
-        let head = self.head(ttl, carried);
+        // It serves nobody past its lifetime.
+        let head = Head::new(pending.kind.clock.now(), ttl, Duration::ZERO, carried);
         let value = Failure(failure);
         let mut entry: SharedEntry = Arc::new(Entry { head, value });
         // No value makes room for a failure.
-        if !ttl.is_zero() && !self.refreshes() && self.spare.is_none() {
-            self.pending.weigh(&mut entry, None);
-            self.keep(|| self.put_into_memory(&entry));
+        let memory = pending.kind.memory.as_ref();
+        let has_value = || memory.is_some_and(|memory| memory.has_value(&pending.key));
+        if !ttl.is_zero() && !self.refreshes() && pending.is_untouched(&entry.head.carried) {
+            pending.weigh(&mut entry, None);
+            self.keep(|| {
+                if has_value() {
+                    Left::default()
+                } else {
+                    self.put_into_memory(&entry)
+                }
+            });
         }
         self.land(Landing::Entry(entry));
     }
 
-    /// The older value for the caller, where it may still be served. Nobody else begins to compute
-    /// a new one for a while.
-    pub(super) fn answer_with_spare(&mut self, cause: StaleCause) -> Option<SharedEntry> {
-        let spare = self.spare.clone()?;
-        if !self.pending.is_spare(&spare) {
+    /// The older value for the caller, where it may still be served: memory is looked into again,
+    /// because it may have a newer one, or none any more. Nobody else begins to compute a new one for
+    /// a while.
+    pub(super) fn answer_with_spare(
+        &mut self,
+        cause: StaleCause,
+        carried: &Carried,
+    ) -> Option<SharedEntry> {
+        let pending = &self.pending;
+        if pending.operation.staleness.if_error.is_zero() || self.refreshes() {
             return None;
         }
-        self.pause(&spare);
+        let control = self.control.as_deref();
+        let is_invalidated = self.leader.is_invalidated();
+        let verdict = match pending.in_memory(control, &self.results) {
+            Verdict::Nothing(_) if !is_invalidated => {
+                pending.see(self.spare.clone()?, control, &self.results)
+            }
+            verdict => verdict,
+        };
+        let (entry, origin) = match verdict {
+            Verdict::Spare(entry, _) => (entry, Origin::Stale(cause)),
+            verdict => verdict.answer()?,
+        };
+        if entry.value.is::<Failure>() {
+            return None;
+        }
+        if matches!(origin, Origin::Stale(_)) && !is_invalidated {
+            self.pause(&entry, carried);
+        }
         self.count(Event::Stale);
-        self.tell_entry(&spare, Origin::Stale(cause));
+        self.tell_entry(&entry, origin);
         self.is_answered = true;
-        Some(spare)
+        Some(entry)
     }
 
     /// The caller gets an error.
@@ -151,10 +186,10 @@ impl KeptFor {
 
     /// What the caller gets at once. Nobody else begins to compute a new one for a while, however
     /// this one ends.
-    pub(super) fn first_answer(&mut self) -> Option<SharedEntry> {
+    pub(super) fn first_answer(&mut self, carried: &Carried) -> Option<SharedEntry> {
         let origin = self.answers_from.take()?;
         let entry = self.spare.clone()?;
-        self.pause(&entry);
+        self.pause(&entry, carried);
         match origin {
             Origin::Memory => self.pending.operation.counters.count_memory_hit(),
             Origin::Store => self.pending.count(Event::StoreHit),
@@ -165,14 +200,21 @@ impl KeptFor {
         Some(entry)
     }
 
-    fn pause(&self, entry: &SharedEntry) {
+    /// Whoever expires it after this computation began ends that.
+    fn pause(&self, entry: &SharedEntry, carried: &Carried) {
         let kind = &self.pending.kind;
+        if self.pending.is_expired(entry) {
+            entry.head.carried.note_expiry(carried);
+        }
         entry.head.pause(kind.clock.now(), kind.retry_stale_after);
     }
 
-    /// What another process has brought meanwhile, if that will do.
-    pub(super) async fn newer(&self) -> Option<SharedEntry> {
-        self.pending.newer(&self.leader, &self.results).await
+    /// What another process has brought meanwhile, if that will do. Else the generations that it
+    /// was looked for with are those of what is computed.
+    pub(super) async fn newer(&mut self) -> Option<SharedEntry> {
+        let newer = self.pending.newer(&self.leader, &self.results).await;
+        self.generations = self.pending.generations();
+        newer
     }
 
     fn count(&self, event: Event) {

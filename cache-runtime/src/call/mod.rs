@@ -220,7 +220,7 @@ fn find(function: Function, written: &mut [u8], noticed: &Written) -> Option<Sha
         let entry = with_memory_key(bound.operation.number, written, |key| memory.get(key))?;
         // One that is due to be computed anew goes the long way.
         if let Some(part) = bound.operation.staleness.refresh_ahead
-            && entry.head.has_lived(part, bound.kind.clock.now())
+            && entry.head.is_due(part, bound.kind.clock.now())
         {
             return None;
         }

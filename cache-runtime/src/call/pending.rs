@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::control::{Control, Finding, Way};
 use super::failure::TimedOut;
@@ -17,7 +17,7 @@ use crate::flight::{Landing, Leader, Role};
 use crate::generation::{Carried, Name, Touched};
 use crate::key::{MemoryKey, Written, with_memory_key};
 use crate::kind::{InTiers, Kind};
-use crate::memory::{Condition, Head, MemoryTier, SharedEntry, Weigher};
+use crate::memory::{Condition, Failure, Head, MemoryTier, SharedEntry, Weigher};
 use crate::observe::Event;
 use crate::policy::{Patience, Promoted, Ttl};
 use crate::runtime;
@@ -101,6 +101,14 @@ pub(super) enum Verdict {
     /// Nothing, unless there is nothing better to be had.
     Spare(SharedEntry, MissReason),
     Nothing(MissReason),
+}
+
+/// What the others get of an entry that is the answer of one caller.
+fn landing(entry: SharedEntry, origin: Origin) -> Landing {
+    match origin {
+        Origin::Stale(_) => Landing::Stale(entry),
+        _ => Landing::Entry(entry),
+    }
 }
 
 impl Verdict {
@@ -233,31 +241,49 @@ impl Pending {
     ) -> Stand {
         let mut looking = pin!(self.look_up(control, results));
         if let Some(deadline) = deadlines.soft {
-            if let Ok(stand) = timeout_at(deadline, &mut looking).await {
+            if let Some(stand) = runtime::until(deadline, &mut looking).await {
                 return stand;
             }
-            if let Verdict::Spare(entry, _) = self.in_memory(control, results) {
-                return Stand::Found(entry, Origin::Stale(StaleCause::Slow));
+            if let Some((entry, origin)) = self.old_answer(control, results) {
+                return Stand::Found(entry, origin);
             }
         }
-        match deadlines.hard {
-            None => looking.await,
-            Some((deadline, hard)) => match timeout_at(deadline, looking).await {
-                Ok(stand) => stand,
-                Err(_elapsed) => Stand::TimedOut(TimedOut::after(hard)),
-            },
+        let Some((deadline, hard)) = deadlines.hard else {
+            return looking.await;
+        };
+        match runtime::until(deadline, looking).await {
+            // The lead came too late: nothing is begun that nobody waits for.
+            Some(Stand::Leads(_)) if Instant::now() >= deadline => {}
+            Some(stand) => return stand,
+            None => {}
+        }
+        match self.old_answer(control, results) {
+            Some((entry, origin)) => Stand::Found(entry, origin),
+            None => Stand::TimedOut(TimedOut::after(hard)),
+        }
+    }
+
+    /// What a caller gets that has waited for long enough.
+    fn old_answer(
+        &self,
+        control: Option<&Control>,
+        results: &Results,
+    ) -> Option<(SharedEntry, Origin)> {
+        match self.in_memory(control, results) {
+            Verdict::Spare(entry, _) => Some((entry, Origin::Stale(StaleCause::Slow))),
+            verdict => verdict.answer(),
         }
     }
 
     async fn look_up(&self, control: Option<&Control>, results: &Results) -> Stand {
         let flights = &self.kind.flights;
         loop {
-            let (mut why, mut spare) = match self.in_memory(control, results) {
+            let (mut why, mut spare);
+            match self.in_memory(control, results) {
                 Verdict::Answer(entry, origin) => return Stand::Found(entry, origin),
                 Verdict::Due(entry, origin) => return self.renew(entry, origin),
-                Verdict::Spare(entry, why) => (why, Some(entry)),
-                Verdict::Nothing(why) => (why, None),
-            };
+                Verdict::Spare(_, reason) | Verdict::Nothing(reason) => why = reason,
+            }
             let (leader, asks_store) = if self.operation.flies_alone {
                 (flights.fly_alone(&self.key), true)
             } else {
@@ -265,7 +291,7 @@ impl Pending {
                     Role::Waiter(Landing::Entry(entry))
                         if self.is_good(&entry, control, results) =>
                     {
-                        return Stand::Found(entry, Origin::Joined);
+                        return self.joined(entry, control, results);
                     }
                     Role::Waiter(Landing::Stale(entry)) => {
                         match self.see(entry, control, results) {
@@ -286,28 +312,34 @@ impl Pending {
                     Role::Leader(leader) => (leader, true),
                 }
             };
-            // A flight may have landed between the look into memory and the lead of this one.
-            if let Verdict::Answer(entry, origin) = self.in_memory(control, results) {
-                leader.land(Landing::Entry(entry.clone()));
-                return Stand::Found(entry, origin);
-            }
+            // A flight may have landed between the look into memory and the lead of this one, or what
+            // was there may be gone.
+            (why, spare) = match self.in_memory(control, results) {
+                Verdict::Answer(entry, origin) => {
+                    leader.land(landing(entry.clone(), origin));
+                    return Stand::Found(entry, origin);
+                }
+                Verdict::Due(entry, _) => (why, Some(entry)),
+                Verdict::Spare(entry, why) => (why, Some(entry)),
+                // The first look has taken out what was over.
+                Verdict::Nothing(MissReason::Absent) => (why, None),
+                Verdict::Nothing(why) => (why, None),
+            };
             if asks_store {
                 match self.in_store(&leader, control, results).await {
                     Verdict::Answer(entry, origin) => {
-                        leader.land(Landing::Entry(entry.clone()));
+                        leader.land(landing(entry.clone(), origin));
                         return Stand::Found(entry, origin);
                     }
                     Verdict::Due(entry, origin) => {
-                        leader.land(match origin {
-                            Origin::Stale(_) => Landing::Stale(entry.clone()),
-                            _ => Landing::Entry(entry.clone()),
-                        });
+                        leader.land(landing(entry.clone(), origin));
                         return self.renew(entry, origin);
                     }
-                    Verdict::Spare(entry, of_entry) => {
+                    Verdict::Spare(entry, of_entry) if spare.is_none() => {
                         why = of_entry;
                         spare = Some(entry);
                     }
+                    Verdict::Spare(..) => {}
                     Verdict::Nothing(of_store) if why == MissReason::Absent => why = of_store,
                     Verdict::Nothing(_) => {}
                 }
@@ -323,6 +355,24 @@ impl Pending {
                 answers_from: None,
             });
         }
+    }
+
+    /// What a caller gets that waited for a result: where that is a failure, it may have something
+    /// better.
+    fn joined(&self, entry: SharedEntry, control: Option<&Control>, results: &Results) -> Stand {
+        if entry.value.is::<Failure>() {
+            match self.in_memory(control, results) {
+                Verdict::Spare(entry, _) => {
+                    return Stand::Found(entry, Origin::Stale(StaleCause::Failed));
+                }
+                verdict => {
+                    if let Some((entry, origin)) = verdict.answer() {
+                        return Stand::Found(entry, origin);
+                    }
+                }
+            }
+        }
+        Stand::Found(entry, Origin::Joined)
     }
 
     /// The entry is the answer. It is computed anew, unless somebody is about it already.
@@ -353,7 +403,12 @@ impl Pending {
     }
 
     /// What an entry is good for that somebody else brought.
-    fn see(&self, entry: SharedEntry, control: Option<&Control>, results: &Results) -> Verdict {
+    pub(super) fn see(
+        &self,
+        entry: SharedEntry,
+        control: Option<&Control>,
+        results: &Results,
+    ) -> Verdict {
         let condition = self.condition(&entry);
         self.judge(entry, condition, control, results)
     }
@@ -374,9 +429,8 @@ impl Pending {
         let staleness = &self.operation.staleness;
         let now = self.kind.clock.now();
         let (head, overdue) = (&entry.head, entry.head.overdue(now));
-        let is_due = |part| head.has_lived(part, now);
+        let is_due = |part| head.is_due(part, now);
         match condition {
-            Condition::Fresh if head.is_paused(now) => Verdict::Answer(entry, Origin::Memory),
             Condition::Fresh if staleness.refresh_ahead.is_some_and(is_due) => {
                 Verdict::Due(entry, Origin::Memory)
             }
@@ -389,17 +443,19 @@ impl Pending {
                     Verdict::Due(entry, origin)
                 }
             }
-            Condition::Stale | Condition::Expired if overdue < staleness.if_error => {
-                if head.is_paused(now) {
-                    Verdict::Answer(entry, Origin::Stale(StaleCause::Failed))
-                } else if condition == Condition::Stale {
-                    Verdict::Spare(entry, MissReason::Expired)
-                } else {
-                    Verdict::Spare(entry, MissReason::Invalidated)
-                }
+            Condition::Stale | Condition::ExpiredBefore
+                if overdue < staleness.if_error && head.is_paused(now) =>
+            {
+                Verdict::Answer(entry, Origin::Stale(StaleCause::Failed))
+            }
+            Condition::Stale if overdue < staleness.if_error => {
+                Verdict::Spare(entry, MissReason::Expired)
+            }
+            Condition::Expired | Condition::ExpiredBefore if overdue < staleness.if_error => {
+                Verdict::Spare(entry, MissReason::Invalidated)
             }
             Condition::Stale | Condition::Over => Verdict::Nothing(MissReason::Expired),
-            Condition::Expired | Condition::Invalidated => {
+            Condition::Expired | Condition::ExpiredBefore | Condition::Invalidated => {
                 Verdict::Nothing(MissReason::Invalidated)
             }
         }
@@ -461,6 +517,9 @@ impl Pending {
         memory.into_iter().for_each(MemoryTier::sweep_when_due);
         let promotions = &self.kind.promotions;
         let memory = memory.filter(|_| promotions.of_found(self.promoted, &self.key));
+        // What is only good where there is nothing better takes the place of nothing.
+        let is_answer = matches!(verdict, Verdict::Answer(..));
+        let memory = memory.filter(|memory| is_answer || !memory.has_value(&self.key));
         let keep = || memory.map(|memory| memory.insert(self.key.clone(), entry));
         match leader.keep(keep) {
             Some(_left) => verdict,
@@ -567,16 +626,21 @@ impl Pending {
         self.kind.store.as_ref().zip(self.in_store.as_ref())
     }
 
+    /// What an entry is to carry in the store whose computation begins now. `None`: it does not get
+    /// there.
+    pub(super) fn generations(&self) -> Option<FoldedGenerations> {
+        let (store, name) = self.store()?;
+        store.generations(name)
+    }
+
     /// What an entry is to carry whose computation or look-up begins now.
     pub(super) fn carry(&self) -> Carried {
         self.kind.generations.carry(&self.names)
     }
 
-    /// Whether an entry of this key may be served where the body fails.
-    pub(super) fn is_spare(&self, entry: &SharedEntry) -> bool {
-        let overdue = entry.head.overdue(self.kind.clock.now());
-        matches!(self.condition(entry), Condition::Stale | Condition::Expired)
-            && overdue < self.operation.staleness.if_error
+    pub(super) fn is_expired(&self, entry: &SharedEntry) -> bool {
+        let condition = self.condition(entry);
+        matches!(condition, Condition::Expired | Condition::ExpiredBefore)
     }
 
     fn condition(&self, entry: &SharedEntry) -> Condition {

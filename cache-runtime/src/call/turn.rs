@@ -61,7 +61,7 @@ pub struct Turn {
 
 pub(super) struct Running {
     /// What the entry is to carry.
-    carried: Carried,
+    pub(super) carried: Carried,
     pub(super) kept_for: KeptFor,
 }
 
@@ -265,7 +265,7 @@ impl Turn {
             kept_for.land_none(carried);
             return returned;
         }
-        if let Some(spare) = kept_for.answer_with_spare(StaleCause::Failed) {
+        if let Some(spare) = kept_for.answer_with_spare(StaleCause::Failed, &carried) {
             kept_for.land(Landing::Stale(spare.clone()));
             return served::<S>(&spare.value).unwrap_or(returned);
         }

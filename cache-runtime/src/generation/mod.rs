@@ -90,6 +90,17 @@ impl Carried {
         self.seen.fetch_or(EXPIRED, Ordering::Relaxed);
     }
 
+    /// Notes that the entry that carries this is expired, as far as it was when the other one was
+    /// noted: a later expiry is told from that.
+    pub(crate) fn note_expiry(&self, as_of: &Self) {
+        let relaxed = Ordering::Relaxed;
+        let as_of = as_of.seen.load(relaxed) & !EXPIRED;
+        // One that was revoked stays so.
+        let _ = self.seen.fetch_update(relaxed, relaxed, |noted| {
+            (noted != REVOKED).then_some((noted & !EXPIRED).max(as_of) | EXPIRED)
+        });
+    }
+
     /// Has the entry that carries this served to nobody from now on, as if it had been removed.
     pub(crate) fn revoke(&self) {
         self.seen.store(REVOKED, Ordering::Relaxed);
@@ -101,6 +112,8 @@ impl Carried {
 pub(crate) enum Touched {
     No,
     Expired,
+    /// And that was [noted](Carried::note_expiry): not again since.
+    ExpiredBefore,
     Removed,
 }
 
@@ -150,7 +163,7 @@ impl Generations {
         let mut touched = if expired == 0 {
             Touched::No
         } else {
-            Touched::Expired
+            Touched::ExpiredBefore
         };
         if seen < marks.oldest || noted == REVOKED {
             return Touched::Removed;
@@ -190,7 +203,7 @@ impl Generations {
     }
 
     /// Forgets all marks. What is under way is not kept when it ends, and of the entries those stay
-    /// that `look_at_all` asks about with [`touched`](Self::touched).
+    /// that `look_at_all` asks about with [`touched`](Self::touched) and that are untouched.
     pub(crate) fn forget(&self, look_at_all: impl FnOnce()) {
         let latest = self.latest.load(Ordering::Acquire);
         look_at_all();

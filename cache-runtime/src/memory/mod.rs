@@ -56,6 +56,8 @@ pub(crate) enum Condition {
     Stale,
     /// It was expired before that.
     Expired,
+    /// And nobody has expired it since that was noted.
+    ExpiredBefore,
     /// Nothing: all its time is over.
     Over,
     /// Nothing: it was invalidated.
@@ -102,9 +104,14 @@ impl Head {
             Touched::No if now < self.kept_until() => Condition::Stale,
             Touched::No => Condition::Over,
             // One that is not to stay beyond its lifetime is good for nothing when it is expired.
-            Touched::Expired if now < self.kept_until() && self.kept_for > 0 => Condition::Expired,
-            Touched::Expired | Touched::Removed => Condition::Invalidated,
+            Touched::Expired if self.is_kept(now) => Condition::Expired,
+            Touched::ExpiredBefore if self.is_kept(now) => Condition::ExpiredBefore,
+            Touched::Expired | Touched::ExpiredBefore | Touched::Removed => Condition::Invalidated,
         }
+    }
+
+    fn is_kept(&self, now: Tick) -> bool {
+        now < self.kept_until() && self.kept_for > 0
     }
 
     /// How long its lifetime has been over.
@@ -112,10 +119,12 @@ impl Head {
         now.since(self.fresh_until)
     }
 
-    /// Whether this part of its lifetime has passed.
-    pub(crate) fn has_lived(&self, part: f64, now: Tick) -> bool {
+    /// Whether this part of its lifetime has passed, and somebody may ask for a new one.
+    pub(crate) fn is_due(&self, part: f64, now: Tick) -> bool {
         let lifetime = self.fresh_until.since(self.created);
-        self.fresh_until != Tick::NEVER && now.since(self.created) >= lifetime.mul_f64(part)
+        self.fresh_until != Tick::NEVER
+            && now.since(self.created) >= lifetime.mul_f64(part)
+            && !self.is_paused(now)
     }
 
     fn kept_until(&self) -> Tick {
@@ -207,7 +216,9 @@ impl MemoryTier {
         if self.is_served(key, &entry.head) {
             return Some(entry);
         }
-        self.drop_if_over(key);
+        if self.is_over(key, &entry.head) {
+            self.drop_if_over(key);
+        }
         None
     }
 
@@ -227,6 +238,12 @@ impl MemoryTier {
         Some((entry, condition))
     }
 
+    /// Whether there is a value for this key that is good for something.
+    pub(crate) fn has_value(&self, key: &[u8]) -> bool {
+        let entry = self.table.peek(key);
+        entry.is_some_and(|entry| !entry.value.is::<Failure>() && !self.is_over(key, &entry.head))
+    }
+
     /// Expires the entry of this key, and says whether it was fresh.
     pub(crate) fn expire(&self, key: &[u8]) -> bool {
         let Some(entry) = self.table.peek(key) else {
@@ -234,6 +251,7 @@ impl MemoryTier {
         };
         let was_fresh = self.is_served(key, &entry.head);
         entry.head.carried.expire();
+        entry.head.paused_until.store(0, Ordering::Relaxed);
         was_fresh
     }
 
@@ -243,7 +261,7 @@ impl MemoryTier {
         head.is_fresh(self.clock.now()) && touched() == Touched::No
     }
 
-    pub(crate) fn condition(&self, key: &[u8], head: &Head) -> Condition {
+    fn condition(&self, key: &[u8], head: &Head) -> Condition {
         let touched = self.generations.touched(operation_of(key), &head.carried);
         head.condition(self.clock.now(), touched)
     }
@@ -349,6 +367,13 @@ impl MemoryTier {
         self.table
             .iter()
             .filter(move |(key, entry)| self.is_served(key, &entry.head))
+    }
+
+    /// Looks at every entry whether it was invalidated.
+    pub(crate) fn look_at_all(&self) {
+        for (key, entry) in self.table.iter() {
+            self.condition(&key, &entry.head);
+        }
     }
 
     /// The longest value, with its key, that is kept; `None` where bytes are not bounded.

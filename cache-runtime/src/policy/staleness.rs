@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-/// What an attribute allows beside the lifetime. Nothing of it happens unless it is written there:
-/// operators change how long, not whether.
+/// What an attribute allows beside the lifetime. Nothing of it happens unless it is written there.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Staleness {
     /// So long after the end of its lifetime an entry is served while a new one is computed in the

@@ -275,37 +275,37 @@ impl StoreTier {
         self.replace_behind(Write::removal(key));
     }
 
-    /// Has the store remove these keys, and says of each whether there was an entry; `None` where the
-    /// store did not answer. None is served any more when this returns its future, and even if the
-    /// store is not reached.
-    pub(crate) fn remove_all(&self, keys: Vec<String>) -> impl Future<Output = Option<Vec<bool>>> {
-        let removals = keys.into_iter().map(|key| {
-            let mut removal = Write::removal(key);
-            let has_many = self.writes.unsettle(&mut removal);
-            self.refuse_all_if(has_many);
-            removal
-        });
-        let removals: Vec<Write> = removals.collect();
-        async move {
-            let is_quiet = self.settle().await;
-            if !is_quiet {
-                // After what is still queued.
-                for removal in &removals {
-                    self.remove_behind(removal.key.clone());
-                }
+    /// The removal of this key, which the store is to be [told of](Self::tell_removals). Its entry is
+    /// not served any more when this returns, whether or not the store can be told. To be called
+    /// while nothing is kept of what was computed for the key before.
+    pub(crate) fn removal(&self, key: String) -> Write {
+        let mut removal = Write::removal(key);
+        let has_many = self.writes.unsettle(&mut removal);
+        self.refuse_all_if(has_many);
+        removal
+    }
+
+    /// Tells the store of removals, and says of each whether there was an entry; `None` where the
+    /// store did not answer.
+    pub(crate) async fn tell_removals(&self, removals: Vec<Write>) -> Option<Vec<bool>> {
+        let is_quiet = self.settle().await;
+        if !is_quiet {
+            // After what is still queued.
+            for removal in &removals {
+                self.remove_behind(removal.key.clone());
             }
-            let told = removals.iter().map(async |removal| {
-                let had_entry = self.bounded.tell(removal).await;
-                if had_entry.is_err() {
-                    self.bounded.fail();
-                } else if is_quiet {
-                    self.writes.settle(removal);
-                }
-                had_entry.unwrap_or(false)
-            });
-            let told = async { Ok(join_all(told).await) };
-            self.ask(told).await.ok()
         }
+        let told = removals.iter().map(async |removal| {
+            let had_entry = self.bounded.tell(removal).await;
+            if had_entry.is_err() {
+                self.bounded.fail();
+            } else if is_quiet {
+                self.writes.settle(removal);
+            }
+            had_entry.unwrap_or(false)
+        });
+        let told = async { Ok(join_all(told).await) };
+        self.ask(told).await.ok()
     }
 
     fn refuse_all_if(&self, has_many: bool) {
