@@ -339,9 +339,8 @@ impl Pending {
                         why = of_entry;
                         spare = Some(entry);
                     }
-                    Verdict::Spare(..) => {}
                     Verdict::Nothing(of_store) if why == MissReason::Absent => why = of_store,
-                    Verdict::Nothing(_) => {}
+                    Verdict::Spare(..) | Verdict::Nothing(_) => {}
                 }
                 // Nothing of it would be kept, and nobody is with it any more.
                 if leader.is_invalidated() {
