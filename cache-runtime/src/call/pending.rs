@@ -378,8 +378,10 @@ impl Pending {
                 return Some((entry, origin));
             }
             let leader = self.kind.flights.fly_alone(&self.key);
-            if let Seen::Answer(entry, origin) | Seen::Due(entry, origin) =
-                self.in_store(&leader, control, results).await
+            let seen = self.look_into_store(control, results).await;
+            if let Seen::Answer(..) | Seen::Due(..) = seen
+                && let Seen::Answer(entry, origin) | Seen::Due(entry, origin) =
+                    self.take_from_store(&leader, seen)
             {
                 return Some((entry, origin));
             }
@@ -397,6 +399,25 @@ impl Pending {
         control: Option<&Control>,
         results: &Results,
     ) -> Seen {
+        let seen = self.look_into_store(control, results).await;
+        self.take_from_store(leader, seen)
+    }
+
+    /// The entry that the store has by now and that need not be computed anew; it is in memory then
+    /// too. Any other one leaves the one in memory as it is, so that nobody else asks for a new one.
+    pub(super) async fn newer(&self, leader: &Leader, results: &Results) -> Option<SharedEntry> {
+        let seen = self.look_into_store(None, results).await;
+        let Seen::Answer(_, Origin::Store) = seen else {
+            return None;
+        };
+        match self.take_from_store(leader, seen) {
+            Seen::Answer(entry, _) => Some(entry),
+            _ => None,
+        }
+    }
+
+    /// What the store has for this caller.
+    async fn look_into_store(&self, control: Option<&Control>, results: &Results) -> Seen {
         let wanted = results.in_store(self.operation.staleness.kept_for());
         let Some(((store, name), wanted)) = self.store().zip(wanted) else {
             return Seen::Nothing(MissReason::Absent);
@@ -405,27 +426,24 @@ impl Pending {
             Ok(entry) => entry,
             Err(lost) => return Seen::Nothing(MissReason::of_lost(lost)),
         };
-        let seen = match self.see(entry.clone(), control, results) {
+        match self.see(entry, control, results) {
             Seen::Answer(entry, Origin::Memory) => Seen::Answer(entry, Origin::Store),
             Seen::Due(entry, Origin::Memory) => Seen::Due(entry, Origin::Store),
-            nothing @ Seen::Nothing(_) => return nothing,
-            stale => stale,
-        };
-        let memory = self.kind.memory.as_ref();
-        memory.into_iter().for_each(MemoryTier::sweep_when_due);
-        let keep = || memory.map(|memory| memory.insert(self.key.clone(), entry));
-        match leader.keep(keep) {
-            Some(_left) => seen,
-            None => Seen::Nothing(MissReason::Invalidated),
+            seen => seen,
         }
     }
 
-    /// The entry that the store has by now and that need not be computed anew; it is in memory then
-    /// too.
-    pub(super) async fn newer(&self, leader: &Leader, results: &Results) -> Option<SharedEntry> {
-        match self.in_store(leader, None, results).await {
-            Seen::Answer(entry, Origin::Store) => Some(entry),
-            _ => None,
+    /// Puts into memory what was found in the store, unless the key was invalidated on the way.
+    fn take_from_store(&self, leader: &Leader, seen: Seen) -> Seen {
+        let (Seen::Answer(entry, _) | Seen::Due(entry, _) | Seen::Spare(entry, _)) = &seen else {
+            return seen;
+        };
+        let memory = self.kind.memory.as_ref();
+        memory.into_iter().for_each(MemoryTier::sweep_when_due);
+        let keep = || memory.map(|memory| memory.insert(self.key.clone(), entry.clone()));
+        match leader.keep(keep) {
+            Some(_left) => seen,
+            None => Seen::Nothing(MissReason::Invalidated),
         }
     }
 
