@@ -114,8 +114,10 @@ impl KeptFor {
         let head = self.head(ttl, carried);
         let value = Failure(failure);
         let entry: SharedEntry = Arc::new(Entry { head, value });
-        // No value makes room for a failure.
-        if !ttl.is_zero() && !self.refreshes() && self.spare.is_none() {
+        // No value makes room for a failure: not an older one, and not one that is too old for this
+        // caller alone.
+        let has_value = self.spare.is_some() || self.why == MissReason::TooOld;
+        if !ttl.is_zero() && !self.refreshes() && !has_value {
             self.keep(|| self.put_into_memory(&entry));
         }
         self.land(Landing::Entry(entry));

@@ -330,9 +330,16 @@ impl Pending {
         if !results.has(&entry) {
             return Seen::Nothing(MissReason::Absent);
         }
-        if !self.is_young(&entry, control) {
-            return Seen::Nothing(MissReason::TooOld);
+        let is_young = self.is_young(&entry, control);
+        match self.judge_of_any_age(entry, condition) {
+            nothing @ Seen::Nothing(_) => nothing,
+            _ if !is_young => Seen::Nothing(MissReason::TooOld),
+            seen => seen,
         }
+    }
+
+    /// What an entry is good for that its caller takes however old it is.
+    fn judge_of_any_age(&self, entry: SharedEntry, condition: Condition) -> Seen {
         let staleness = &self.operation.staleness;
         let now = self.kind.clock.now();
         let (head, overdue) = (&entry.head, entry.head.overdue(now));
