@@ -94,12 +94,16 @@ impl KeptFor {
 
     fn land_entry(self, entry: SharedEntry, ttl: Option<Ttl>) {
         let ttl = ttl.filter(|ttl| !ttl.is_zero());
-        if let Some(ttl) = ttl.filter(|_| self.pending.is_untouched(&entry.head.carried)) {
+        let is_untouched = self.pending.is_untouched(&entry.head.carried);
+        if let Some(ttl) = ttl.filter(|_| is_untouched) {
             self.count(Event::Computed);
             self.keep(|| self.put(&entry, ttl));
         } else {
             self.count(Event::NotKept);
-            self.take_back_what_was_there();
+            // After an invalidation it says nothing about what is there by now.
+            if is_untouched {
+                self.take_back_what_was_there();
+            }
         }
         self.land(Landing::Entry(entry));
     }
