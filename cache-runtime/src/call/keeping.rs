@@ -144,6 +144,11 @@ impl KeptFor {
         if !self.pending.is_spare(&spare) {
             return None;
         }
+        // Where the key was invalidated on the way, an expired entry is still there, and a removed
+        // one is not.
+        if self.leader.is_invalidated() && !self.pending.is_in_memory(&spare) {
+            return None;
+        }
         self.pause(&spare);
         self.count(Event::Stale);
         self.tell_entry(&spare, Origin::Stale(cause));

@@ -529,6 +529,14 @@ impl Pending {
             && overdue < self.operation.staleness.if_error
     }
 
+    /// Whether memory has this very entry, good for something or not.
+    pub(super) fn is_in_memory(&self, entry: &SharedEntry) -> bool {
+        let memory = self.kind.memory.as_ref();
+        memory
+            .and_then(|memory| memory.look(&self.key))
+            .is_some_and(|(known, _)| Arc::ptr_eq(&known, entry))
+    }
+
     fn condition(&self, entry: &SharedEntry) -> Condition {
         let touched = self.touched(&entry.head.carried);
         entry.head.condition(self.kind.clock.now(), touched)
