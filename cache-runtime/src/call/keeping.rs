@@ -2,6 +2,7 @@
 //! the caller.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::control::{Control, Report, Way};
 use super::failure::Shareable;
@@ -115,7 +116,9 @@ impl KeptFor {
         };
         let lifetime = &self.pending.operation.lifetime;
         let ttl = lifetime.of_negative(self.called_ttl(), lifetime.err_ttl);
-        let head = self.head(ttl, carried);
+        // Past its lifetime it is good for nothing: it stands for no value.
+        let now = self.pending.kind.clock.now();
+        let head = Head::new(now, ttl, Duration::ZERO, carried);
         let value = Failure(failure);
         let entry: SharedEntry = Arc::new(Entry { head, value });
         // No value makes room for a failure: not an older one, and not one that is too old for this
