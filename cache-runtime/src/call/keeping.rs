@@ -144,7 +144,8 @@ impl KeptFor {
     /// a new one for a while.
     pub(super) fn answer_with_spare(&mut self, cause: StaleCause) -> Option<SharedEntry> {
         let spare = self.spare.clone()?;
-        if !self.pending.is_spare(&spare) {
+        let control = self.control.as_deref();
+        if !self.pending.is_spare(&spare) || !self.pending.is_young(&spare, control) {
             return None;
         }
         // Where the key was invalidated on the way, an expired entry is still there, and a removed

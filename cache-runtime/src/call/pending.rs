@@ -218,12 +218,12 @@ impl Pending {
     async fn look_up(&self, control: Option<&Control>, results: &Results) -> Stand {
         let flights = &self.kind.flights;
         loop {
-            let (mut why, mut spare) = match self.in_memory(control, results) {
+            let mut why = match self.in_memory(control, results) {
                 Seen::Answer(entry, origin) => return Stand::Found(entry, origin),
                 Seen::Due(entry, origin) => return self.renew(entry, origin),
-                Seen::Spare(entry, why) => (why, Some(entry)),
-                Seen::Nothing(why) => (why, None),
+                Seen::Spare(_, why) | Seen::Nothing(why) => why,
             };
+            let mut spare;
             let (leader, asks_store) = if self.operation.flies_alone {
                 (flights.fly_alone(&self.key), true)
             } else {
@@ -248,11 +248,18 @@ impl Pending {
                     Role::Leader(leader) => (leader, true),
                 }
             };
-            // A flight may have landed between the look into memory and the lead of this one.
-            if let Seen::Answer(entry, origin) = self.in_memory(control, results) {
-                leader.land(Landing::Entry(entry.clone()));
-                return Stand::Found(entry, origin);
-            }
+            // A flight may have landed between the look into memory and the lead of this one, and this
+            // caller may have waited for long.
+            (why, spare) = match self.in_memory(control, results) {
+                Seen::Answer(entry, origin) => {
+                    leader.land(Landing::Entry(entry.clone()));
+                    return Stand::Found(entry, origin);
+                }
+                // The first look has dropped what was over.
+                Seen::Due(..) | Seen::Nothing(MissReason::Absent) => (why, None),
+                Seen::Spare(entry, why) => (why, Some(entry)),
+                Seen::Nothing(why) => (why, None),
+            };
             if asks_store {
                 match self.in_store(&leader, control, results).await {
                     Seen::Answer(entry, origin) => {
@@ -559,7 +566,7 @@ impl Pending {
         generations.touched(self.operation.number, carried)
     }
 
-    fn is_young(&self, entry: &SharedEntry, control: Option<&Control>) -> bool {
+    pub(super) fn is_young(&self, entry: &SharedEntry, control: Option<&Control>) -> bool {
         let max_age = control.and_then(|control| control.max_age);
         max_age.is_none_or(|max_age| self.age(entry) <= max_age)
     }
