@@ -67,6 +67,16 @@ pub(super) struct Lead {
     pub(super) answers_from: Option<Origin>,
 }
 
+impl Landing {
+    /// Of an entry that its leader has found.
+    fn of(entry: SharedEntry, origin: Origin) -> Self {
+        match origin {
+            Origin::Stale(_) => Self::Stale(entry),
+            _ => Self::Entry(entry),
+        }
+    }
+}
+
 /// What an entry is good for, for one caller.
 enum Seen {
     Answer(SharedEntry, Origin),
@@ -252,7 +262,7 @@ impl Pending {
             // caller may have waited for long.
             (why, spare) = match self.in_memory(control, results) {
                 Seen::Answer(entry, origin) => {
-                    leader.land(Landing::Entry(entry.clone()));
+                    leader.land(Landing::of(entry.clone(), origin));
                     return Stand::Found(entry, origin);
                 }
                 // The first look has dropped what was over.
@@ -263,14 +273,11 @@ impl Pending {
             if asks_store {
                 match self.in_store(&leader, control, results).await {
                     Seen::Answer(entry, origin) => {
-                        leader.land(Landing::Entry(entry.clone()));
+                        leader.land(Landing::of(entry.clone(), origin));
                         return Stand::Found(entry, origin);
                     }
                     Seen::Due(entry, origin) => {
-                        leader.land(match origin {
-                            Origin::Stale(_) => Landing::Stale(entry.clone()),
-                            _ => Landing::Entry(entry.clone()),
-                        });
+                        leader.land(Landing::of(entry.clone(), origin));
                         return self.renew(entry, origin);
                     }
                     Seen::Spare(entry, of_entry) => {
