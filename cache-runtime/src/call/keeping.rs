@@ -93,13 +93,17 @@ impl KeptFor {
 
     fn land_entry(self, mut entry: SharedEntry, ttl: Option<Ttl>) {
         let ttl = ttl.filter(|ttl| !ttl.is_zero());
-        if let Some(ttl) = ttl.filter(|_| self.pending.is_untouched(&entry.head.carried)) {
+        let is_untouched = self.pending.is_untouched(&entry.head.carried);
+        if let Some(ttl) = ttl.filter(|_| is_untouched) {
             self.count(Event::Computed);
             self.pending.weigh(&mut entry, self.results.value_type);
             self.keep(|| self.put(&entry, ttl));
         } else {
             self.count(Event::NotKept);
-            self.take_back_what_was_there();
+            // After an invalidation it says nothing about what is there by now.
+            if is_untouched {
+                self.take_back_what_was_there();
+            }
         }
         self.land(Landing::Entry(entry));
     }
@@ -167,7 +171,7 @@ impl KeptFor {
         if matches!(origin, Origin::Stale(_)) && !is_invalidated {
             self.pause(&entry, carried);
         }
-        self.count(Event::Stale);
+        self.count_answer(origin);
         self.tell_entry(&entry, origin);
         self.is_answered = true;
         Some(entry)
@@ -190,11 +194,7 @@ impl KeptFor {
         let origin = self.answers_from.take()?;
         let entry = self.spare.clone()?;
         self.pause(&entry, carried);
-        match origin {
-            Origin::Memory => self.pending.operation.counters.count_memory_hit(),
-            Origin::Store => self.pending.count(Event::StoreHit),
-            _ => self.pending.count(Event::Stale),
-        }
+        self.count_answer(origin);
         self.tell_entry(&entry, origin);
         self.is_answered = true;
         Some(entry)
@@ -215,6 +215,17 @@ impl KeptFor {
         let newer = self.pending.newer(&self.leader, &self.results).await;
         self.generations = self.pending.generations();
         newer
+    }
+
+    /// Counts an entry that the caller gets in place of a result, unless it has its answer.
+    fn count_answer(&self, origin: Origin) {
+        match origin {
+            Origin::Memory if !self.is_answered => {
+                self.pending.operation.counters.count_memory_hit();
+            }
+            Origin::Store => self.count(Event::StoreHit),
+            _ => self.count(Event::Stale),
+        }
     }
 
     fn count(&self, event: Event) {

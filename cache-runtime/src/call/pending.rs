@@ -244,7 +244,7 @@ impl Pending {
             if let Some(stand) = runtime::until(deadline, &mut looking).await {
                 return stand;
             }
-            if let Some((entry, origin)) = self.old_answer(control, results) {
+            if let Some((entry, origin)) = self.old_answer(StaleCause::Slow, control, results) {
                 return Stand::Found(entry, origin);
             }
         }
@@ -257,20 +257,21 @@ impl Pending {
             Some(stand) => return stand,
             None => {}
         }
-        match self.old_answer(control, results) {
+        match self.old_answer(StaleCause::Slow, control, results) {
             Some((entry, origin)) => Stand::Found(entry, origin),
             None => Stand::TimedOut(TimedOut::after(hard)),
         }
     }
 
-    /// What a caller gets that has waited for long enough.
+    /// What a caller gets that gets nothing better, for this cause.
     fn old_answer(
         &self,
+        cause: StaleCause,
         control: Option<&Control>,
         results: &Results,
     ) -> Option<(SharedEntry, Origin)> {
         match self.in_memory(control, results) {
-            Verdict::Spare(entry, _) => Some((entry, Origin::Stale(StaleCause::Slow))),
+            Verdict::Spare(entry, _) => Some((entry, Origin::Stale(cause))),
             verdict => verdict.answer(),
         }
     }
@@ -359,17 +360,11 @@ impl Pending {
     /// What a caller gets that waited for a result: where that is a failure, it may have something
     /// better.
     fn joined(&self, entry: SharedEntry, control: Option<&Control>, results: &Results) -> Stand {
-        if entry.value.is::<Failure>() {
-            match self.in_memory(control, results) {
-                Verdict::Spare(entry, _) => {
-                    return Stand::Found(entry, Origin::Stale(StaleCause::Failed));
-                }
-                verdict => {
-                    if let Some((entry, origin)) = verdict.answer() {
-                        return Stand::Found(entry, origin);
-                    }
-                }
-            }
+        if entry.value.is::<Failure>()
+            && let Some((better, origin)) = self.old_answer(StaleCause::Failed, control, results)
+            && !better.value.is::<Failure>()
+        {
+            return Stand::Found(better, origin);
         }
         Stand::Found(entry, Origin::Joined)
     }
@@ -422,9 +417,16 @@ impl Pending {
         if !results.has(&entry) {
             return Verdict::Nothing(MissReason::Absent);
         }
-        if !self.is_young(&entry, control) {
-            return Verdict::Nothing(MissReason::TooOld);
+        let is_young = self.is_young(&entry, control);
+        match self.judge_of_any_age(entry, condition) {
+            nothing @ Verdict::Nothing(_) => nothing,
+            _ if !is_young => Verdict::Nothing(MissReason::TooOld),
+            verdict => verdict,
         }
+    }
+
+    /// What an entry is good for that its caller takes however old it is.
+    fn judge_of_any_age(&self, entry: SharedEntry, condition: Condition) -> Verdict {
         let staleness = &self.operation.staleness;
         let now = self.kind.clock.now();
         let (head, overdue) = (&entry.head, entry.head.overdue(now));
