@@ -55,8 +55,16 @@ impl MapStore {
     }
 }
 
-fn remove(entries: &mut BTreeMap<String, Vec<u8>>, key: &str, tombstone: Tombstone) -> bool {
-    let there = entries.insert(key.to_owned(), tombstone.to_bytes().to_vec());
+fn remove(
+    entries: &mut BTreeMap<String, Vec<u8>>,
+    key: &str,
+    tombstone: Option<Tombstone>,
+) -> bool {
+    let there = entries.remove(key);
+    let left = tombstone.or_else(|| there.as_deref().and_then(Tombstone::of));
+    if let Some(left) = left {
+        entries.insert(key.to_owned(), left.to_bytes().to_vec());
+    }
     there.is_some_and(|there| !Tombstone::is_all(&there))
 }
 
@@ -89,7 +97,7 @@ impl Store for MapStore {
         })
     }
 
-    fn remove<'a>(&'a self, key: &'a str, tombstone: Tombstone) -> StoreFuture<'a, bool> {
+    fn remove<'a>(&'a self, key: &'a str, tombstone: Option<Tombstone>) -> StoreFuture<'a, bool> {
         self.answer(move |entries| remove(entries, key, tombstone))
     }
 
@@ -124,7 +132,7 @@ impl Store for MapStore {
         self.answer(move |entries| {
             let keys = entries.keys().filter(|key| key.starts_with(prefix));
             let keys: Vec<_> = keys.cloned().collect();
-            let removed = keys.iter().map(|key| remove(entries, key, tombstone));
+            let removed = keys.iter().map(|key| remove(entries, key, Some(tombstone)));
             removed.map(u64::from).sum()
         })
     }

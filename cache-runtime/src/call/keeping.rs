@@ -297,7 +297,7 @@ impl KeptFor {
 
     fn take_back(&self) -> Left {
         if let Some((store, name)) = self.pending.store() {
-            store.remove_behind(name.key.clone());
+            store.end_behind(name);
         }
         self.remove_from_memory()
     }

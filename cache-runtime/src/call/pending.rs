@@ -184,10 +184,7 @@ impl Pending {
             None => Ok(self.look_up_in_time(control, results, deadlines).await),
             Some(Way::Bypass) => Ok(Stand::Bypasses),
             Some(Way::Refresh) => {
-                // What is computed is written with them.
-                if let Some((store, name)) = self.store() {
-                    store.prepare(name).await;
-                }
+                self.prepare().await;
                 Ok(self.leads_anew())
             }
             Some(Way::Peek) => match self.find(control, results).await {
@@ -221,6 +218,13 @@ impl Pending {
             spare,
             answers_from: None,
         })
+    }
+
+    /// Asks the store for what is written with what is computed, without a look-up.
+    async fn prepare(&self) {
+        if let Some((store, name)) = self.store() {
+            store.prepare(name).await;
+        }
     }
 
     fn leads_anew(&self) -> Stand {
@@ -343,10 +347,12 @@ impl Pending {
                     Verdict::Nothing(of_store) if why == MissReason::Absent => why = of_store,
                     Verdict::Spare(..) | Verdict::Nothing(_) => {}
                 }
-                // Nothing of it would be kept, and nobody is with it any more.
-                if leader.is_invalidated() {
-                    continue;
-                }
+            } else {
+                self.prepare().await;
+            }
+            // Nothing of it would be kept, and nobody is with it any more.
+            if leader.is_invalidated() {
+                continue;
             }
             return Stand::Leads(Lead {
                 leader,

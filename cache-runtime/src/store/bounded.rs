@@ -116,7 +116,8 @@ impl BoundedStore {
     pub(super) async fn tell(&self, write: &Write) -> Result<bool, StoreError> {
         let (store, key) = (&self.store, &write.key);
         match &write.content {
-            Content::Removal(tombstone) => store.remove(key, *tombstone).await,
+            Content::Removal(tombstone) => store.remove(key, Some(*tombstone)).await,
+            Content::End(_) => store.remove(key, None).await,
             Content::Sealed(Sealed { bytes, ttl }) if write.is_refusable() => {
                 store.set_unless_removed(key, bytes, *ttl).await
             }

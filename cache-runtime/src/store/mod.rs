@@ -59,10 +59,11 @@ pub trait Store: Debug + Send + Sync + 'static {
     ) -> StoreFuture<'a, bool>;
 
     /// Leaves `tombstone` in the place of what is under `key`, until [`Tombstone::LIFETIME`] has
-    /// passed, and says whether there was an entry: anything but a tombstone alone.
+    /// passed, and says whether there was an entry: anything but a tombstone alone. Without one, a
+    /// tombstone before the entry stays for so long, and without that either nothing is left.
     ///
     /// All in one step.
-    fn remove<'a>(&'a self, key: &'a str, tombstone: Tombstone) -> StoreFuture<'a, bool>;
+    fn remove<'a>(&'a self, key: &'a str, tombstone: Option<Tombstone>) -> StoreFuture<'a, bool>;
 
     /// What is left of the lifetime of the entry under `key`; `None` where there is none, or a
     /// tombstone alone.

@@ -275,6 +275,13 @@ impl StoreTier {
         self.replace_behind(Write::removal(key));
     }
 
+    /// The same for an entry that is not what is to be served any more, where nobody has removed the
+    /// key: whoever computes another one goes on.
+    pub(crate) fn end_behind(&self, name: &StoreName) {
+        let seen = name.seen.tombstone();
+        self.replace_behind(Write::end(name.key.clone(), seen));
+    }
+
     /// The removal of this key, which the store is to be [told of](Self::tell_removals). Its entry is
     /// not served any more when this returns, whether or not the store can be told. To be called
     /// while nothing is kept of what was computed for the key before.

@@ -21,6 +21,8 @@ pub(crate) struct Write {
 pub(super) enum Content {
     /// The key is to be removed.
     Removal(Tombstone),
+    /// What is behind this tombstone, or behind none, is to be removed, and the tombstone stays.
+    End(Option<Tombstone>),
     Unsealed(Unsealed),
     Sealed(Sealed),
 }
@@ -56,10 +58,20 @@ impl Write {
     }
 
     pub(super) fn removal(key: String) -> Self {
+        Self::of(key, Content::Removal(Tombstone::new()))
+    }
+
+    /// The end of an entry that is not what is to be served any more: it is no news for those who
+    /// compute another one. `seen` is what it was found behind.
+    pub(super) fn end(key: String, seen: Option<Tombstone>) -> Self {
+        Self::of(key, Content::End(seen))
+    }
+
+    fn of(key: String, content: Content) -> Self {
         Self {
             key,
             number: 0,
-            content: Content::Removal(Tombstone::new()),
+            content,
             refusable: None,
         }
     }
@@ -95,6 +107,7 @@ impl Write {
     pub(super) fn tombstone(&self) -> Option<Tombstone> {
         match &self.content {
             Content::Removal(tombstone) => Some(*tombstone),
+            Content::End(seen) => *seen,
             Content::Unsealed(unsealed) => unsealed.tombstone,
             Content::Sealed(sealed) => Tombstone::of(&sealed.bytes),
         }
@@ -106,7 +119,8 @@ impl Write {
 
     /// This write and a later one of the same key in one; the other one is refused where it is.
     pub(super) fn then(self, later: Self) -> (Self, Option<Self>) {
-        if self.is_refusable() || !later.is_refusable() {
+        let is_end = matches!(self.content, Content::End(_));
+        if self.is_refusable() || is_end || !later.is_refusable() {
             return (later, None);
         }
         if self.tombstone() == later.tombstone() {

@@ -149,11 +149,12 @@ impl Store for RedisStore {
         })
     }
 
-    fn remove<'a>(&'a self, key: &'a str, tombstone: Tombstone) -> StoreFuture<'a, bool> {
+    fn remove<'a>(&'a self, key: &'a str, tombstone: Option<Tombstone>) -> StoreFuture<'a, bool> {
         Box::pin(async move {
             let ttl = millis(Tombstone::LIFETIME).to_string();
-            let tombstone = tombstone.to_bytes();
-            let arguments = [tombstone.as_slice(), ttl.as_bytes()];
+            let tombstone = tombstone.map(Tombstone::to_bytes);
+            let tombstone = tombstone.as_ref().map_or(&[][..], <[_; _]>::as_slice);
+            let arguments = [tombstone, ttl.as_bytes()];
             self.run(&self.scripts.remove, key, &arguments).await
         })
     }
@@ -202,7 +203,10 @@ impl Store for RedisStore {
             let mut removed = 0;
             let mut walk = Walk::over(prefix, pattern);
             while let Some(keys) = self.scan(&mut walk).await? {
-                let told: Vec<_> = keys.iter().map(|key| self.remove(key, tombstone)).collect();
+                let told: Vec<_> = keys
+                    .iter()
+                    .map(|key| self.remove(key, Some(tombstone)))
+                    .collect();
                 let had_entries = try_join_all(told).await?;
                 removed += had_entries.into_iter().map(u64::from).sum::<u64>();
             }

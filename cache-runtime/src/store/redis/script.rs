@@ -22,10 +22,13 @@ const SET_UNLESS_REMOVED: &str = "\
 /// Unlinks first: a Redis whose memory is full refuses a script that begins with writing more.
 const REMOVE: &str = "\
     local there = redis.pcall('GETRANGE', KEYS[1], 0, 16) \
+    if type(there) ~= 'string' then there = '?' end \
+    local tombstone = ARGV[1] \
+    local had = #there >= 16 and string.sub(there, 1, 4) == 'LRDT' \
+    if tombstone == '' and had then tombstone = string.sub(there, 1, 16) end \
     redis.call('UNLINK', KEYS[1]) \
-    redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) \
-    if there == '' or (type(there) == 'string' and #there == 16 \
-        and string.sub(there, 1, 4) == 'LRDT') then return 0 end \
+    if tombstone ~= '' then redis.call('SET', KEYS[1], tombstone, 'PX', ARGV[2]) end \
+    if there == '' or (#there == 16 and had) then return 0 end \
     return 1";
 
 /// A script that Redis is told by its hash, once it knows it.
