@@ -162,24 +162,20 @@ impl Kind {
         forgotten
     }
 
-    /// Forgets an entry in memory, and says whether it had it.
-    pub(crate) fn remove_here(&self, key: &MemoryKey) -> bool {
-        self.forget_here(key, Invalidation::Remove, || {})
-    }
-
     /// Forgets an entry in memory, and does something while nobody begins anew and nothing is kept
     /// any more of what was under way. Says whether memory had it, and it was fresh.
     fn forget_here(&self, key: &MemoryKey, how: Invalidation, meanwhile: impl FnOnce()) -> bool {
         let memory = self.memory.as_ref();
         // What leaves is dropped when nothing is locked.
-        let (left, was_expired) = self.flights.invalidate(key, || {
+        let (left, expired) = self.flights.invalidate(key, || {
             meanwhile();
             match (memory, how) {
-                (Some(memory), Invalidation::Remove) => (Some(memory.remove(key)), false),
+                (Some(memory), Invalidation::Remove) => (Some(memory.remove(key)), None),
                 (Some(memory), Invalidation::Expire) => (None, memory.expire(key)),
-                (None, _) => (None, false),
+                (None, _) => (None, None),
             }
         });
+        let was_expired = expired.is_some_and(|(_, was_fresh)| was_fresh);
         let was_removed = left.zip(memory).is_some_and(|(left, memory)| {
             let head = left.head();
             head.is_some_and(|head| memory.is_served(key, head))

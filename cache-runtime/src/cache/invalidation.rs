@@ -3,7 +3,7 @@
 use super::{Cache, all_if_empty};
 use crate::call;
 use crate::generation::Invalidation;
-use crate::key::{chosen_by_application, chosen_key, glob_match};
+use crate::key::{chosen_by_application, glob_match};
 use crate::kind::Reach;
 
 impl Cache {
@@ -61,16 +61,9 @@ impl Cache {
         };
         // What is under way is not kept.
         invalidate_under_way();
-        let Some(prefix) = kind.keys.chosen_prefix(tenant) else {
-            let mut removed = 0;
-            for key in in_memory() {
-                removed += u64::from(self.remove(&key).await);
-            }
-            return removed;
-        };
-        let in_store = match &kind.store {
-            Some(store) => {
-                store.settle().await;
+        let prefix = kind.keys.chosen_prefix(tenant);
+        let in_store = match kind.store.as_ref().zip(prefix) {
+            Some((store, prefix)) => {
                 let in_store = store.remove_matching(&prefix, pattern).await;
                 // What was read meanwhile is not kept either.
                 invalidate_under_way();
@@ -78,11 +71,9 @@ impl Cache {
             }
             None => 0,
         };
-        let mut removed = 0;
-        for key in in_memory() {
-            removed += u64::from(kind.remove_here(&chosen_key(tenant, &key)));
-        }
-        in_store.max(removed)
+        // In both tiers: the store may have found that its names do not match.
+        let in_memory: Vec<String> = in_memory().collect();
+        in_store.max(self.remove_many(&in_memory).await)
     }
 
     /// Forgets everything of this kind, of all tenants: the application's keys and the results of

@@ -127,11 +127,13 @@ impl KeptFor {
         let mut entry: SharedEntry = Arc::new(Entry { head, value });
         // No value makes room for a failure.
         let memory = pending.kind.memory.as_ref();
-        let has_value = || memory.is_some_and(|memory| memory.has_value(&pending.key));
         if !ttl.is_zero() && !self.refreshes() && pending.is_untouched(&entry.head.carried) {
             pending.weigh(&mut entry, None);
+            // Let go of when nothing is locked.
+            let mut there = None;
             self.keep(|| {
-                if has_value() {
+                there = memory.and_then(|memory| memory.value(&pending.key));
+                if there.is_some() {
                     Left::default()
                 } else {
                     self.put_into_memory(&entry)
@@ -251,17 +253,22 @@ impl KeptFor {
     fn put(&self, entry: &SharedEntry, ttl: Ttl) -> Left {
         let pending = &self.pending;
         let mut enters_memory = true;
-        if let Some((store, name)) = pending.store()
-            && let Some((value_type, generations)) = self.results.value_type.zip(self.generations)
-        {
-            enters_memory = pending.kind.promotions.of_computed(pending.promoted);
-            let kept_for = self.pending.operation.staleness.kept_for();
-            let entry = entry.clone();
-            let write = store.write(name, entry, value_type, generations, ttl, kept_for);
-            if self.refreshes() {
-                store.replace_behind(write);
-            } else {
-                store.write_behind(write);
+        let known = self.results.value_type.zip(self.generations);
+        if let Some((store, name)) = pending.store() {
+            // Where the store has not answered, nobody knows what it would refuse.
+            if let Some((value_type, generations)) = known.filter(|_| name.seen.is_known()) {
+                enters_memory = pending.kind.promotions.of_computed(pending.promoted);
+                let kept_for = pending.operation.staleness.kept_for();
+                let entry = entry.clone();
+                let write = store.write(name, entry, value_type, generations, ttl, kept_for);
+                if self.refreshes() {
+                    store.replace_behind(write);
+                } else {
+                    store.write_behind(write);
+                }
+            } else if self.refreshes() {
+                // What it has is over all the same.
+                store.remove_behind(name.key.clone());
             }
         }
         if enters_memory {

@@ -92,6 +92,8 @@ impl Lot {
             None => None,
         };
         for ((key, leader), entry) in self.keys.iter().zip(&led).zip(entries) {
+            // Each its own, so that they do not end together.
+            let ttl = key.operation.lifetime.jittered(ttl);
             key.put_anew(leader, entry, ttl, value_type, generations);
         }
         if let Some((store, _)) = first {

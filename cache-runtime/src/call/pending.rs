@@ -526,7 +526,7 @@ impl Pending {
         let memory = memory.filter(|_| promotions.of_found(self.promoted, &self.key));
         // What is only good where there is nothing better takes the place of nothing.
         let is_answer = matches!(verdict, Verdict::Answer(..));
-        let memory = memory.filter(|memory| is_answer || !memory.has_value(&self.key));
+        let memory = memory.filter(|memory| is_answer || memory.value(&self.key).is_none());
         let keep = || memory.map(|memory| memory.insert(self.key.clone(), entry));
         match leader.keep(keep) {
             Some(_left) => verdict,

@@ -79,14 +79,17 @@ impl MemoryBudget {
         mut take: impl FnMut(&Arc<Account>, MemoryKey, SharedEntry),
     ) {
         let accounts = self.accounts();
+        let mut may_give: Vec<&Arc<Account>> = accounts.iter().collect();
         while used(&accounts) > self.limit {
-            let Some(fullest) = accounts.iter().max_by_key(|account| account.used()) else {
+            let fullest = may_give.iter().enumerate();
+            let Some((at, fullest)) = fullest.max_by_key(|(_, account)| account.used()) else {
                 return;
             };
-            let Some((key, entry)) = fullest.take_one(latest) else {
-                return;
-            };
-            take(fullest, key, entry);
+            match fullest.take_one(latest) {
+                Some((key, entry)) => take(fullest, key, entry),
+                // It has no other one: the next fullest gives.
+                None => drop(may_give.swap_remove(at)),
+            }
         }
     }
 

@@ -13,7 +13,7 @@ mod weight;
 
 use std::any::Any;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, TryLockError};
 use std::time::Duration;
 
 pub(crate) use account::Left;
@@ -238,21 +238,21 @@ impl MemoryTier {
         Some((entry, condition))
     }
 
-    /// Whether there is a value for this key that is good for something.
-    pub(crate) fn has_value(&self, key: &[u8]) -> bool {
-        let entry = self.table.peek(key);
-        entry.is_some_and(|entry| !entry.value.is::<Failure>() && !self.is_over(key, &entry.head))
+    /// The value for this key that is good for something.
+    pub(crate) fn value(&self, key: &[u8]) -> Option<SharedEntry> {
+        let entry = self.table.peek(key)?;
+        let is_good = !entry.value.is::<Failure>() && !self.is_over(key, &entry.head);
+        is_good.then_some(entry)
     }
 
-    /// Expires the entry of this key, and says whether it was fresh.
-    pub(crate) fn expire(&self, key: &[u8]) -> bool {
-        let Some(entry) = self.table.peek(key) else {
-            return false;
-        };
+    /// Expires the entry of this key, which is to be let go of when nothing is locked, and says
+    /// whether it was fresh.
+    pub(crate) fn expire(&self, key: &[u8]) -> Option<(SharedEntry, bool)> {
+        let entry = self.table.peek(key)?;
         let was_fresh = self.is_served(key, &entry.head);
         entry.head.carried.expire();
         entry.head.paused_until.store(0, Ordering::Relaxed);
-        was_fresh
+        Some((entry, was_fresh))
     }
 
     #[inline]
@@ -285,8 +285,11 @@ impl MemoryTier {
     pub(crate) fn sweep_when_due(&self) {
         let passed = match self.sweep.try_lock() {
             Ok(mut sweep) => sweep.step(&self.table, self.clock.now()),
+            Err(TryLockError::Poisoned(sweep)) => {
+                sweep.into_inner().step(&self.table, self.clock.now())
+            }
             // Somebody else does it.
-            Err(_) => return,
+            Err(TryLockError::WouldBlock) => return,
         };
         for (key, entry) in &passed {
             if self.is_over(key, &entry.head) {

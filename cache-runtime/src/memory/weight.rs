@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use serde::ser::{self, Serialize, Serializer};
 
-use super::{Head, SharedEntry};
+use super::{Absent, Failure, Head, SharedEntry};
 use crate::envelope::{Erased, ValueType};
 use crate::key::{DEEPEST, Refused};
 
@@ -69,6 +69,12 @@ pub(super) fn weigh(
         return true;
     };
     let value = &entry.value;
+    // What stands in the place of a value is no bigger than it is.
+    let is_value = !value.is::<Absent>() && !value.is::<Failure>();
+    let (weigher, value_type) = (
+        weigher.filter(|_| is_value),
+        value_type.filter(|_| is_value),
+    );
     let said = weigher.map(|weigher| contained(|| weigher(value)));
     let is_said = said.flatten().is_some();
     let measured = value_type

@@ -88,7 +88,14 @@ impl StoreTier {
             return Err(Lost::Unsettled);
         }
         self.generations.outlive(name.ttl);
-        let stored = self.bounded.store.get(&name.key, STORED_LIMIT);
+        let stored = async {
+            let stored = self.bounded.store.get(&name.key, STORED_LIMIT).await;
+            if let Err(StoreError::Refused(_)) = &stored {
+                // Something of another kind is there, and no tombstone.
+                name.seen.note(None);
+            }
+            stored
+        };
         let asked = if let Some(generations) = self.generations.at_hand(&name.generations) {
             self.ask(stored).await.map(|stored| (generations, stored))
         } else {
@@ -208,8 +215,9 @@ impl StoreTier {
         }
         let beginning = self.bounded.store.get(&name.key, Tombstone::LENGTH);
         let (_, beginning) = join(generations, self.ask(beginning)).await;
-        let tombstone = beginning.ok().flatten().and_then(|it| Tombstone::of(&it));
-        name.seen.note(tombstone);
+        if let Ok(beginning) = beginning {
+            name.seen.note(beginning.and_then(|it| Tombstone::of(&it)));
+        }
     }
 
     /// Invalidates everything that belongs to one generation: in this process when this returns its
@@ -249,6 +257,7 @@ impl StoreTier {
                 created,
                 generations,
                 tombstone: name.seen.tombstone(),
+                is_anew: false,
             },
         )
     }
@@ -332,10 +341,17 @@ impl StoreTier {
         self.bounded.within(SCAN, keys).await.unwrap_or_default()
     }
 
+    /// Removes the entries under these keys, after what is queued, and counts them. Where the store
+    /// does not do it in time, nothing of what it has of the kind is served any more.
     pub(crate) async fn remove_matching(&self, prefix: &str, pattern: &str) -> u64 {
         let store = &self.bounded.store;
+        let is_quiet = !self.writes.is_waiting() || self.flush(SCAN).await;
         let remove = store.remove_matching(prefix, pattern, Tombstone::new());
-        self.bounded.within(SCAN, remove).await.unwrap_or_default()
+        let removed = self.bounded.within(SCAN, remove).await.ok();
+        if !is_quiet || removed.is_none() {
+            self.generations.refuse_all();
+        }
+        removed.unwrap_or_default()
     }
 
     /// Forgets everything whose key begins with `prefix`, generations too: they are read anew.

@@ -46,7 +46,7 @@ impl Tombstone {
 
     /// One that was never left anywhere, for one removal alone.
     pub(super) fn new() -> Self {
-        Self(random())
+        Self(random().min(UNKNOWN - 1))
     }
 
     /// The tombstone that these bytes begin with.
@@ -81,18 +81,34 @@ impl Tombstone {
     }
 }
 
-/// The tombstone that a look-up found under its key, before an entry or alone.
-#[derive(Debug, Default)]
+/// The tombstone that a look-up found under its key, before an entry or alone; or that there was
+/// none; or nothing, as long as no store has answered.
+#[derive(Debug)]
 pub(crate) struct Seen(AtomicU64);
+
+/// No tombstone has these numbers.
+const NONE: u64 = 0;
+const UNKNOWN: u64 = u64::MAX;
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self(AtomicU64::new(UNKNOWN))
+    }
+}
 
 impl Seen {
     pub(super) fn note(&self, tombstone: Option<Tombstone>) {
-        let number = tombstone.map_or(0, |tombstone| tombstone.0);
+        let number = tombstone.map_or(NONE, |tombstone| tombstone.0);
         self.0.store(number, Ordering::Relaxed);
+    }
+
+    /// Whether a store has answered.
+    pub(crate) fn is_known(&self) -> bool {
+        self.0.load(Ordering::Relaxed) != UNKNOWN
     }
 
     pub(super) fn tombstone(&self) -> Option<Tombstone> {
         let number = self.0.load(Ordering::Relaxed);
-        (number != 0).then_some(Tombstone(number))
+        (number != NONE && number != UNKNOWN).then_some(Tombstone(number))
     }
 }

@@ -38,6 +38,8 @@ pub(super) struct Unsealed {
     pub(super) generations: FoldedGenerations,
     /// What its bytes begin with.
     pub(super) tombstone: Option<Tombstone>,
+    /// Whether the application has set it.
+    pub(super) is_anew: bool,
 }
 
 /// The bytes of an entry, and how long the store keeps them.
@@ -81,6 +83,7 @@ impl Write {
     pub(crate) fn anew(mut self) -> Self {
         if let Content::Unsealed(unsealed) = &mut self.content {
             unsealed.tombstone = Some(Tombstone::new());
+            unsealed.is_anew = true;
         }
         self.refusable = None;
         self
@@ -121,6 +124,10 @@ impl Write {
     pub(super) fn then(self, later: Self) -> (Self, Option<Self>) {
         let is_end = matches!(self.content, Content::End(_));
         if self.is_refusable() || is_end || !later.is_refusable() {
+            if self.tombstone() != later.tombstone() {
+                // From before a removal that the later one knows of, if it is a value at all.
+                self.revoke();
+            }
             return (later, None);
         }
         if self.tombstone() == later.tombstone() {
@@ -151,7 +158,12 @@ impl Unsealed {
         if let Some(tombstone) = self.tombstone {
             bytes.splice(..0, tombstone.to_bytes());
         }
-        let ttl = self.ttl.saturating_add(self.kept_for);
+        let mut ttl = self.ttl.saturating_add(self.kept_for);
+        if self.tombstone.is_some() && !self.is_anew {
+            // As long as there may be a computation that the tombstone refuses. Readers look at the
+            // entry's own times.
+            ttl = ttl.max(Tombstone::LIFETIME);
+        }
         Ok(Sealed { bytes, ttl })
     }
 }
