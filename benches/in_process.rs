@@ -66,7 +66,7 @@ impl Store for InProcess {
         Box::pin(async move { self.set(key, entry, ttl).await.map(|()| true) })
     }
 
-    fn remove<'a>(&'a self, key: &'a str, _tombstone: Tombstone) -> StoreFuture<'a, bool> {
+    fn remove<'a>(&'a self, key: &'a str, _tombstone: Option<Tombstone>) -> StoreFuture<'a, bool> {
         answer(self.entries().remove(key).is_some())
     }
 
