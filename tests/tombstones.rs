@@ -412,3 +412,38 @@ async fn what_is_no_string_in_redis_is_replaced_and_removed() {
     assert_eq!(other.get("computed").await, Some("value".to_owned()));
     assert_eq!(other.get::<String>("removed").await, None);
 }
+
+#[test]
+fn what_was_queued_is_told_again_when_its_runtime_has_ended() {
+    let runtime = || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime")
+    };
+    let store = Arc::new(MapStore::default());
+    let config = roomy()
+        .enable_l1_cache(false)
+        .store_budget(Duration::from_secs(10));
+    let cache = Cache::builder("lost-queue", &config.build().expect("valid settings"))
+        .store(store.clone())
+        .build()
+        .expect("a cache");
+    runtime().block_on(async {
+        cache.set("k", 1).await;
+        store.hangs.store(true, Ordering::SeqCst);
+        let set = cache.set("k", 2);
+        let set = tokio::time::timeout(Duration::from_millis(20), set).await;
+        assert!(set.is_err(), "it waits");
+    });
+    store.hangs.store(false, Ordering::SeqCst);
+    runtime().block_on(async {
+        assert_eq!(cache.get::<i32>("k").await, None);
+        assert!(cache.flush(Duration::from_secs(1)).await);
+        let left = store.entries.lock().expect("no panic").clone();
+        assert!(left.values().all(|there| Tombstone::is_all(there)));
+        assert_eq!(compute(&cache, "k", "new").await, "new");
+        assert!(cache.flush(Duration::from_secs(1)).await);
+        assert_eq!(cache.get::<String>("k").await.as_deref(), Some("new"));
+    });
+}

@@ -160,14 +160,30 @@ impl WriteBehind {
     }
 
     fn lock(&self) -> MutexGuard<'_, Unsettled> {
-        lock(&self.unsettled)
+        let mut unsettled = lock(&self.unsettled);
+        if !unsettled.by_key.is_empty() && self.has_lost_queue() {
+            for unconfirmed in unsettled.by_key.values_mut() {
+                unconfirmed.is_queued = false;
+            }
+        }
+        unsettled
+    }
+
+    /// Whether the task has ended that emptied the queue, and nobody has noticed so far.
+    fn has_lost_queue(&self) -> bool {
+        let mut slot = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        slot.take_if(|queue| queue.messages.is_closed()).is_some()
     }
 
     pub(super) async fn flush(&self, deadline: Duration) -> bool {
         if !runtime::has_timer() {
             return false;
         }
-        let Some(queue) = self.queue() else {
+        let queue = {
+            let _noticed = self.lock();
+            self.queue()
+        };
+        let Some(queue) = queue else {
             return false;
         };
         let (done, is_done) = oneshot::channel();
