@@ -83,8 +83,8 @@ impl Reference {
                 let good = Entry { number, ..entry }.judge(self.now, key, Way::Told);
                 match good {
                     Good::Answer(entry, _) => self.fill(key, entry),
-                    Good::Due(entry, _) => self.fill_gap(key, entry),
-                    Good::Spare(_) | Good::TooOld | Good::Nothing => {}
+                    Good::Due(entry, _) | Good::Spare(entry) => self.fill_gap(key, entry),
+                    Good::TooOld | Good::Nothing => {}
                 }
                 (good, true)
             }
