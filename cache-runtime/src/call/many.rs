@@ -4,8 +4,9 @@ use std::mem::take;
 use std::time::Duration;
 
 use super::outcome::Origin;
-use super::pending::{Pending, Verdict};
+use super::pending::Pending;
 use super::results::Results;
+use super::verdict::Verdict;
 use crate::envelope::ValueType;
 use crate::memory::{Head, SharedEntry};
 use crate::policy::Ttl;

@@ -2,7 +2,8 @@
 //!
 //! 1. [`enter`] writes the key and looks into memory. A hit ends here.
 //! 2. [`Miss::ask`] goes the long way, which is in `pending`: it joins or leads the flight of the
-//!    key and asks the store. Where that finds nothing, it is the call's [`Turn`]: its body runs.
+//!    key and asks the store; `verdict` says what the entries are good for that it finds. Where there
+//!    is none, it is the call's [`Turn`]: its body runs.
 //! 3. [`Turn::keep`] puts what is to be kept into memory at once, and to the store in the
 //!    background: `keeping`. A body that may outlive its caller takes the way over `apart`, and
 //!    goes on in `background`.
@@ -32,6 +33,7 @@ mod site;
 mod tenant;
 mod turn;
 mod value;
+mod verdict;
 mod warm;
 
 use std::any::{TypeId, type_name};

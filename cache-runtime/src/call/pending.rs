@@ -12,12 +12,13 @@ use super::local::Bound;
 use super::operation::Operation;
 use super::outcome::{MissReason, Origin, StaleCause};
 use super::results::Results;
+use super::verdict::Verdict;
 use crate::envelope::ValueType;
 use crate::flight::{Landing, Leader, Role};
-use crate::generation::{Carried, Name, Touched};
+use crate::generation::{Carried, Name};
 use crate::key::{MemoryKey, Written, with_memory_key};
 use crate::kind::{InTiers, Kind};
-use crate::memory::{Condition, Failure, Head, MemoryTier, SharedEntry, Weigher};
+use crate::memory::{Failure, Head, MemoryTier, SharedEntry, Weigher};
 use crate::observe::Event;
 use crate::policy::{Patience, Promoted, Ttl};
 use crate::runtime;
@@ -93,31 +94,11 @@ pub(super) struct Lead {
     pub(super) answers_from: Option<Origin>,
 }
 
-/// What an entry is good for, for one caller.
-pub(super) enum Verdict {
-    Answer(SharedEntry, Origin),
-    /// The same, and a new one is to be computed in the background.
-    Due(SharedEntry, Origin),
-    /// Nothing, unless there is nothing better to be had.
-    Spare(SharedEntry, MissReason),
-    Nothing(MissReason),
-}
-
 /// What the others get of an entry that is the answer of one caller.
 fn landing(entry: SharedEntry, origin: Origin) -> Landing {
     match origin {
         Origin::Stale(_) => Landing::Stale(entry),
         _ => Landing::Entry(entry),
-    }
-}
-
-impl Verdict {
-    /// The entry and where it comes from, for one who wants nothing computed.
-    pub(super) fn answer(self) -> Option<(SharedEntry, Origin)> {
-        match self {
-            Self::Answer(entry, origin) | Self::Due(entry, origin) => Some((entry, origin)),
-            Self::Spare(..) | Self::Nothing(_) => None,
-        }
     }
 }
 
@@ -267,19 +248,6 @@ impl Pending {
         }
     }
 
-    /// What a caller gets that gets nothing better, for this cause.
-    fn old_answer(
-        &self,
-        cause: StaleCause,
-        control: Option<&Control>,
-        results: &Results,
-    ) -> Option<(SharedEntry, Origin)> {
-        match self.in_memory(control, results) {
-            Verdict::Spare(entry, _) => Some((entry, Origin::Stale(cause))),
-            verdict => verdict.answer(),
-        }
-    }
-
     async fn look_up(&self, control: Option<&Control>, results: &Results) -> Stand {
         let flights = &self.kind.flights;
         loop {
@@ -390,81 +358,6 @@ impl Pending {
                 spare: Some(entry),
                 answers_from: Some(origin),
             }),
-        }
-    }
-
-    /// What memory has for this caller.
-    pub(super) fn in_memory(&self, control: Option<&Control>, results: &Results) -> Verdict {
-        let memory = self.kind.memory.as_ref();
-        match memory.and_then(|memory| memory.look(&self.key)) {
-            Some((entry, condition)) => self.judge(entry, condition, control, results),
-            None => Verdict::Nothing(MissReason::Absent),
-        }
-    }
-
-    /// What an entry is good for that somebody else brought.
-    pub(super) fn see(
-        &self,
-        entry: SharedEntry,
-        control: Option<&Control>,
-        results: &Results,
-    ) -> Verdict {
-        let condition = self.condition(&entry);
-        self.judge(entry, condition, control, results)
-    }
-
-    fn judge(
-        &self,
-        entry: SharedEntry,
-        condition: Condition,
-        control: Option<&Control>,
-        results: &Results,
-    ) -> Verdict {
-        if !results.has(&entry) {
-            return Verdict::Nothing(MissReason::Absent);
-        }
-        let is_young = self.is_young(&entry, control);
-        match self.judge_of_any_age(entry, condition) {
-            nothing @ Verdict::Nothing(_) => nothing,
-            _ if !is_young => Verdict::Nothing(MissReason::TooOld),
-            verdict => verdict,
-        }
-    }
-
-    /// What an entry is good for that its caller takes however old it is.
-    fn judge_of_any_age(&self, entry: SharedEntry, condition: Condition) -> Verdict {
-        let staleness = &self.operation.staleness;
-        let now = self.kind.clock.now();
-        let (head, overdue) = (&entry.head, entry.head.overdue(now));
-        let is_due = |part| head.is_due(part, now);
-        match condition {
-            Condition::Fresh if staleness.refresh_ahead.is_some_and(is_due) => {
-                Verdict::Due(entry, Origin::Memory)
-            }
-            Condition::Fresh => Verdict::Answer(entry, Origin::Memory),
-            Condition::Stale if overdue < staleness.while_revalidate => {
-                let origin = Origin::Stale(StaleCause::Revalidating);
-                if head.is_paused(now) {
-                    Verdict::Answer(entry, origin)
-                } else {
-                    Verdict::Due(entry, origin)
-                }
-            }
-            Condition::Stale | Condition::ExpiredBefore
-                if overdue < staleness.if_error && head.is_paused(now) =>
-            {
-                Verdict::Answer(entry, Origin::Stale(StaleCause::Failed))
-            }
-            Condition::Stale if overdue < staleness.if_error => {
-                Verdict::Spare(entry, MissReason::Expired)
-            }
-            Condition::Expired | Condition::ExpiredBefore if overdue < staleness.if_error => {
-                Verdict::Spare(entry, MissReason::Invalidated)
-            }
-            Condition::Stale | Condition::Over => Verdict::Nothing(MissReason::Expired),
-            Condition::Expired | Condition::ExpiredBefore | Condition::Invalidated => {
-                Verdict::Nothing(MissReason::Invalidated)
-            }
         }
     }
 
@@ -643,42 +536,6 @@ impl Pending {
     /// What an entry is to carry whose computation or look-up begins now.
     pub(super) fn carry(&self) -> Carried {
         self.kind.generations.carry(&self.names)
-    }
-
-    pub(super) fn is_expired(&self, entry: &SharedEntry) -> bool {
-        let condition = self.condition(entry);
-        matches!(condition, Condition::Expired | Condition::ExpiredBefore)
-    }
-
-    fn condition(&self, entry: &SharedEntry) -> Condition {
-        let touched = self.touched(&entry.head.carried);
-        entry.head.condition(self.kind.clock.now(), touched)
-    }
-
-    /// Whether an entry is good for this caller that another one just brought, kept or not.
-    fn is_good(&self, entry: &SharedEntry, control: Option<&Control>, results: &Results) -> bool {
-        self.is_untouched(&entry.head.carried)
-            && results.has(entry)
-            && self.is_young(entry, control)
-    }
-
-    /// Whether nothing was invalidated that an entry with these generations belongs to.
-    pub(super) fn is_untouched(&self, carried: &Carried) -> bool {
-        self.touched(carried) == Touched::No
-    }
-
-    fn touched(&self, carried: &Carried) -> Touched {
-        let generations = &self.kind.generations;
-        generations.touched(self.operation.number, carried)
-    }
-
-    fn is_young(&self, entry: &SharedEntry, control: Option<&Control>) -> bool {
-        let max_age = control.and_then(|control| control.max_age);
-        max_age.is_none_or(|max_age| self.age(entry) <= max_age)
-    }
-
-    pub(super) fn age(&self, entry: &SharedEntry) -> Duration {
-        self.kind.clock.now().since(entry.head.created)
     }
 
     pub(super) fn count(&self, event: Event) {
