@@ -812,3 +812,24 @@ async fn a_failing_refresh_over_a_store_is_not_tried_again_at_once() {
     assert_eq!(number(1).await, Ok(1));
     eventually("again", async || RUNS.total() == 3).await;
 }
+
+#[tokio::test]
+async fn a_shared_anyhow_error_has_the_type_of_the_original_behind_it() {
+    #[derive(Debug)]
+    struct NoPage;
+    impl std::fmt::Display for NoPage {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("no page")
+        }
+    }
+    impl std::error::Error for NoPage {}
+    #[cached(kind = "shared-anyhow", share_errors)]
+    async fn failing(_id: u32) -> anyhow::Result<u32> {
+        Err(NoPage)?
+    }
+    register("shared-anyhow", roomy());
+    let error = failing(1).await.expect_err("a failure");
+    let shared: &larder::SharedError = error.downcast_ref().expect("shared");
+    let original = std::error::Error::source(shared).expect("the original");
+    assert!(original.is::<NoPage>());
+}

@@ -87,7 +87,7 @@ pub fn keeping_none<S: HasNone>(shape: S) -> S {
 #[diagnostic::on_unimplemented(
     message = "`err_ttl` cannot keep this error",
     note = "an error that is kept is `Clone + Send + Sync + 'static`, or one that `share_errors` \
-            takes, such as `anyhow::Error`"
+            takes, such as `anyhow::Error`: write `share_errors` beside `err_ttl` then"
 )]
 pub trait Sharing {}
 

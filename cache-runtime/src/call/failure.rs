@@ -94,14 +94,20 @@ impl<E: Clone + Send + Sync + 'static> Failing for Cloned<E> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be shared with `share_errors`",
     label = "this error would have to be shared",
-    note = "it takes an error that turns into a `Box<dyn Error + Send + Sync>` and is made from a \
-            `larder::SharedError`, such as `anyhow::Error`; an error that is `Clone` is shared \
-            without `share_errors`"
+    note = "it takes an error that is `AsRef<dyn Error + Send + Sync>` and is made from a \
+            `larder::SharedError`, such as `anyhow::Error` or `Box<dyn Error + Send + Sync>`; an \
+            error that is `Clone` is shared without `share_errors`"
 )]
-pub trait ShareableError: Into<Box<dyn Error + Send + Sync>> + From<SharedError> {}
+pub trait ShareableError:
+    AsRef<dyn Error + Send + Sync> + From<SharedError> + Send + Sync + 'static
+{
+}
 
 #[diagnostic::do_not_recommend]
-impl<E: Into<Box<dyn Error + Send + Sync>> + From<SharedError>> ShareableError for E {}
+impl<E> ShareableError for E where
+    E: AsRef<dyn Error + Send + Sync> + From<SharedError> + Send + Sync + 'static
+{
+}
 
 impl<E: ShareableError> Failing for Wrapped<E> {
     type Error = E;
@@ -111,7 +117,7 @@ impl<E: ShareableError> Failing for Wrapped<E> {
     }
 
     fn share(error: E) -> (E, Option<Shareable>) {
-        let shared = SharedError(Arc::from(error.into()));
+        let shared = SharedError(Arc::new(Held(error)));
         (E::from(shared.clone()), Some(Arc::new(shared)))
     }
 
@@ -157,7 +163,8 @@ impl<F: Failing<Error: TimesOut>> Failing for Limited<F> {
 
 /// An error that several callers of a function with `share_errors` got from one run of its body.
 ///
-/// It shows the original's message, and the original is its [`source`](Error::source).
+/// It shows the original's message, and the original is its [`source`](Error::source): what prints
+/// all sources shows the message twice. Code that asks an error for its type has to ask the source.
 ///
 /// ```
 /// # use cache_runtime as larder;
@@ -174,23 +181,36 @@ impl<F: Failing<Error: TimesOut>> Failing for Limited<F> {
 /// # drop(is_not_found);
 /// ```
 #[derive(Clone)]
-pub struct SharedError(Arc<dyn Error + Send + Sync>);
+pub struct SharedError(Arc<dyn Original>);
+
+/// What was failed with, as it was: turned into another type of error it might hide its own.
+trait Original: Send + Sync {
+    fn error(&self) -> &(dyn Error + Send + Sync + 'static);
+}
+
+struct Held<E>(E);
+
+impl<E: ShareableError> Original for Held<E> {
+    fn error(&self) -> &(dyn Error + Send + Sync + 'static) {
+        self.0.as_ref()
+    }
+}
 
 impl fmt::Debug for SharedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        fmt::Debug::fmt(self.0.error(), f)
     }
 }
 
 impl fmt::Display for SharedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
+        fmt::Display::fmt(self.0.error(), f)
     }
 }
 
 impl Error for SharedError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&*self.0)
+        Some(self.0.error())
     }
 }
 
