@@ -572,3 +572,52 @@ async fn a_longer_lifetime_that_comes_along_spoils_no_look_up() {
     let (short, long) = tokio::join!(call::outcome(short(1)), call::outcome(long(1)));
     assert_eq!((short.origin, long.origin), (Origin::Store, Origin::Store));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_took_another_one_along_and_failed_is_not_waited_for() {
+    let store = Arc::<MapStore>::default();
+    let mut config = roomy().build().expect("valid settings");
+    // The builder would have it that there is a Redis then.
+    config.enable_l1_cache = false;
+    let cache = Cache::builder("merged", &config).store(store.clone());
+    let cache = cache.build().expect("a cache");
+    cache.set("k", 1).await;
+    store.hangs.store(true, Ordering::SeqCst);
+    // While the queue is busy with another key, what is set and what is computed meet in it.
+    let millisecond = Duration::from_millis(1);
+    assert!(
+        tokio::time::timeout(millisecond, cache.set("other", 1))
+            .await
+            .is_err()
+    );
+    assert!(
+        tokio::time::timeout(millisecond, cache.set("k", 2))
+            .await
+            .is_err()
+    );
+    assert_eq!(cache.get_or_compute("k", async || 3).await, 3);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    store.hangs.store(false, Ordering::SeqCst);
+
+    assert_eq!(cache.get::<i32>("k").await, None);
+    // That look-up has seen to it that the store is told.
+    assert!(cache.flush(Duration::from_secs(1)).await);
+    assert_eq!(cache.get_or_compute("k", async || 4).await, 4);
+    assert!(cache.flush(Duration::from_secs(1)).await);
+    assert_eq!(cache.get::<i32>("k").await, Some(4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_pattern_could_not_be_removed_from_the_store_is_not_served() {
+    let store = Arc::<MapStore>::default();
+    let cache = Cache::builder("untold-pattern", &roomy().build().expect("valid settings"))
+        .store(store.clone())
+        .build()
+        .expect("a cache");
+    cache.set("user:1", 1).await;
+    store.hangs.store(true, Ordering::SeqCst);
+    cache.remove_matching("user:*").await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    store.hangs.store(false, Ordering::SeqCst);
+    assert_eq!(cache.get::<i32>("user:1").await, None);
+}

@@ -607,3 +607,23 @@ async fn without_a_store_every_result_enters_memory() {
     qa(&"a".repeat(60_000)).await;
     assert_eq!((cache.size(), cache.stats().not_promoted), (1, 0));
 }
+
+#[tokio::test]
+async fn a_kind_with_one_large_value_makes_the_others_give_room() {
+    let budget = MemoryBudget::bytes(MIB);
+    let kind = || {
+        let config = CacheConfig::builder().l1_cache_size(10_000);
+        builder(config)
+            .memory_budget(&budget)
+            .build()
+            .expect("a cache")
+    };
+    let (many, one) = (kind(), kind());
+    for n in 0..250 {
+        many.set(&format!("n:{n}"), vec![0_u8; 2000]).await;
+    }
+    one.set("large", vec![0_u8; 700 * 1024]).await;
+    assert!(budget.used() <= MIB, "{}", budget.used());
+    assert!(one.exists("large").await);
+    assert!(many.stats().total_entries > 0);
+}

@@ -447,3 +447,22 @@ fn what_was_queued_is_told_again_when_its_runtime_has_ended() {
         assert_eq!(cache.get::<String>("k").await.as_deref(), Some("new"));
     });
 }
+
+#[tokio::test]
+async fn a_value_that_does_not_live_long_keeps_older_ones_out_for_as_long_as_a_tombstone() {
+    let server = Arc::new(RedisServer::start());
+    let config = roomy()
+        .redis_url(server.url())
+        .default_ttl(Duration::from_secs(1));
+    let cache = Cache::builder("short", &config.build().expect("valid settings"))
+        .build()
+        .expect("a cache");
+    assert!(cache.connect().await);
+    cache.remove("k").await;
+    assert_eq!(compute(&cache, "k", "new").await, "new");
+    assert!(cache.flush(PATIENCE).await);
+    let left = server.command(&["PTTL", "short:key:k"]).int();
+    let minute = 60_000;
+    assert!(left > 9 * minute, "{left} ms");
+    assert!(server.command(&["STRLEN", "short:key:k"]).int() > 16);
+}

@@ -244,9 +244,10 @@ impl Kind {
         let in_store = match &self.store {
             None => 0,
             Some(store) => {
-                store.settle().await;
                 let prefix = self.keys.operation_prefix(name);
-                store.remove_matching(&prefix, "*").await
+                // What is left is not served: the operation was invalidated.
+                let removed = store.remove_matching(&prefix, "*").await;
+                removed.unwrap_or_default()
             }
         };
         in_memory_alone + in_store.max(in_both)

@@ -64,10 +64,13 @@ impl Cache {
         let prefix = kind.keys.chosen_prefix(tenant);
         let in_store = match kind.store.as_ref().zip(prefix) {
             Some((store, prefix)) => {
-                let in_store = store.remove_matching(&prefix, pattern).await;
+                let removed = store.remove_matching(&prefix, pattern).await;
+                if removed.is_none() {
+                    store.refuse_all();
+                }
                 // What was read meanwhile is not kept either.
                 invalidate_under_way();
-                in_store
+                removed.unwrap_or_default()
             }
             None => 0,
         };

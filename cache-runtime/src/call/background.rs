@@ -73,7 +73,7 @@ impl Background {
     /// Waits until all of it is done, for at most so long; what is not is dropped. Says whether
     /// everything was done. Dropped before, it leaves the rest to go on.
     pub(crate) async fn finish(&self, deadline: Duration) -> bool {
-        let finishing = Finishing::of(self);
+        let _finishing = Finishing::of(self);
         let mut tasks = take(&mut self.lock().under_way);
         if tasks.is_empty() || !runtime::has_timer() {
             return tasks.is_empty();
@@ -86,7 +86,6 @@ impl Background {
             // Until they are dropped: what that begins does not go on.
             let _ = timeout_at(deadline + DROP, join_all(tasks)).await;
         }
-        drop(finishing);
         is_done
     }
 

@@ -417,10 +417,19 @@ impl Pending {
         memory.into_iter().for_each(MemoryTier::sweep_when_due);
         let promotions = &self.kind.promotions;
         let memory = memory.filter(|_| promotions.of_found(self.promoted, &self.key));
-        // What is only good where there is nothing better takes the place of nothing.
         let is_answer = matches!(verdict, Verdict::Answer(..));
-        let memory = memory.filter(|memory| is_answer || memory.value(&self.key).is_none());
-        let keep = || memory.map(|memory| memory.insert(self.key.clone(), entry));
+        // Let go of when nothing is locked.
+        let mut there = None;
+        let keep = || {
+            let memory = memory?;
+            if !is_answer {
+                // What is only good where there is nothing better takes the place of nothing.
+                there = memory.value(&self.key);
+            }
+            there
+                .is_none()
+                .then(|| memory.insert(self.key.clone(), entry))
+        };
         match leader.keep(keep) {
             Some(_left) => verdict,
             None => Verdict::Nothing(MissReason::Invalidated),

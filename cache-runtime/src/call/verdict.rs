@@ -63,7 +63,7 @@ impl Pending {
         self.judge(entry, condition, control, results)
     }
 
-    pub(super) fn judge(
+    fn judge(
         &self,
         entry: SharedEntry,
         condition: Condition,
@@ -82,7 +82,7 @@ impl Pending {
     }
 
     /// What an entry is good for that its caller takes however old it is.
-    pub(super) fn judge_of_any_age(&self, entry: SharedEntry, condition: Condition) -> Verdict {
+    fn judge_of_any_age(&self, entry: SharedEntry, condition: Condition) -> Verdict {
         let staleness = &self.operation.staleness;
         let now = self.kind.clock.now();
         let (head, overdue) = (&entry.head, entry.head.overdue(now));
@@ -135,7 +135,7 @@ impl Pending {
         self.touched(carried) == Touched::No
     }
 
-    pub(super) fn touched(&self, carried: &Carried) -> Touched {
+    fn touched(&self, carried: &Carried) -> Touched {
         let generations = &self.kind.generations;
         generations.touched(self.operation.number, carried)
     }
@@ -145,12 +145,12 @@ impl Pending {
         matches!(condition, Condition::Expired | Condition::ExpiredBefore)
     }
 
-    pub(super) fn condition(&self, entry: &SharedEntry) -> Condition {
+    fn condition(&self, entry: &SharedEntry) -> Condition {
         let touched = self.touched(&entry.head.carried);
         entry.head.condition(self.kind.clock.now(), touched)
     }
 
-    pub(super) fn is_young(&self, entry: &SharedEntry, control: Option<&Control>) -> bool {
+    fn is_young(&self, entry: &SharedEntry, control: Option<&Control>) -> bool {
         let max_age = control.and_then(|control| control.max_age);
         max_age.is_none_or(|max_age| self.age(entry) <= max_age)
     }

@@ -327,7 +327,7 @@ impl StoreTier {
     fn refuse_all_if(&self, has_many: bool) {
         if has_many {
             // In this order: at any time one of the two refuses what is over.
-            self.generations.refuse_all();
+            self.refuse_all();
             self.writes.forget_unsettled();
         }
     }
@@ -341,17 +341,19 @@ impl StoreTier {
         self.bounded.within(SCAN, keys).await.unwrap_or_default()
     }
 
-    /// Removes the entries under these keys, after what is queued, and counts them. Where the store
-    /// does not do it in time, nothing of what it has of the kind is served any more.
-    pub(crate) async fn remove_matching(&self, prefix: &str, pattern: &str) -> u64 {
+    /// Removes the entries under these keys, after what is queued, and counts them; `None` where that
+    /// was not done in time.
+    pub(crate) async fn remove_matching(&self, prefix: &str, pattern: &str) -> Option<u64> {
         let store = &self.bounded.store;
         let is_quiet = !self.writes.is_waiting() || self.flush(SCAN).await;
         let remove = store.remove_matching(prefix, pattern, Tombstone::new());
         let removed = self.bounded.within(SCAN, remove).await.ok();
-        if !is_quiet || removed.is_none() {
-            self.generations.refuse_all();
-        }
-        removed.unwrap_or_default()
+        removed.filter(|_| is_quiet)
+    }
+
+    /// Has nothing served any more of what the store has of the kind; it is told with the next look.
+    pub(crate) fn refuse_all(&self) {
+        self.generations.refuse_all();
     }
 
     /// Forgets everything whose key begins with `prefix`, generations too: they are read anew.

@@ -244,6 +244,16 @@ impl Unsettled {
         }
     }
 
+    /// The last write of a key has failed, and with it the earlier ones that it took along.
+    fn failed(&mut self, key: &str, number: u64) {
+        if let Some(unconfirmed) = self.by_key.get_mut(key)
+            && unconfirmed.number <= number
+        {
+            unconfirmed.is_queued = false;
+        }
+    }
+
+    /// This write was given up; earlier ones of its key may be queued.
     fn give_up(&mut self, key: &str, number: u64) {
         if let Some(unconfirmed) = self.by_key.get_mut(key)
             && unconfirmed.number == number
@@ -298,7 +308,7 @@ async fn empty(
                 if is_written {
                     unsettled.done(&write.key, write.number);
                 } else {
-                    unsettled.give_up(&write.key, write.number);
+                    unsettled.failed(&write.key, write.number);
                 }
             })
             .await;
