@@ -688,7 +688,7 @@ async fn an_old_value_that_is_removed_while_the_body_runs_is_served_to_nobody() 
 }
 
 #[tokio::test]
-async fn a_value_that_is_set_anew_while_the_body_runs_is_served_when_it_fails() {
+async fn while_a_refresh_is_under_way_a_failure_is_answered_with_the_old_value() {
     static SCRIPT: Script = Script::new();
     #[cached(kind = "newer-spare", ttl = "1m", stale_if_error = "1h")]
     async fn number(_id: u32) -> Result<usize, String> {
@@ -709,6 +709,31 @@ async fn a_value_that_is_set_anew_while_the_body_runs_is_served_when_it_fails() 
     SCRIPT.end(false);
     assert_eq!(refresh.await.expect("no panic"), Ok(3));
     assert_eq!(number(1).await, Ok(3));
+}
+
+#[tokio::test]
+async fn a_value_from_a_refresh_that_ended_first_is_served_for_a_failure() {
+    static RUNS: Runs = Runs::new();
+    static GATE: Semaphore = Semaphore::const_new(0);
+    #[cached(kind = "newer-value", ttl = "1m", stale_if_error = "1h")]
+    async fn number(_id: u32) -> Result<usize, String> {
+        match RUNS.count() {
+            2 => {
+                let _pass = GATE.acquire().await;
+                Err("down".to_owned())
+            }
+            run => Ok(run),
+        }
+    }
+    let (_, clock) = register("newer-value", roomy());
+    assert_eq!(number(1).await, Ok(1));
+    clock.advance(MINUTE);
+    let call = tokio::spawn(call::outcome(number(1)));
+    eventually("the body runs", async || RUNS.total() == 2).await;
+    assert_eq!(call::refresh(number(1)).await, Ok(3));
+    GATE.add_permits(1);
+    let failed = call.await.expect("no panic");
+    assert_eq!((failed.value, failed.origin), (Ok(3), Origin::Memory));
 }
 
 #[tokio::test]

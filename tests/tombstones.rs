@@ -192,6 +192,41 @@ async fn a_pattern_leaves_tombstones_where_it_found_something() {
 }
 
 #[tokio::test]
+async fn a_pattern_that_is_removed_again_keeps_no_tombstone_for_longer() {
+    let server = Arc::new(RedisServer::start());
+    let cache = Shared::Redis(server.clone()).process("again").await;
+    cache.remove("k").await;
+    let before = server.command(&["GET", "again:key:k"]);
+    server.command(&["PEXPIRE", "again:key:k", "60000"]);
+    assert_eq!(cache.remove_matching("*").await, 0);
+    assert_ne!(server.command(&["GET", "again:key:k"]), before);
+    let left = server.command(&["PTTL", "again:key:k"]).int();
+    assert!((1..=60_000).contains(&left), "{left} ms");
+}
+
+#[tokio::test]
+async fn a_removal_by_another_process_wins_while_one_of_this_process_is_on_its_way() {
+    let store = Arc::<MapStore>::default();
+    let open = || {
+        let cache = Cache::builder("crossing", &roomy().build().expect("valid settings"));
+        cache.store(store.clone()).build().expect("a cache")
+    };
+    let cache = open();
+    let mut removing = Box::pin(cache.remove("k"));
+    assert!((&mut removing).now_or_never().is_none(), "it waits");
+    drop(removing);
+    // The look-up has the store told; another process removes the key when the body has begun.
+    let compute = async || {
+        store.put("crossing:key:k", b"LRDT\x01\0\0\0number!!");
+        "old".to_owned()
+    };
+    assert_eq!(cache.get_or_compute("k", compute).await, "old");
+    assert!(cache.flush(PATIENCE).await);
+    assert_eq!(cache.stats().refused_writes, 1);
+    assert_eq!(open().get::<String>("k").await, None);
+}
+
+#[tokio::test]
 async fn a_removed_call_is_computed_anew_by_every_process() {
     static RUNS: Runs = Runs::new();
     static GATE: Semaphore = Semaphore::const_new(0);

@@ -79,7 +79,9 @@ pub trait Store: Debug + Send + Sync + 'static {
     ) -> StoreFuture<'a, Vec<String>>;
 
     /// [Removes](Self::remove) all keys that begin with `prefix` and go on as the glob `pattern`
-    /// says, and counts those that had an entry.
+    /// says, and counts those that had an entry. A tombstone that is there alone gives way to the new
+    /// one, which stays for no longer than it would have: who removes a pattern over and over does
+    /// not keep the keys that there once were.
     fn remove_matching<'a>(
         &'a self,
         prefix: &'a str,

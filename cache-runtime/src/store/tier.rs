@@ -82,9 +82,7 @@ impl StoreTier {
         wanted: Wanted,
         carried: Carried,
     ) -> Result<SharedEntry, Lost> {
-        if self.writes.is_unsettled(name) {
-            // What is computed is written with them.
-            self.read_generations(name).await;
+        if !self.is_settled(name).await {
             return Err(Lost::Unsettled);
         }
         self.generations.outlive(name.ttl);
@@ -117,8 +115,9 @@ impl StoreTier {
         wanted: Wanted,
         carried: Vec<Carried>,
     ) -> Option<Vec<Option<SharedEntry>>> {
-        let asked = names.iter().map(async |name| {
-            if self.writes.is_unsettled(name) {
+        let settled = join_all(names.iter().map(|name| self.is_settled(name))).await;
+        let asked = names.iter().zip(settled).map(async |(name, is_settled)| {
+            if !is_settled {
                 return Ok(None);
             }
             let stored = self.bounded.store.get(&name.key, STORED_LIMIT).await;
@@ -208,11 +207,10 @@ impl StoreTier {
     /// What a computation has to know that begins now without a look-up: the generations that its
     /// entry is going to carry, and what was left by the last removal of the key.
     pub(crate) async fn prepare(&self, name: &StoreName) {
-        let generations = self.read_generations(name);
-        if self.writes.is_unsettled(name) {
-            generations.await;
+        if !self.is_settled(name).await {
             return;
         }
+        let generations = self.read_generations(name);
         let beginning = self.bounded.store.get(&name.key, Tombstone::LENGTH);
         let (_, beginning) = join(generations, self.ask(beginning)).await;
         if let Ok(beginning) = beginning {
@@ -376,6 +374,16 @@ impl StoreTier {
             Ok(connected) => connected,
             Err(_elapsed) => Err(StoreError::TimedOut(patience)),
         }
+    }
+
+    /// Whether the store has what is to hold for this name; that is waited for as long as a look-up
+    /// may take. Only then can it be seen what removals by others have left.
+    async fn is_settled(&self, name: &StoreName) -> bool {
+        if !self.writes.is_unsettled(&name.key) {
+            return true;
+        }
+        self.writes.flush(self.bounded.settings.budget).await;
+        !self.writes.is_unsettled(&name.key)
     }
 
     /// Waits for the queued writes, for at most twice the budget of a look-up, and says whether they

@@ -123,18 +123,15 @@ impl Write {
     /// This write and a later one of the same key in one; the other one is refused where it is.
     pub(super) fn then(self, later: Self) -> (Self, Option<Self>) {
         let is_end = matches!(self.content, Content::End(_));
-        if self.is_refusable() || is_end || !later.is_refusable() {
-            if self.tombstone() != later.tombstone() {
-                // From before a removal that the later one knows of, if it is a value at all.
-                self.revoke();
-            }
-            return (later, None);
+        if later.is_refusable() && !self.is_refusable() && !is_end {
+            // Who computed it cannot have seen a tombstone that the store does not have yet.
+            return (self, Some(later));
         }
-        if self.tombstone() == later.tombstone() {
-            let refusable = None;
-            return (Self { refusable, ..later }, None);
+        if self.tombstone() != later.tombstone() {
+            // From before a removal that the later one knows of, if it is a value at all.
+            self.revoke();
         }
-        (self, Some(later))
+        (later, None)
     }
 
     /// Has the entry served to nobody.

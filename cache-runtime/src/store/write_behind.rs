@@ -11,7 +11,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 use super::bounded::BoundedStore;
-use super::{AT_ONCE, StoreName, Tombstone, Write};
+use super::{AT_ONCE, Write};
 use crate::runtime;
 
 /// Writes that may wait. They share their values with the memory tier.
@@ -57,8 +57,6 @@ struct Unconfirmed {
     /// Of the write that has to be done.
     number: u64,
     is_queued: bool,
-    /// What the key has then.
-    tombstone: Option<Tombstone>,
 }
 
 impl WriteBehind {
@@ -108,25 +106,21 @@ impl WriteBehind {
         self.lock().done(&write.key, write.number);
     }
 
-    /// Whether the entry of this name is not to be served. Where nothing is queued that would end
-    /// this, a removal is. Notes the tombstone that the store is going to have.
-    pub(super) fn is_unsettled(&self, name: &StoreName) -> bool {
+    /// Whether the entry of this key is not to be served. Where nothing is queued that would end
+    /// this, a removal is.
+    pub(super) fn is_unsettled(&self, key: &str) -> bool {
         let unsettled = self.lock();
         // As it is most of the time: the key need not be hashed.
         if unsettled.by_key.is_empty() {
             return false;
         }
-        let Some(unconfirmed) = unsettled.by_key.get(&name.key).copied() else {
+        let Some(unconfirmed) = unsettled.by_key.get(key).copied() else {
             return false;
         };
         drop(unsettled);
-        if unconfirmed.is_queued {
-            name.seen.note(unconfirmed.tombstone);
-        } else {
+        if !unconfirmed.is_queued {
             // With a tombstone of its own: the last attempt may still leave the one that it had.
-            let removal = Write::removal(name.key.clone());
-            name.seen.note(removal.tombstone());
-            self.push_in_place(removal);
+            self.push_in_place(Write::removal(key.to_owned()));
         }
         true
     }
@@ -231,7 +225,6 @@ impl Unsettled {
         let unconfirmed = Unconfirmed {
             number,
             is_queued,
-            tombstone: write.tombstone(),
         };
         self.by_key.insert(write.key.clone(), unconfirmed);
         number

@@ -201,11 +201,14 @@ impl Store for RedisStore {
     ) -> StoreFuture<'a, u64> {
         Box::pin(async move {
             let mut removed = 0;
+            let ttl = millis(Tombstone::LIFETIME).to_string();
+            let tombstone = tombstone.to_bytes();
+            let arguments = [&tombstone, ttl.as_bytes(), b"matching"];
             let mut walk = Walk::over(prefix, pattern);
             while let Some(keys) = self.scan(&mut walk).await? {
                 let told: Vec<_> = keys
                     .iter()
-                    .map(|key| self.remove(key, Some(tombstone)))
+                    .map(|key| self.run::<bool>(&self.scripts.remove, key, &arguments))
                     .collect();
                 let had_entries = try_join_all(told).await?;
                 removed += had_entries.into_iter().map(u64::from).sum::<u64>();

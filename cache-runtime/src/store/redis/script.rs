@@ -25,10 +25,13 @@ const REMOVE: &str = "\
     if type(there) ~= 'string' then there = '?' end \
     local tombstone = ARGV[1] \
     local had = #there >= 16 and string.sub(there, 1, 4) == 'LRDT' \
+    local is_alone = had and #there == 16 \
+    local lifetime = ARGV[2] \
+    if is_alone and ARGV[3] then lifetime = math.max(redis.call('PTTL', KEYS[1]), 1) end \
     if tombstone == '' and had then tombstone = string.sub(there, 1, 16) end \
     redis.call('UNLINK', KEYS[1]) \
-    if tombstone ~= '' then redis.call('SET', KEYS[1], tombstone, 'PX', ARGV[2]) end \
-    if there == '' or (#there == 16 and had) then return 0 end \
+    if tombstone ~= '' then redis.call('SET', KEYS[1], tombstone, 'PX', lifetime) end \
+    if there == '' or is_alone then return 0 end \
     return 1";
 
 /// A script that Redis is told by its hash, once it knows it.
@@ -72,7 +75,8 @@ impl Script {
 pub(super) struct Scripts {
     /// `ARGV`: the number of the tombstone that the entry begins with, the entry, milliseconds.
     pub(super) set_unless_removed: Script,
-    /// `ARGV`: a tombstone, milliseconds. Answers 1 where there was an entry.
+    /// `ARGV`: a tombstone, milliseconds, and anything where a tombstone that is there alone does
+    /// not stay for longer. Answers 1 where there was an entry.
     pub(super) remove: Script,
 }
 
