@@ -182,7 +182,8 @@ impl Cache {
     ///
     /// Of an entry in the store only its key is looked at, here and in [`ttl`](Self::ttl) and
     /// [`keys`](Self::keys): one that was invalidated with everything of its tenant or kind is still
-    /// there.
+    /// there. So is a computed value for at least ten minutes after its key was removed, however
+    /// short its own lifetime is ([`Tombstone`](crate::Tombstone)).
     pub async fn exists(&self, key: &str) -> bool {
         self.entry_lifetime(key).await.is_some()
     }
@@ -214,6 +215,9 @@ impl Cache {
     /// Of callers that ask at once, one computes and the others take its value. A caller that is
     /// dropped while it computes hands over to one that waits. What [`call`](crate::call) has for
     /// calls of annotated functions holds for this one too.
+    ///
+    /// A `T` that is itself a `Result` or an `Option` is computed by each caller, and not kept: use
+    /// [`get_or_try_compute`](Self::get_or_try_compute), which keeps what is in an `Ok`.
     pub async fn get_or_compute<T, F, Fut>(&self, key: &str, compute: F) -> T
     where
         T: Value,

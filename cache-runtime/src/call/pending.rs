@@ -292,7 +292,10 @@ impl Pending {
                     leader.land(landing(entry.clone(), origin));
                     return Stand::Found(entry, origin);
                 }
-                Verdict::Due(entry, _) => (why, Some(entry)),
+                Verdict::Due(entry, origin) => {
+                    leader.land(landing(entry.clone(), origin));
+                    return self.renew(entry, origin);
+                }
                 Verdict::Spare(entry, why) => (why, Some(entry)),
                 // The first look has taken out what was over.
                 Verdict::Nothing(MissReason::Absent) => (why, None),

@@ -220,7 +220,8 @@ pub struct CacheStats {
     /// models), or the name of a store of the application's own.
     pub backend_type: &'static str,
     /// Calls and look-ups that were answered from memory, from the store, or by waiting for
-    /// another call, by a value past its lifetime too.
+    /// another call, by a value past its lifetime too. The sum of `memory_hits`, `store_hits`,
+    /// `joined` and `stale`: each is counted in one of them.
     pub hits: u64,
     /// Of `hits`, those from memory.
     pub memory_hits: u64,

@@ -222,10 +222,7 @@ impl Unsettled {
     /// The number of a write that is to hold for its key.
     fn add(&mut self, write: &Write, is_queued: bool) -> u64 {
         let number = self.next();
-        let unconfirmed = Unconfirmed {
-            number,
-            is_queued,
-        };
+        let unconfirmed = Unconfirmed { number, is_queued };
         self.by_key.insert(write.key.clone(), unconfirmed);
         number
     }
