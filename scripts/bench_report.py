@@ -60,6 +60,15 @@ COMPRESSION_NAMES = {
     **{f"by-hand-{level}": f"`flate2` by hand, level {level}" for level in (1, 3, 6, 9)},
 }
 COLD_NAMES = {"cached-sharded": "`cached`, `#[concurrent_cached]`"}
+ROOM_NAMES = {
+    "larder": NAMES["larder"],
+    "by-hand-plain": NAMES["by-hand-plain"],
+    "by-hand-expiring": NAMES["by-hand-expiring"],
+    "moka": "`moka`, lifetime",
+    "cached-sharded-ttl": "`cached`, `ShardedLruTtlCache`",
+    "cached-sharded": "`cached`, `ShardedLruCache`",
+    "foyer": "`foyer`",
+}
 # With the package whose version is shown.
 STAMPEDE_NAMES = {
     "larder": ("larder", "**larder** {}"),
@@ -151,8 +160,9 @@ class Figures:
             row, contender, turn = estimates.parts[-5:-2]
             point = json.loads(estimates.read_text())["median"]["point_estimate"]
             self._add(row, contender, "ns", int(turn), point)
-        # Either may have been left out.
-        outputs = [path for path in (directory / "output", directory / "stampede") if path.exists()]
+        # Any may have been left out.
+        paths = [directory / name for name in ("output", "stampede", "room")]
+        outputs = [path for path in paths if path.exists()]
         for line in "\n".join(path.read_text() for path in outputs).splitlines():
             if re.fullmatch(r"[\w-]+\|[\w-]+\|\d+\|[\w-]+\|[\d.]+", line):
                 row, contender, turn, unit, value = line.split("|")
@@ -302,6 +312,20 @@ def stampede_table(figures):
     return lines
 
 
+def room_table(figures):
+    lines = [
+        "| | bytes an entry | hits of requests | hits of requests among scans |",
+        "|---|--:|--:|--:|",
+    ]
+    for contender in figures.contenders("room", ROOM_NAMES):
+        seen = lambda counted: figures.median("room", contender, counted)
+        lines.append(
+            f"| {ROOM_NAMES[contender]} | {seen('bytes'):.0f} "
+            f"| {seen('zipf'):.2%} | {seen('scans'):.2%} |"
+        )
+    return lines
+
+
 def redis_table(figures):
     lines = [
         "| value | at once | | calls a second | p50, µs | larder does |",
@@ -352,6 +376,8 @@ def target_table(figures):
             f"{bodies:.0f}, {most:.0f} at once, {wall:.0f} ms",
             bodies == keys and most == keys and wall <= 1.1 * IDEAL_COLD_MS,
         )
+    taken = figures.median("room", "larder", "bytes")
+    target("a million entries, 32 B and 100 B", "≤ 300 B each", f"{taken:.0f} B", taken <= 300)
     for size, (shown, most) in ENCRYPTED_SIZES.items():
         for way, work in {"set": "seal", "get": "open"}.items():
             more = figures.micros_more(f"encryption-{size}-{way}", "larder-encrypted", "larder")
@@ -417,6 +443,7 @@ def main():
         "encryption": lambda: encryption_table(figures),
         "cold": lambda: cold_table(figures),
         "stampede": lambda: stampede_table(figures),
+        "room": lambda: room_table(figures),
         "redis": lambda: redis_table(figures),
     }
     text = page.read_text()
