@@ -226,6 +226,88 @@ async fn a_removal_by_another_process_wins_while_one_of_this_process_is_on_its_w
     assert_eq!(open().get::<String>("k").await, None);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_removal_during_a_look_up_that_the_store_is_not_told_of_wins_as_well() {
+    let store = Arc::<MapStore>::default();
+    let open = || {
+        let cache = Cache::builder("meanwhile", &roomy().build().expect("valid settings"));
+        cache.store(store.clone()).build().expect("a cache")
+    };
+    let (cache, other) = (open(), open());
+    let computing = UnderWay::begin(&other, "k").await;
+    let millis = Duration::from_millis;
+    store.latency.store(10, Ordering::SeqCst);
+    let compute = async || {
+        // Longer than the store is tried for.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        store.hangs.store(false, Ordering::SeqCst);
+        "new".to_owned()
+    };
+    let removing = async {
+        tokio::time::sleep(millis(5)).await;
+        store.hangs.store(true, Ordering::SeqCst);
+        cache.remove("k").await;
+    };
+    tokio::join!(cache.get_or_compute("k", compute), removing);
+    store.latency.store(0, Ordering::SeqCst);
+    assert!(cache.flush(PATIENCE).await);
+    computing.end().await;
+    assert!(other.flush(PATIENCE).await);
+    assert_eq!(other.stats().refused_writes, 1);
+    assert_eq!(open().get::<String>("k").await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_was_away_is_told_of_a_removal_although_memory_has_a_new_value() {
+    let store = Arc::<MapStore>::default();
+    let open = || {
+        let cache = Cache::builder("later", &roomy().build().expect("valid settings"));
+        cache.store(store.clone()).build().expect("a cache")
+    };
+    let cache = open();
+    cache.set("k", "old".to_owned()).await;
+    store.hangs.store(true, Ordering::SeqCst);
+    cache.remove("k").await;
+    let compute = async || {
+        // Longer than the store is tried for.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        store.hangs.store(false, Ordering::SeqCst);
+        "new".to_owned()
+    };
+    assert_eq!(cache.get_or_compute("k", compute).await, "new");
+    assert!(cache.flush(PATIENCE).await);
+    assert_eq!(open().get::<String>("k").await, None);
+    assert_eq!(cache.get("k").await, Some("new".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_removal_leaves_its_tombstone_although_nothing_was_kept_after_it() {
+    static RUNS: Runs = Runs::new();
+    #[cached(kind = "ended", cache_if = |run: &usize| *run == 1)]
+    async fn number(_id: u32) -> usize {
+        RUNS.count()
+    }
+    let store = Arc::<MapStore>::default();
+    let cache = Cache::builder("ended", &roomy().build().expect("valid settings"));
+    let cache = cache.store(store.clone()).build().expect("a cache");
+    larder::register(cache.clone());
+    assert_eq!(number(1).await, 1);
+    assert!(cache.flush(PATIENCE).await);
+    store.hangs.store(true, Ordering::SeqCst);
+    call::remove(number(1)).await;
+    // The queue is busy until this is given up, longer than a look-up waits for it.
+    let millisecond = Duration::from_millis(1);
+    let busy = tokio::time::timeout(millisecond, cache.set("other", 1)).await;
+    assert!(busy.is_err());
+    // Queued together: the removal, and the end of what there may be.
+    assert_eq!(call::refresh(number(1)).await, 2);
+    store.hangs.store(false, Ordering::SeqCst);
+    assert!(cache.flush(PATIENCE).await);
+    let entries = store.entries.lock().expect("no panic");
+    let left = entries.values().filter(|left| Tombstone::is_all(left));
+    assert_eq!(left.count(), 1);
+}
+
 #[tokio::test]
 async fn a_removed_call_is_computed_anew_by_every_process() {
     static RUNS: Runs = Runs::new();

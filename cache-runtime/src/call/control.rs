@@ -288,8 +288,9 @@ pub fn max_age<F: Future>(age: Duration, call: F) -> impl Future<Output = F::Out
     controlled(Control::new().max_age(age), call)
 }
 
-/// The result that the cache has for a call, within `stale_while_revalidate` one past its lifetime
-/// too. The body never starts.
+/// The result that the cache has for a call. That may be one past its lifetime: within
+/// `stale_while_revalidate`, or while the body is not asked again after it failed. The body never
+/// starts.
 ///
 /// `None` where there is none; one that is being computed is not waited for. Where the future
 /// reaches no cached call during its first poll it is dropped and a warning is logged.

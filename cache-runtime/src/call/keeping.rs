@@ -270,6 +270,9 @@ impl KeptFor {
             } else if self.refreshes() {
                 // What it has is over all the same.
                 store.remove_behind(name.key.clone());
+            } else {
+                // A value in memory may keep others from looking it up for long.
+                store.tell_if_unsettled(&name.key);
             }
         }
         if enters_memory {

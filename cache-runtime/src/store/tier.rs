@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{join, join_all, try_join, try_join_all};
+use tokio::time::Instant;
 
 use super::bounded::{BoundedStore, StoreSettings};
 use super::generations::{FoldedGenerations, StoreGenerations};
@@ -82,9 +83,7 @@ impl StoreTier {
         wanted: Wanted,
         carried: Carried,
     ) -> Result<SharedEntry, Lost> {
-        if !self.is_settled(name).await {
-            return Err(Lost::Unsettled);
-        }
+        let time = self.settled(name).await.ok_or(Lost::Unsettled)?;
         self.generations.outlive(name.ttl);
         let stored = async {
             let stored = self.bounded.store.get(&name.key, STORED_LIMIT).await;
@@ -95,18 +94,20 @@ impl StoreTier {
             stored
         };
         let asked = if let Some(generations) = self.generations.at_hand(&name.generations) {
-            self.ask(stored).await.map(|stored| (generations, stored))
+            let stored = self.bounded.within(time, stored).await;
+            stored.map(|stored| (generations, stored))
         } else {
             // Both at once: no round trip more.
             let generations = self.read(&name.generations);
-            self.ask(try_join(generations, stored)).await
+            let both = try_join(generations, stored);
+            self.bounded.within(time, both).await
         };
         let (generations, stored) = asked?;
         self.open(name, stored, wanted, generations, carried)
     }
 
-    /// The same for several names of the same generations, in one round trip; `None` where the
-    /// store did not answer.
+    /// The same for several names of the same generations, in one round trip where nothing has to
+    /// be waited for; `None` where the store did not answer.
     ///
     /// Not with a command for all of them: a cluster has them in different places.
     pub(crate) async fn look_up_all(
@@ -115,9 +116,20 @@ impl StoreTier {
         wanted: Wanted,
         carried: Vec<Carried>,
     ) -> Option<Vec<Option<SharedEntry>>> {
-        let settled = join_all(names.iter().map(|name| self.is_settled(name))).await;
-        let asked = names.iter().zip(settled).map(async |(name, is_settled)| {
-            if !is_settled {
+        let mut time = self.bounded.settings.budget;
+        let unsettled = names
+            .iter()
+            .map(|name| self.writes.tell_if_unsettled(&name.key));
+        if unsettled.filter(|is_unsettled| *is_unsettled).count() > 0 {
+            let (is_quiet, left) = self.quiet(time).await;
+            if !is_quiet {
+                return None;
+            }
+            time = left;
+        }
+        let asked = names.iter().map(async |name| {
+            if self.writes.is_unsettled(&name.key) {
+                name.seen.forget();
                 return Ok(None);
             }
             let stored = self.bounded.store.get(&name.key, STORED_LIMIT).await;
@@ -138,10 +150,8 @@ impl StoreTier {
                 None => self.read(&first.generations).await,
             }
         };
-        let (generations, stored) = self
-            .ask(try_join(generations, try_join_all(asked)))
-            .await
-            .ok()?;
+        let all = try_join(generations, try_join_all(asked));
+        let (generations, stored) = self.bounded.within(time, all).await.ok()?;
         let entries = names.iter().zip(stored).zip(carried);
         let entries = entries.map(|((name, stored), carried)| {
             self.open(name, stored, wanted, generations, carried).ok()
@@ -207,12 +217,12 @@ impl StoreTier {
     /// What a computation has to know that begins now without a look-up: the generations that its
     /// entry is going to carry, and what was left by the last removal of the key.
     pub(crate) async fn prepare(&self, name: &StoreName) {
-        if !self.is_settled(name).await {
+        let Some(time) = self.settled(name).await else {
             return;
-        }
+        };
         let generations = self.read_generations(name);
         let beginning = self.bounded.store.get(&name.key, Tombstone::LENGTH);
-        let (_, beginning) = join(generations, self.ask(beginning)).await;
+        let (_, beginning) = join(generations, self.bounded.within(time, beginning)).await;
         if let Ok(beginning) = beginning {
             name.seen.note(beginning.and_then(|it| Tombstone::of(&it)));
         }
@@ -343,9 +353,9 @@ impl StoreTier {
     /// was not done in time.
     pub(crate) async fn remove_matching(&self, prefix: &str, pattern: &str) -> Option<u64> {
         let store = &self.bounded.store;
-        let is_quiet = !self.writes.is_waiting() || self.flush(SCAN).await;
+        let (is_quiet, left) = self.quiet(SCAN).await;
         let remove = store.remove_matching(prefix, pattern, Tombstone::new());
-        let removed = self.bounded.within(SCAN, remove).await.ok();
+        let removed = self.bounded.within(left, remove).await.ok();
         removed.filter(|_| is_quiet)
     }
 
@@ -376,24 +386,41 @@ impl StoreTier {
         }
     }
 
-    /// Whether the store has what is to hold for this name; that is waited for as long as a look-up
-    /// may take. Only then can it be seen what removals by others have left.
-    async fn is_settled(&self, name: &StoreName) -> bool {
-        if !self.writes.is_unsettled(&name.key) {
-            return true;
+    /// Waits until the store has what is to hold for this name, for as long as a look-up may take,
+    /// and says what is left of that; `None` where it still has not. Only then can it be seen what
+    /// removals by others have left.
+    async fn settled(&self, name: &StoreName) -> Option<Duration> {
+        let time = self.bounded.settings.budget;
+        if !self.writes.tell_if_unsettled(&name.key) {
+            return Some(time);
         }
-        self.writes.flush(self.bounded.settings.budget).await;
-        !self.writes.is_unsettled(&name.key)
+        // It is from before what the store is going to have.
+        name.seen.forget();
+        let (_, left) = self.quiet(time).await;
+        (!self.writes.is_unsettled(&name.key)).then_some(left)
+    }
+
+    /// Has the store told of a key that it could not be told of before.
+    pub(crate) fn tell_if_unsettled(&self, key: &str) {
+        self.writes.tell_if_unsettled(key);
+    }
+
+    /// Waits for the queued writes for at most so long, and says whether they are done, and what is
+    /// left of the time.
+    async fn quiet(&self, time: Duration) -> (bool, Duration) {
+        if !self.writes.is_waiting() {
+            return (true, time);
+        }
+        let began = Instant::now();
+        let is_quiet = self.writes.flush(time).await;
+        (is_quiet, time.saturating_sub(began.elapsed()))
     }
 
     /// Waits for the queued writes, for at most twice the budget of a look-up, and says whether they
     /// are done.
     pub(crate) async fn settle(&self) -> bool {
-        if !self.writes.is_waiting() {
-            return true;
-        }
         let time = self.bounded.settings.budget.saturating_mul(2);
-        self.writes.flush(time).await
+        self.quiet(time).await.0
     }
 
     /// Waits until the queued writes are done, for at most `deadline`.

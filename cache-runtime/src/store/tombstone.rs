@@ -41,7 +41,8 @@ impl Tombstone {
     /// how long clients of language models wait for an answer if nobody tells them otherwise.
     ///
     /// A computation that began before a removal and ends later than this after it is not
-    /// recognized as old any more by other processes, unless there is a newer value.
+    /// recognized as old any more by other processes, unless there is a newer value. A removal by
+    /// pattern does not renew a tombstone that it finds alone.
     pub const LIFETIME: Duration = Duration::from_secs(10 * 60);
 
     /// One that was never left anywhere, for one removal alone.
@@ -100,6 +101,11 @@ impl Seen {
     pub(super) fn note(&self, tombstone: Option<Tombstone>) {
         let number = tombstone.map_or(NONE, |tombstone| tombstone.0);
         self.0.store(number, Ordering::Relaxed);
+    }
+
+    /// As if no store had answered.
+    pub(super) fn forget(&self) {
+        self.0.store(UNKNOWN, Ordering::Relaxed);
     }
 
     /// Whether a store has answered.

@@ -122,16 +122,27 @@ impl Write {
 
     /// This write and a later one of the same key in one; the other one is refused where it is.
     pub(super) fn then(self, later: Self) -> (Self, Option<Self>) {
-        let is_end = matches!(self.content, Content::End(_));
-        if later.is_refusable() && !self.is_refusable() && !is_end {
+        match self.new_tombstone() {
             // Who computed it cannot have seen a tombstone that the store does not have yet.
-            return (self, Some(later));
+            Some(_) if later.is_refusable() => (self, Some(later)),
+            Some(tombstone) if matches!(later.content, Content::End(_)) => {
+                let content = Content::Removal(tombstone);
+                (Self { content, ..later }, None)
+            }
+            _ => {
+                if self.tombstone() != later.tombstone() {
+                    // From before a removal that the later one knows of, if it is a value at all.
+                    self.revoke();
+                }
+                (later, None)
+            }
         }
-        if self.tombstone() != later.tombstone() {
-            // From before a removal that the later one knows of, if it is a value at all.
-            self.revoke();
-        }
-        (later, None)
+    }
+
+    /// What it leaves whatever is there.
+    fn new_tombstone(&self) -> Option<Tombstone> {
+        let is_bound = self.is_refusable() || matches!(self.content, Content::End(_));
+        self.tombstone().filter(|_| !is_bound)
     }
 
     /// Has the entry served to nobody.

@@ -75,8 +75,9 @@ impl WriteBehind {
 
     pub(super) fn push(&self, mut write: Write) {
         let mut unsettled = self.lock();
+        let queue = self.queue(&mut unsettled);
         write.number = unsettled.next();
-        self.queue_or_drop(unsettled, write);
+        self.queue_or_drop(queue, unsettled, write);
     }
 
     /// Queues a write of a key whose entry is not to be served any more, and says whether there are
@@ -84,16 +85,17 @@ impl WriteBehind {
     /// they [are forgotten](Self::forget_unsettled).
     pub(super) fn push_in_place(&self, mut write: Write) -> bool {
         let mut unsettled = self.lock();
-        write.number = unsettled.add(&write, true);
+        let queue = self.queue(&mut unsettled);
+        write.number = unsettled.add(&write.key, true);
         let has_many = unsettled.by_key.len() > UNSETTLED;
-        self.queue_or_drop(unsettled, write);
+        self.queue_or_drop(queue, unsettled, write);
         has_many
     }
 
     /// The same for a write that is not queued: it is the caller's to do, and has its number now.
     pub(super) fn unsettle(&self, write: &mut Write) -> bool {
         let mut unsettled = self.lock();
-        write.number = unsettled.add(write, false);
+        write.number = unsettled.add(&write.key, false);
         unsettled.by_key.len() > UNSETTLED
     }
 
@@ -106,28 +108,39 @@ impl WriteBehind {
         self.lock().done(&write.key, write.number);
     }
 
-    /// Whether the entry of this key is not to be served. Where nothing is queued that would end
-    /// this, a removal is.
+    /// Whether the entry of this key is not to be served.
     pub(super) fn is_unsettled(&self, key: &str) -> bool {
-        let unsettled = self.lock();
+        self.lock().by_key.contains_key(key)
+    }
+
+    /// The same; and where nothing is queued that would end this, a removal is.
+    pub(super) fn tell_if_unsettled(&self, key: &str) -> bool {
+        let mut unsettled = self.lock();
         // As it is most of the time: the key need not be hashed.
         if unsettled.by_key.is_empty() {
             return false;
         }
-        let Some(unconfirmed) = unsettled.by_key.get(key).copied() else {
+        let Some(unconfirmed) = unsettled.by_key.get(key) else {
             return false;
         };
-        drop(unsettled);
         if !unconfirmed.is_queued {
+            let queue = self.queue(&mut unsettled);
             // With a tombstone of its own: the last attempt may still leave the one that it had.
-            self.push_in_place(Write::removal(key.to_owned()));
+            let mut removal = Write::removal(key.to_owned());
+            removal.number = unsettled.add(key, true);
+            self.queue_or_drop(queue, unsettled, removal);
         }
         true
     }
 
     /// With the numbers locked, so that writes are queued in their order.
-    fn queue_or_drop(&self, mut unsettled: MutexGuard<'_, Unsettled>, write: Write) {
-        let refused = match self.queue() {
+    fn queue_or_drop(
+        &self,
+        queue: Option<Queue>,
+        mut unsettled: MutexGuard<'_, Unsettled>,
+        write: Write,
+    ) {
+        let refused = match queue {
             Some(queue) => {
                 // Before it is sent: it may be done before this goes on.
                 queue.waiting.fetch_add(1, Ordering::SeqCst);
@@ -148,35 +161,28 @@ impl WriteBehind {
     }
 
     pub(super) fn is_waiting(&self) -> bool {
-        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        let waiting = queue.as_ref().map(|queue| &queue.waiting);
+        let slot = self.slot();
+        let waiting = slot.as_ref().map(|queue| &queue.waiting);
         waiting.is_some_and(|waiting| waiting.load(Ordering::SeqCst) > 0)
     }
 
     fn lock(&self) -> MutexGuard<'_, Unsettled> {
         let mut unsettled = lock(&self.unsettled);
-        if !unsettled.by_key.is_empty() && self.has_lost_queue() {
-            for unconfirmed in unsettled.by_key.values_mut() {
-                unconfirmed.is_queued = false;
-            }
+        if !unsettled.by_key.is_empty() {
+            unsettled.lose_if_closed(&mut self.slot());
         }
         unsettled
     }
 
-    /// Whether the task has ended that emptied the queue, and nobody has noticed so far.
-    fn has_lost_queue(&self) -> bool {
-        let mut slot = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        slot.take_if(|queue| queue.messages.is_closed()).is_some()
+    fn slot(&self) -> MutexGuard<'_, Option<Queue>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) async fn flush(&self, deadline: Duration) -> bool {
         if !runtime::has_timer() {
             return false;
         }
-        let queue = {
-            let _noticed = self.lock();
-            self.queue()
-        };
+        let queue = self.queue(&mut self.lock());
         let Some(queue) = queue else {
             return false;
         };
@@ -189,27 +195,26 @@ impl WriteBehind {
     }
 
     /// `None` outside a runtime.
-    fn queue(&self) -> Option<Queue> {
-        let mut slot = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*slot {
-            Some(queue) if !queue.messages.is_closed() => Some(queue.clone()),
-            _ => {
-                let runtime = Handle::try_current().ok()?;
-                let (sender, messages) = mpsc::channel(QUEUE);
-                let queue = Queue {
-                    messages: sender,
-                    waiting: Arc::default(),
-                };
-                runtime.spawn(empty(
-                    self.store.clone(),
-                    messages,
-                    queue.waiting.clone(),
-                    self.unsettled.clone(),
-                ));
-                *slot = Some(queue.clone());
-                Some(queue)
-            }
+    fn queue(&self, unsettled: &mut Unsettled) -> Option<Queue> {
+        let mut slot = self.slot();
+        unsettled.lose_if_closed(&mut slot);
+        if let Some(queue) = &*slot {
+            return Some(queue.clone());
         }
+        let runtime = Handle::try_current().ok()?;
+        let (sender, messages) = mpsc::channel(QUEUE);
+        let queue = Queue {
+            messages: sender,
+            waiting: Arc::default(),
+        };
+        runtime.spawn(empty(
+            self.store.clone(),
+            messages,
+            queue.waiting.clone(),
+            self.unsettled.clone(),
+        ));
+        *slot = Some(queue.clone());
+        Some(queue)
     }
 }
 
@@ -219,12 +224,22 @@ impl Unsettled {
         self.latest
     }
 
-    /// The number of a write that is to hold for its key.
-    fn add(&mut self, write: &Write, is_queued: bool) -> u64 {
+    /// The number of a write that is to hold for this key.
+    fn add(&mut self, key: &str, is_queued: bool) -> u64 {
         let number = self.next();
         let unconfirmed = Unconfirmed { number, is_queued };
-        self.by_key.insert(write.key.clone(), unconfirmed);
+        self.by_key.insert(key.to_owned(), unconfirmed);
         number
+    }
+
+    /// Where the task has ended that emptied the queue, nothing that was in it is done any more.
+    fn lose_if_closed(&mut self, slot: &mut Option<Queue>) {
+        let lost = slot.take_if(|queue| queue.messages.is_closed());
+        if lost.is_some() {
+            for unconfirmed in self.by_key.values_mut() {
+                unconfirmed.is_queued = false;
+            }
+        }
     }
 
     /// What was written settles the key, unless something later is to hold for it.
