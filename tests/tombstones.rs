@@ -228,33 +228,41 @@ async fn a_removal_by_another_process_wins_while_one_of_this_process_is_on_its_w
 
 #[tokio::test(start_paused = true)]
 async fn a_removal_during_a_look_up_that_the_store_is_not_told_of_wins_as_well() {
-    let store = Arc::<MapStore>::default();
-    let open = || {
-        let cache = Cache::builder("meanwhile", &roomy().build().expect("valid settings"));
-        cache.store(store.clone()).build().expect("a cache")
-    };
-    let (cache, other) = (open(), open());
-    let computing = UnderWay::begin(&other, "k").await;
-    let millis = Duration::from_millis;
-    store.latency.store(10, Ordering::SeqCst);
-    let compute = async || {
-        // Longer than the store is tried for.
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        store.hangs.store(false, Ordering::SeqCst);
-        "new".to_owned()
-    };
-    let removing = async {
-        tokio::time::sleep(millis(5)).await;
-        store.hangs.store(true, Ordering::SeqCst);
-        cache.remove("k").await;
-    };
-    tokio::join!(cache.get_or_compute("k", compute), removing);
-    store.latency.store(0, Ordering::SeqCst);
-    assert!(cache.flush(PATIENCE).await);
-    computing.end().await;
-    assert!(other.flush(PATIENCE).await);
-    assert_eq!(other.stats().refused_writes, 1);
-    assert_eq!(open().get::<String>("k").await, None);
+    for refreshes in [false, true] {
+        let store = Arc::<MapStore>::default();
+        let open = || {
+            let cache = Cache::builder("meanwhile", &roomy().build().expect("valid settings"));
+            cache.store(store.clone()).build().expect("a cache")
+        };
+        let (cache, other) = (open(), open());
+        let computing = UnderWay::begin(&other, "k").await;
+        store.latency.store(10, Ordering::SeqCst);
+        let compute = async || {
+            // Longer than the store is tried for.
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            store.hangs.store(false, Ordering::SeqCst);
+            "new".to_owned()
+        };
+        let new = async {
+            let new = cache.get_or_compute("k", compute);
+            match refreshes {
+                false => new.await,
+                true => call::refresh(new).await,
+            }
+        };
+        let removing = async {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            store.hangs.store(true, Ordering::SeqCst);
+            cache.remove("k").await;
+        };
+        tokio::join!(new, removing);
+        store.latency.store(0, Ordering::SeqCst);
+        assert!(cache.flush(PATIENCE).await);
+        computing.end().await;
+        assert!(other.flush(PATIENCE).await);
+        assert_eq!(other.stats().refused_writes, 1);
+        assert_eq!(open().get::<String>("k").await, None);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -281,31 +289,37 @@ async fn a_store_that_was_away_is_told_of_a_removal_although_memory_has_a_new_va
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_removal_leaves_its_tombstone_although_nothing_was_kept_after_it() {
+async fn a_removal_leaves_its_tombstone_although_nothing_is_kept_after_it() {
     static RUNS: Runs = Runs::new();
     #[cached(kind = "ended", cache_if = |run: &usize| *run == 1)]
-    async fn number(_id: u32) -> usize {
-        RUNS.count()
+    async fn number(_id: u32, takes: Duration) -> usize {
+        let run = RUNS.count();
+        tokio::time::sleep(takes).await;
+        run
     }
     let store = Arc::<MapStore>::default();
     let cache = Cache::builder("ended", &roomy().build().expect("valid settings"));
     let cache = cache.store(store.clone()).build().expect("a cache");
     larder::register(cache.clone());
-    assert_eq!(number(1).await, 1);
-    assert!(cache.flush(PATIENCE).await);
-    store.hangs.store(true, Ordering::SeqCst);
-    call::remove(number(1)).await;
-    // The queue is busy until this is given up, longer than a look-up waits for it.
-    let millisecond = Duration::from_millis(1);
-    let busy = tokio::time::timeout(millisecond, cache.set("other", 1)).await;
-    assert!(busy.is_err());
-    // Queued together: the removal, and the end of what there may be.
-    assert_eq!(call::refresh(number(1)).await, 2);
-    store.hangs.store(false, Ordering::SeqCst);
-    assert!(cache.flush(PATIENCE).await);
+    let millis = Duration::from_millis;
+    // What ends the entry is queued together with the removal, or after that has failed.
+    for (takes, away) in [(0, 60), (1000, 500)] {
+        let takes = millis(takes);
+        store.hangs.store(true, Ordering::SeqCst);
+        call::remove(number(1, takes)).await;
+        // The queue is busy until this is given up, longer than a look-up waits for it.
+        let busy = tokio::time::timeout(millis(1), cache.set("other", 1)).await;
+        assert!(busy.is_err());
+        let back = async {
+            tokio::time::sleep(millis(away)).await;
+            store.hangs.store(false, Ordering::SeqCst);
+        };
+        tokio::join!(call::refresh(number(1, takes)), back);
+        assert!(cache.flush(PATIENCE).await);
+    }
     let entries = store.entries.lock().expect("no panic");
     let left = entries.values().filter(|left| Tombstone::is_all(left));
-    assert_eq!(left.count(), 1);
+    assert_eq!(left.count(), 2);
 }
 
 #[tokio::test]
@@ -347,6 +361,27 @@ async fn a_removed_call_is_computed_anew_by_every_process() {
             larder::register(process.clone());
             let found = call::outcome(slow(1)).await;
             assert_eq!((found.value, found.origin), (runs + 2, Origin::Store));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_that_the_store_refuses_takes_nothing_away_from_it() {
+    for store in Shared::each() {
+        let (a, b) = (store.process("late").await, store.process("late").await);
+        let compute = async || {
+            b.remove("k").await;
+            assert_eq!(compute(&b, "k", "newer").await, "newer");
+            assert!(b.flush(PATIENCE).await);
+            "older".to_owned()
+        };
+        let refreshed = call::refresh(a.get_or_compute("k", compute)).await;
+        assert_eq!(refreshed, "older");
+        assert!(a.flush(PATIENCE).await);
+        assert_eq!(a.stats().refused_writes, 1);
+        let c = store.process("late").await;
+        for process in [a, c] {
+            assert_eq!(process.get("k").await, Some("newer".to_owned()));
         }
     }
 }

@@ -83,6 +83,10 @@ pub(crate) fn millis(duration: Duration) -> u64 {
 ///
 /// Clones show the same time. It begins on 1 January 2020, so that times before "now" exist.
 ///
+/// Annotated functions follow it once the cache is [registered](crate::register()). It is the clock
+/// of lifetimes: what waits, like the option `timeout`, goes by tokio's, which `tokio::time::pause`
+/// controls.
+///
 /// ```
 /// # use cache_runtime as larder;
 /// use std::time::Duration;

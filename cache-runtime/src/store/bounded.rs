@@ -86,7 +86,7 @@ impl BoundedStore {
 
     /// Counts a write whose key was removed after the computation had begun; nobody is served what
     /// it was about.
-    pub(super) fn refuse_write(&self, write: &Write) {
+    fn refuse_write(&self, write: &Write) {
         self.refused_writes.fetch_add(1, Ordering::Relaxed);
         write.revoke();
     }
@@ -100,13 +100,12 @@ impl BoundedStore {
     }
 
     /// Does one write whose bytes are made, within twice the budget of a look-up, and says whether
-    /// it is done.
+    /// the store has it, or something later.
     pub(super) async fn write(&self, write: &Write) -> bool {
         let time = self.settings.budget.saturating_mul(2);
         let answer = self.within(time, self.tell(write)).await;
         if write.is_refusable() && answer == Ok(false) {
             self.refuse_write(write);
-            return false;
         }
         answer.is_ok()
     }
@@ -150,7 +149,10 @@ impl BoundedStore {
             Ok(answer) => answer.map_err(|_failure| Lost::Away),
             Err(_elapsed) => {
                 self.timeouts.fetch_add(1, Ordering::Relaxed);
-                self.store.timed_out(time);
+                // Less time says nothing about the connection.
+                if time >= self.settings.budget {
+                    self.store.timed_out(time);
+                }
                 Err(Lost::TimedOut)
             }
         };

@@ -117,7 +117,7 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Lets go of connections. Another operation may open them again.
     fn disconnect(&self);
 
-    /// An operation was given up after this time.
+    /// An operation was given up after this time, which is that of a look-up or more.
     fn timed_out(&self, after: Duration) {
         let _ = after;
     }

@@ -206,12 +206,22 @@ impl StoreTier {
 
     /// The same; they are read where they are not at hand.
     pub(crate) async fn read_generations(&self, name: &StoreName) -> Option<FoldedGenerations> {
+        self.generations_within(self.bounded.settings.budget, name)
+            .await
+    }
+
+    async fn generations_within(
+        &self,
+        time: Duration,
+        name: &StoreName,
+    ) -> Option<FoldedGenerations> {
         self.generations.outlive(name.ttl);
         let at_hand = self.generations.at_hand(&name.generations);
         if at_hand.is_some() {
             return at_hand;
         }
-        self.ask(self.read(&name.generations)).await.ok()
+        let read = self.read(&name.generations);
+        self.bounded.within(time, read).await.ok()
     }
 
     /// What a computation has to know that begins now without a look-up: the generations that its
@@ -220,7 +230,7 @@ impl StoreTier {
         let Some(time) = self.settled(name).await else {
             return;
         };
-        let generations = self.read_generations(name);
+        let generations = self.generations_within(time, name);
         let beginning = self.bounded.store.get(&name.key, Tombstone::LENGTH);
         let (_, beginning) = join(generations, self.bounded.within(time, beginning)).await;
         if let Ok(beginning) = beginning {

@@ -120,29 +120,23 @@ impl Write {
         self.refusable.is_some()
     }
 
-    /// This write and a later one of the same key in one; the other one is refused where it is.
-    pub(super) fn then(self, later: Self) -> (Self, Option<Self>) {
-        match self.new_tombstone() {
-            // Who computed it cannot have seen a tombstone that the store does not have yet.
-            Some(_) if later.is_refusable() => (self, Some(later)),
-            Some(tombstone) if matches!(later.content, Content::End(_)) => {
-                let content = Content::Removal(tombstone);
-                (Self { content, ..later }, None)
-            }
-            _ => {
-                if self.tombstone() != later.tombstone() {
-                    // From before a removal that the later one knows of, if it is a value at all.
-                    self.revoke();
-                }
-                (later, None)
-            }
+    /// This write and a later one of the same key in one. The later one is none of what was computed
+    /// before a removal: that is not queued behind one.
+    pub(super) fn then(self, later: Self) -> Self {
+        if self.tombstone() != later.tombstone() {
+            // From before a removal that the later one knows of, if it is a value at all.
+            self.revoke();
         }
+        later
     }
 
-    /// What it leaves whatever is there.
-    fn new_tombstone(&self) -> Option<Tombstone> {
-        let is_bound = self.is_refusable() || matches!(self.content, Content::End(_));
-        self.tombstone().filter(|_| !is_bound)
+    /// Whether it leaves a tombstone that nobody has seen, whatever is there.
+    pub(super) fn leaves_new_tombstone(&self) -> bool {
+        match &self.content {
+            Content::Removal(_) => true,
+            Content::End(_) => false,
+            Content::Unsealed(_) | Content::Sealed(_) => !self.is_refusable(),
+        }
     }
 
     /// Has the entry served to nobody.

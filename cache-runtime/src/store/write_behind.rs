@@ -57,6 +57,8 @@ struct Unconfirmed {
     /// Of the write that has to be done.
     number: u64,
     is_queued: bool,
+    /// Whether it leaves a tombstone that nobody has seen so far.
+    leaves_new_tombstone: bool,
 }
 
 impl WriteBehind {
@@ -73,29 +75,44 @@ impl WriteBehind {
         self.dropped.load(Ordering::Relaxed)
     }
 
+    /// Queues the write of what was computed. Not for a key that is unsettled: nobody can say then
+    /// what it would take the place of.
     pub(super) fn push(&self, mut write: Write) {
-        let mut unsettled = self.lock();
-        let queue = self.queue(&mut unsettled);
-        write.number = unsettled.next();
-        self.queue_or_drop(queue, unsettled, write);
+        if let Some(mut unsettled) = self.lock_if_settled(&write.key) {
+            let queue = self.queue(&mut unsettled);
+            write.number = unsettled.next();
+            self.queue_or_drop(queue, unsettled, write);
+        }
     }
 
     /// Queues a write of a key whose entry is not to be served any more, and says whether there are
     /// more such keys than are to be remembered: then everything is to be refused together, and
     /// they [are forgotten](Self::forget_unsettled).
+    ///
+    /// Where the store may not have a tombstone yet that nobody has seen, a write that leaves none of
+    /// its own becomes a removal.
     pub(super) fn push_in_place(&self, mut write: Write) -> bool {
         let mut unsettled = self.lock();
         let queue = self.queue(&mut unsettled);
-        write.number = unsettled.add(&write.key, true);
+        let mut replaced = None;
+        let untold = unsettled.by_key.get(&write.key);
+        if untold.is_some_and(|untold| untold.leaves_new_tombstone) && !write.leaves_new_tombstone()
+        {
+            let removal = Write::removal(write.key.clone());
+            replaced = Some(std::mem::replace(&mut write, removal));
+        }
+        write.number = unsettled.add(&write, true);
         let has_many = unsettled.by_key.len() > UNSETTLED;
         self.queue_or_drop(queue, unsettled, write);
+        // With nothing locked, as all values.
+        drop(replaced);
         has_many
     }
 
     /// The same for a write that is not queued: it is the caller's to do, and has its number now.
     pub(super) fn unsettle(&self, write: &mut Write) -> bool {
         let mut unsettled = self.lock();
-        write.number = unsettled.add(&write.key, false);
+        write.number = unsettled.add(write, false);
         unsettled.by_key.len() > UNSETTLED
     }
 
@@ -115,22 +132,26 @@ impl WriteBehind {
 
     /// The same; and where nothing is queued that would end this, a removal is.
     pub(super) fn tell_if_unsettled(&self, key: &str) -> bool {
+        self.lock_if_settled(key).is_none()
+    }
+
+    fn lock_if_settled(&self, key: &str) -> Option<MutexGuard<'_, Unsettled>> {
         let mut unsettled = self.lock();
         // As it is most of the time: the key need not be hashed.
         if unsettled.by_key.is_empty() {
-            return false;
+            return Some(unsettled);
         }
         let Some(unconfirmed) = unsettled.by_key.get(key) else {
-            return false;
+            return Some(unsettled);
         };
         if !unconfirmed.is_queued {
             let queue = self.queue(&mut unsettled);
             // With a tombstone of its own: the last attempt may still leave the one that it had.
             let mut removal = Write::removal(key.to_owned());
-            removal.number = unsettled.add(key, true);
+            removal.number = unsettled.add(&removal, true);
             self.queue_or_drop(queue, unsettled, removal);
         }
-        true
+        None
     }
 
     /// With the numbers locked, so that writes are queued in their order.
@@ -224,11 +245,15 @@ impl Unsettled {
         self.latest
     }
 
-    /// The number of a write that is to hold for this key.
-    fn add(&mut self, key: &str, is_queued: bool) -> u64 {
+    /// The number of a write that is to hold for its key.
+    fn add(&mut self, write: &Write, is_queued: bool) -> u64 {
         let number = self.next();
-        let unconfirmed = Unconfirmed { number, is_queued };
-        self.by_key.insert(key.to_owned(), unconfirmed);
+        let unconfirmed = Unconfirmed {
+            number,
+            is_queued,
+            leaves_new_tombstone: write.leaves_new_tombstone(),
+        };
+        self.by_key.insert(write.key.clone(), unconfirmed);
         number
     }
 
@@ -244,21 +269,12 @@ impl Unsettled {
 
     /// What was written settles the key, unless something later is to hold for it.
     fn done(&mut self, key: &str, number: u64) {
-        if self.by_key.get(key).is_some_and(|it| it.number <= number) {
+        if self.by_key.get(key).is_some_and(|it| it.number == number) {
             self.by_key.remove(key);
         }
     }
 
-    /// The last write of a key has failed, and with it the earlier ones that it took along.
-    fn failed(&mut self, key: &str, number: u64) {
-        if let Some(unconfirmed) = self.by_key.get_mut(key)
-            && unconfirmed.number <= number
-        {
-            unconfirmed.is_queued = false;
-        }
-    }
-
-    /// This write was given up; earlier ones of its key may be queued.
+    /// This write will not be done.
     fn give_up(&mut self, key: &str, number: u64) {
         if let Some(unconfirmed) = self.by_key.get_mut(key)
             && unconfirmed.number == number
@@ -283,37 +299,31 @@ async fn empty(
     while messages.recv_many(&mut batch, AT_ONCE).await > 0 {
         // What is written side by side has no order: several writes of one key become one.
         let mut writes: HashMap<String, Write> = HashMap::with_capacity(batch.len());
-        let mut refused = Vec::new();
         let mut flushed = Vec::new();
         let mut done = 0;
         for message in batch.drain(..) {
             match message {
                 Message::Write(write) => {
                     let key = write.key.clone();
-                    let (write, other) = match writes.remove(&key) {
+                    let write = match writes.remove(&key) {
                         Some(earlier) => earlier.then(write),
-                        None => (write, None),
+                        None => write,
                     };
                     writes.insert(key, write);
-                    refused.extend(other);
                     done += 1;
                 }
                 Message::Flush(done) => flushed.push(done),
             }
         }
-        for write in refused {
-            store.refuse_write(&write);
-            lock(&unsettled).give_up(&write.key, write.number);
-        }
         stream::iter(writes.into_values())
             .for_each_concurrent(AT_ONCE, async |write| {
                 let write = store.seal(write);
-                let is_written = store.write(&write).await;
+                let is_settled = store.write(&write).await;
                 let mut unsettled = lock(&unsettled);
-                if is_written {
+                if is_settled {
                     unsettled.done(&write.key, write.number);
                 } else {
-                    unsettled.failed(&write.key, write.number);
+                    unsettled.give_up(&write.key, write.number);
                 }
             })
             .await;
