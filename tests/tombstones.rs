@@ -245,9 +245,10 @@ async fn a_removal_during_a_look_up_that_the_store_is_not_told_of_wins_as_well()
         };
         let new = async {
             let new = cache.get_or_compute("k", compute);
-            match refreshes {
-                false => new.await,
-                true => call::refresh(new).await,
+            if refreshes {
+                call::refresh(new).await
+            } else {
+                new.await
             }
         };
         let removing = async {
