@@ -267,6 +267,49 @@ async fn a_removal_during_a_look_up_that_the_store_is_not_told_of_wins_as_well()
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_the_store_was_not_told_of_is_no_entry_to_this_process() {
+    let store = Arc::<MapStore>::default();
+    let cache = Cache::builder("untold", &roomy().build().expect("valid settings"));
+    let cache = cache.store(store.clone()).build().expect("a cache");
+    cache.set("k", 1).await;
+    store.hangs.store(true, Ordering::SeqCst);
+    cache.remove("k").await;
+    store.hangs.store(false, Ordering::SeqCst);
+    assert!(cache.keys("*").await.is_empty());
+    assert!(!cache.exists("k").await);
+    assert_eq!(cache.ttl("k").await, None);
+    assert_eq!(store.keys_of_entries(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_value_that_is_queued_when_its_key_is_removed_is_not_written_after_it() {
+    let store = Arc::<MapStore>::default();
+    let cache = Cache::builder("queued", &roomy().build().expect("valid settings"));
+    let cache = cache.store(store.clone()).build().expect("a cache");
+    // From now on the generations are known for a while.
+    cache.set("k", 1).await;
+    assert!(cache.remove("k").await);
+    let millis = Duration::from_millis;
+    store.latency.store(90, Ordering::SeqCst);
+    let busy = tokio::time::timeout(millis(1), cache.set("busy", 1)).await;
+    assert!(busy.is_err());
+    let queue = |key: &str| assert!(cache.set(key, 1).now_or_never().is_none());
+    let fill = || (0..2000).for_each(|n| queue(&format!("n:{n}")));
+    // Not among those that are written first.
+    (0..200).for_each(|n| queue(&format!("first:{n}")));
+    queue("k");
+    fill();
+    let back = async {
+        tokio::time::sleep(millis(95)).await;
+        store.latency.store(0, Ordering::SeqCst);
+        fill();
+    };
+    tokio::join!(cache.remove("k"), back);
+    assert!(cache.flush(PATIENCE).await);
+    assert!(!store.keys_of_entries().contains(&"queued:key:k".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_store_that_was_away_is_told_of_a_removal_although_memory_has_a_new_value() {
     let store = Arc::<MapStore>::default();
     let open = || {

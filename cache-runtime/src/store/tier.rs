@@ -83,7 +83,11 @@ impl StoreTier {
         wanted: Wanted,
         carried: Carried,
     ) -> Result<SharedEntry, Lost> {
-        let time = self.settled(name).await.ok_or(Lost::Unsettled)?;
+        let Some(time) = self.settled(&name.key).await else {
+            // It is from before what the store is going to have.
+            name.seen.forget();
+            return Err(Lost::Unsettled);
+        };
         self.generations.outlive(name.ttl);
         let stored = async {
             let stored = self.bounded.store.get(&name.key, STORED_LIMIT).await;
@@ -227,7 +231,7 @@ impl StoreTier {
     /// What a computation has to know that begins now without a look-up: the generations that its
     /// entry is going to carry, and what was left by the last removal of the key.
     pub(crate) async fn prepare(&self, name: &StoreName) {
-        let Some(time) = self.settled(name).await else {
+        let Some(time) = self.settled(&name.key).await else {
             return;
         };
         let generations = self.generations_within(time, name);
@@ -351,12 +355,16 @@ impl StoreTier {
     }
 
     pub(crate) async fn ttl(&self, key: &str) -> Option<Duration> {
-        self.ask(self.bounded.store.ttl(key)).await.ok().flatten()
+        let time = self.settled(key).await?;
+        let ttl = self.bounded.store.ttl(key);
+        self.bounded.within(time, ttl).await.ok().flatten()
     }
 
     pub(crate) async fn keys(&self, prefix: &str, pattern: &str, limit: usize) -> Vec<String> {
         let keys = self.bounded.store.keys(prefix, pattern, limit);
-        self.bounded.within(SCAN, keys).await.unwrap_or_default()
+        let mut keys = self.bounded.within(SCAN, keys).await.unwrap_or_default();
+        keys.retain(|key| !self.writes.is_unsettled(&format!("{prefix}{key}")));
+        keys
     }
 
     /// Removes the entries under these keys, after what is queued, and counts them; `None` where that
@@ -396,18 +404,16 @@ impl StoreTier {
         }
     }
 
-    /// Waits until the store has what is to hold for this name, for as long as a look-up may take,
-    /// and says what is left of that; `None` where it still has not. Only then can it be seen what
+    /// Waits until the store has what is to hold for this key, for as long as a look-up may take, and
+    /// says what is left of that; `None` where it still has not. Only then can it be seen what
     /// removals by others have left.
-    async fn settled(&self, name: &StoreName) -> Option<Duration> {
+    async fn settled(&self, key: &str) -> Option<Duration> {
         let time = self.bounded.settings.budget;
-        if !self.writes.tell_if_unsettled(&name.key) {
+        if !self.writes.tell_if_unsettled(key) {
             return Some(time);
         }
-        // It is from before what the store is going to have.
-        name.seen.forget();
         let (_, left) = self.quiet(time).await;
-        (!self.writes.is_unsettled(&name.key)).then_some(left)
+        (!self.writes.is_unsettled(key)).then_some(left)
     }
 
     /// Has the store told of a key that it could not be told of before.

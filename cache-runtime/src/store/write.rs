@@ -21,7 +21,8 @@ pub(crate) struct Write {
 pub(super) enum Content {
     /// The key is to be removed.
     Removal(Tombstone),
-    /// What is behind this tombstone, or behind none, is to be removed, and the tombstone stays.
+    /// What is there is to be removed, and the tombstone before it stays: this one, or none, when the
+    /// key was looked up.
     End(Option<Tombstone>),
     Unsealed(Unsealed),
     Sealed(Sealed),
@@ -120,11 +121,16 @@ impl Write {
         self.refusable.is_some()
     }
 
-    /// This write and a later one of the same key in one. The later one is none of what was computed
-    /// before a removal: that is not queued behind one.
+    /// This write and a later one of the same key in one.
     pub(super) fn then(self, later: Self) -> Self {
+        if self.leaves_new_tombstone() && !later.leaves_new_tombstone() {
+            // Queued before the other one was looked up, if the key was forgotten as unsettled.
+            let number = later.number;
+            return Self { number, ..self };
+        }
         if self.tombstone() != later.tombstone() {
-            // From before a removal that the later one knows of, if it is a value at all.
+            // One of two that were computed is from before a removal, and the store knows which; or
+            // the later one is that removal.
             self.revoke();
         }
         later

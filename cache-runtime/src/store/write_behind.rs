@@ -267,6 +267,12 @@ impl Unsettled {
         }
     }
 
+    /// Whether something later is to hold for its key.
+    fn is_overtaken(&self, write: &Write) -> bool {
+        let unconfirmed = self.by_key.get(&write.key);
+        unconfirmed.is_some_and(|it| it.number > write.number)
+    }
+
     /// What was written settles the key, unless something later is to hold for it.
     fn done(&mut self, key: &str, number: u64) {
         if self.by_key.get(key).is_some_and(|it| it.number == number) {
@@ -317,6 +323,9 @@ async fn empty(
         }
         stream::iter(writes.into_values())
             .for_each_concurrent(AT_ONCE, async |write| {
+                if lock(&unsettled).is_overtaken(&write) {
+                    return;
+                }
                 let write = store.seal(write);
                 let is_settled = store.write(&write).await;
                 let mut unsettled = lock(&unsettled);
