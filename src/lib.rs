@@ -27,7 +27,9 @@
 //! - [`Cache`]: one kind as a handle, for keys that the application chooses itself
 //! - [`sites`], [`verify`]: the annotated functions of the program, and whether they fit the kinds
 //! - [`KeyBuilder`]: the names of keys in a store
-//! - [`call`]: control of a single call
+//! - [`MemoryBudget`], [`CacheBuilder::on_removal`]: one bound on the bytes of several kinds, and what
+//!   leaves memory
+//! - [`call`]: control of a single call, and [`call::warm`] for many
 //! - [`testing`]: for the tests of applications
 //!
 //! What goes wrong on the way (a Redis that is away, a kind that nobody registered) never reaches
@@ -39,7 +41,7 @@ pub use cache_runtime::{
     CacheStats, CallSite, Codec, Generation, HashAlgorithm, Invalidation, KeyBuilder, KeyPrivacy,
     MemoryBudget, ParsedKey, Preset, Promotion, REDIS_AVAILABLE, Reach, RefusedEntries, Removal,
     RemovalCause, SharedError, Store, StoreError, StoreFuture, TextTier, TimedOut, Tombstone, Ttl,
-    cache, close, init, kinds, register, sites, testing, unknown_kind_calls, verify,
+    Value, cache, close, init, kinds, register, sites, testing, unknown_kind_calls, verify,
 };
 
 /// Control of one call, by wrapping the call expression.

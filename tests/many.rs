@@ -4,11 +4,12 @@
 mod support;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use larder::call::{self, Origin};
+use larder::testing::ManualClock;
 use larder::{Cache, CacheFactory, cached};
 use support::map_store::MapStore;
 use support::{Runs, register, register_over, roomy};
@@ -262,6 +263,27 @@ async fn calls_are_run_ahead_and_reported() {
     assert_eq!(uncached.failed, 1);
     let none: [std::future::Ready<()>; 0] = [];
     assert_eq!(call::warm(none).run().await, call::WarmReport::default());
+}
+
+#[tokio::test]
+async fn a_call_that_is_run_ahead_and_fails_has_failed_although_there_is_an_older_result() {
+    static FAILS: AtomicBool = AtomicBool::new(false);
+    #[cached(kind = "warm-stale", ttl = "1m", stale_if_error = "1h")]
+    async fn quote() -> Result<u32, String> {
+        if FAILS.load(Ordering::SeqCst) {
+            return Err("down".to_owned());
+        }
+        Ok(1)
+    }
+    let clock = ManualClock::new();
+    let cache = Cache::builder("warm-stale", &roomy().build().expect("valid settings"));
+    let cache = cache.clock(clock.clone()).build().expect("a cache");
+    larder::register(cache);
+    assert_eq!(quote().await, Ok(1));
+    clock.advance(Duration::from_secs(60));
+    FAILS.store(true, Ordering::SeqCst);
+    let report = call::warm([quote()]).run().await;
+    assert_eq!((report.failed, report.total()), (1, 1));
 }
 
 #[tokio::test]

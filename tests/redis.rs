@@ -100,6 +100,31 @@ async fn a_second_process_computes_nothing() {
 }
 
 #[tokio::test]
+async fn a_redis_that_is_no_master_any_more_is_left_until_it_is_one() {
+    static RUNS: Runs = Runs::new();
+    #[cached(kind = "roles")]
+    async fn number(_id: u32) -> usize {
+        RUNS.count()
+    }
+    let server = RedisServer::start();
+    let cache = fresh("roles", &server).await;
+    server.command(&["REPLICAOF", "127.0.0.1", "1"]);
+    // It is told by a write that it is refused.
+    assert_eq!(number(1).await, 1);
+    eventually("it is left", async || !cache.ping().await).await;
+    // A new connection to it is none.
+    assert!(!cache.connect().await);
+    assert_eq!(number(2).await, 2);
+    server.command(&["REPLICAOF", "NO", "ONE"]);
+    eventually("it is found again", async || cache.ping().await).await;
+    assert_eq!(number(3).await, 3);
+    assert!(cache.flush(PATIENCE).await);
+    let process = fresh("roles", &server).await;
+    assert_eq!(call::outcome(number(3)).await.origin, Origin::Store);
+    drop(process);
+}
+
+#[tokio::test]
 async fn functions_that_claim_one_operation_never_share_in_redis() {
     #[cached(kind = "claims", op = "same")]
     async fn left(id: u32) -> String {

@@ -310,12 +310,14 @@ impl<'a> Expansion<'a> {
         if staleness.shares_errors {
             shape = quote_spanned!(self.place=> #larder::sharing(#shape));
         }
+        let survives = staleness.if_error.is_some() && staleness.soft.is_none();
         for (asks, what) in [
-            (&staleness.hard, "limited"),
-            (&staleness.err_ttl, "keeping_errors"),
-            (&staleness.none_ttl, "keeping_none"),
+            (survives, "surviving"),
+            (staleness.hard.is_some(), "limited"),
+            (staleness.err_ttl.is_some(), "keeping_errors"),
+            (staleness.none_ttl.is_some(), "keeping_none"),
         ] {
-            if asks.is_some() {
+            if asks {
                 let what = Ident::new(what, self.place);
                 shape = quote_spanned!(self.place=> #larder::#what(#shape));
             }

@@ -38,7 +38,7 @@ pub mod testing;
 mod verify;
 
 pub use cache::{Cache, CacheBuilder};
-pub use call::{CallSite, SharedError, TimedOut};
+pub use call::{CallSite, SharedError, TimedOut, Value};
 pub use config::{AiConfig, CacheConfig, CacheConfigBuilder, Preset};
 pub use envelope::Codec;
 pub use error::CacheError;
@@ -69,6 +69,6 @@ pub mod expansion {
     pub use crate::call::{
         Answered, Call, CallSite, Collected, Description, Entered, LocalProbe, Probe, Probed, Rule,
         always, call, checked, copy_of, enter, keeping_errors, keeping_none, limited, local_plain,
-        plain, returned, sharing,
+        plain, returned, sharing, surviving,
     };
 }

@@ -145,7 +145,8 @@ pub fn register(cache: Cache) {
     changed();
 }
 
-/// The cache behind a kind.
+/// The cache behind a kind: one that was [registered](register), or `web` or `ai` after [`init`] or
+/// the first cached call.
 #[must_use]
 pub fn cache(kind: &str) -> Option<Cache> {
     registry().kinds.get(kind).cloned()

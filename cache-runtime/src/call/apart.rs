@@ -21,8 +21,15 @@ use super::turn::{Running, Turn};
 use crate::flight::Landing;
 use crate::runtime;
 
+/// What a caller may lend to a body that may outlive it. A trait of its own, so that the compiler
+/// asks for the `Clone` that is missing, and not for another way to borrow.
+pub trait Lent: ToOwned {}
+
+#[diagnostic::do_not_recommend]
+impl<T: ToOwned + ?Sized> Lent for T {}
+
 /// The copy of an argument for a body that may outlive its caller.
-pub fn copy_of<T: ToOwned + ?Sized>(lent: &T) -> T::Owned {
+pub fn copy_of<T: Lent + ?Sized>(lent: &T) -> T::Owned {
     lent.to_owned()
 }
 

@@ -239,9 +239,9 @@ pub fn bypass<F: Future>(call: F) -> impl Future<Output = F::Output> {
 ///
 /// It joins no call that is running, because that one may have begun before whatever it is that
 /// made a new answer necessary, and what such a call brings is not kept any more; of two refreshes
-/// the one that began later has the last word. Where the body fails, what was there stays; where it
-/// returns what is not to be kept (a `None`, or what the attribute refuses), what was there is
-/// forgotten.
+/// the one that began later has the last word. Where the body fails, the caller gets its error, also
+/// with `stale_if_error`, and what was there stays; where it returns what is not to be kept (a `None`,
+/// or what the attribute refuses), what was there is forgotten.
 ///
 /// ```
 /// # use cache_runtime as larder;

@@ -39,7 +39,8 @@ macro_rules! fallible {
 #[diagnostic::on_unimplemented(
     message = "this function cannot fail",
     label = "not a `Result`",
-    note = "`err_ttl`, `share_errors` and `timeout(hard = …)` are about the `Err` of a `Result`"
+    note = "`err_ttl`, `share_errors`, `timeout(hard = …)`, and `stale_if_error` without \
+            `timeout(soft = …)` are about the `Err` of a `Result`"
 )]
 pub trait CanFail: Sized {
     /// How its errors reach other callers.
@@ -75,6 +76,12 @@ pub fn keeping_errors<S: CanFail>(shape: S) -> S
 where
     S::Failing: Sharing,
 {
+    shape
+}
+
+/// The same shape. An expansion calls it that serves an older value in place of an error, and in no
+/// other case.
+pub fn surviving<S: CanFail>(shape: S) -> S {
     shape
 }
 

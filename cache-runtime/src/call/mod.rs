@@ -40,13 +40,13 @@ use std::any::{TypeId, type_name};
 use std::fmt::Display;
 use std::marker::PhantomData;
 
-pub use apart::copy_of;
+pub use apart::{Lent, copy_of};
 pub(crate) use background::Background;
 pub use control::{
     Control, bypass, expire, key, max_age, outcome, peek, refresh, remove, sync, ttl,
 };
 pub use demands::{
-    CanFail, HasNone, Sharing, checked, keeping_errors, keeping_none, limited, sharing,
+    CanFail, HasNone, Sharing, checked, keeping_errors, keeping_none, limited, sharing, surviving,
 };
 pub use failure::{Failing, ShareableError, SharedError, TimedOut, TimesOut};
 pub use outcome::{MissReason, Origin, Outcome, StaleCause};

@@ -44,9 +44,10 @@ pub enum Origin {
 pub enum StaleCause {
     /// A new one is being computed in the background: `stale_while_revalidate`.
     Revalidating,
-    /// The body failed, just now or a short while ago: `stale_if_error`.
+    /// The body failed or was too slow, just now or up to `retry_stale_after` ago:
+    /// `stale_if_error`.
     Failed,
-    /// The body took longer than `timeout(soft = …)`.
+    /// The body took longer than `timeout` says, in this call.
     Slow,
 }
 
@@ -73,11 +74,12 @@ impl fmt::Display for Origin {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum MissReason {
-    /// There is no entry.
+    /// There is no entry: never, not any more, or it was removed by its key.
     Absent,
     /// The lifetime of the entry is over.
     Expired,
-    /// The entry was invalidated, or the store has forgotten whether it was.
+    /// The entry was invalidated (expired by hand, or removed with an operation, a tag or
+    /// something else that it belongs to), or the store has forgotten whether it was.
     Invalidated,
     /// The entry is older than the caller wants: [`max_age`](super::max_age).
     TooOld,

@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt};
 
 use super::control::{Report, reporting};
-use super::outcome::Origin;
+use super::outcome::{Origin, StaleCause};
 
 /// Calls that run at once, unless the caller says another number.
 const AT_ONCE: usize = 8;
@@ -68,8 +68,9 @@ pub struct WarmReport {
     pub computed: u64,
     /// Those whose result was there, or was being computed by another call.
     pub present: u64,
-    /// Those that failed or panicked, and those that no cache has anything of: nobody knows the
-    /// kind, an argument has no key, or what was run is no cached call.
+    /// Those that failed or panicked, also where there was an older result to serve, and those that
+    /// no cache has anything of: nobody knows the kind, an argument has no key, or what was run is
+    /// no cached call.
     pub failed: u64,
 }
 
@@ -149,8 +150,12 @@ async fn run_one(call: impl Future) -> End {
     match report.get() {
         Some(Report::Returned(told)) if !told.has_failed => match told.origin {
             Origin::Computed => End::Computed,
-            Origin::Memory | Origin::Store | Origin::Joined | Origin::Stale(_) => End::Present,
-            Origin::Bypassed
+            Origin::Memory
+            | Origin::Store
+            | Origin::Joined
+            | Origin::Stale(StaleCause::Revalidating) => End::Present,
+            Origin::Stale(StaleCause::Failed | StaleCause::Slow)
+            | Origin::Bypassed
             | Origin::Uncached
             | Origin::TimedOut
             | Origin::Stopped

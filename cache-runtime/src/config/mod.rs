@@ -40,7 +40,8 @@ pub struct CacheConfig {
     pub default_ttl: Duration,
     /// Whether there is a memory tier. Default: yes.
     pub enable_l1_cache: bool,
-    /// Entries in the memory tier; 1 to 10 000 000. Default: 100.
+    /// Entries in the memory tier, at most; 1 to 10 000 000. Default: 100. Each part of a larger tier
+    /// has room for its share of them, so that the first entry may have to leave when the tier has 97 %.
     pub l1_cache_size: usize,
     /// Bytes in the memory tier, beside the bound on its entries; 65 536 to 1 TiB. `None`: bytes are
     /// not bounded. Default: `None`.
@@ -77,8 +78,8 @@ pub struct CacheConfig {
     /// The part of a lifetime, 0 to 1, up to which each one is made shorter at random, so that what
     /// was computed together does not end together. Default: 0.
     pub jitter: f64,
-    /// Where an old value was served because the body failed (`stale_if_error`), so long passes
-    /// before the body is asked again for that key; 0 s to 1 year. Default: 30 s.
+    /// Where an old value was served because the body failed or was too slow (`stale_if_error`), so
+    /// long passes before the body is asked again for that key; 0 s to 1 year. Default: 30 s.
     pub retry_stale_after: Duration,
     /// What every key in the store begins with. Default: `ai_cache:` for the kind `ai`, `{kind}:`
     /// for the others.

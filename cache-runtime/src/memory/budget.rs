@@ -46,7 +46,7 @@ pub struct MemoryBudget {
 }
 
 impl MemoryBudget {
-    /// A budget of so many bytes; 65 536 to 1 TiB.
+    /// A budget of so many bytes; 65 536 to 1 TiB. With another number of them no cache is built.
     #[must_use]
     pub fn bytes(bytes: u64) -> Self {
         Self {

@@ -23,6 +23,11 @@ async fn five(id: u32) -> Result<u32, String> {
     Ok(id)
 }
 
+#[larder::cached(stale_if_error = "1m")]
+async fn six(id: u32) -> u32 {
+    id
+}
+
 fn main() {
-    let _ = (one(1), two(1), three(1), four(1), five(1));
+    let _ = (one(1), two(1), three(1), four(1), five(1), six(1));
 }

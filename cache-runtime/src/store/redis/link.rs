@@ -11,7 +11,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use ::redis::aio::MultiplexedConnection;
-use ::redis::{AsyncConnectionConfig, RedisError, RedisResult, cmd};
+use ::redis::{
+    AsyncConnectionConfig, ErrorKind, RedisError, RedisResult, ServerErrorKind, Value, cmd,
+};
 use futures_util::FutureExt;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -107,7 +109,7 @@ impl Link {
             }
             Err(error) => {
                 let shown = describe(&error);
-                if error.is_unrecoverable_error() {
+                if error.is_unrecoverable_error() || is_of_no_use(&error) {
                     self.shared.lost(live.number, &shown);
                     self.seek();
                     Err(StoreError::Away(shown))
@@ -206,7 +208,7 @@ impl Shared {
             let open = AssertUnwindSafe(self.open()).catch_unwind();
             match tokio::time::timeout(CONNECT, open).await {
                 Ok(Ok(Ok(connection))) => return self.found(connection),
-                Ok(Ok(Err(error))) => self.not_found(&describe(&error)),
+                Ok(Ok(Err(reason))) => self.not_found(&reason),
                 Ok(Err(_panic)) => self.not_found("this tokio runtime has no network"),
                 Err(_elapsed) => self.not_found("no answer to the attempt to connect"),
             }
@@ -215,17 +217,26 @@ impl Shared {
         }
     }
 
-    async fn open(&self) -> RedisResult<MultiplexedConnection> {
+    /// A connection to a server that answers and takes writes, or what is in the way.
+    async fn open(&self) -> Result<MultiplexedConnection, String> {
         // No time-outs of the client's own: every operation already has a deadline.
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(None)
             .set_response_timeout(None);
         let client = self.address.client();
-        let mut connection = client
-            .get_multiplexed_async_connection_with_config(&config)
-            .await?;
-        cmd("PING").query_async::<()>(&mut connection).await?;
-        Ok(connection)
+        let open = client.get_multiplexed_async_connection_with_config(&config);
+        let mut connection = open.await.map_err(|error| describe(&error))?;
+        let ping = cmd("PING").query_async::<()>(&mut connection).await;
+        ping.map_err(|error| describe(&error))?;
+        let role: RedisResult<Vec<Value>> = cmd("ROLE").query_async(&mut connection).await;
+        match role.as_deref() {
+            Ok([Value::BulkString(role), ..]) if role != b"master" => Err(format!(
+                "it is no master but a {}",
+                String::from_utf8_lossy(role)
+            )),
+            // Who may not ask is told with the first write.
+            _ => Ok(connection),
+        }
     }
 
     fn found(&self, connection: MultiplexedConnection) {
@@ -263,6 +274,17 @@ impl Shared {
             );
         }
     }
+}
+
+/// Whether the server that says this is not the one that is to be asked: another one has become the
+/// master, or it is not ready yet.
+fn is_of_no_use(error: &RedisError) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::Server(
+            ServerErrorKind::ReadOnly | ServerErrorKind::BusyLoading | ServerErrorKind::MasterDown
+        )
+    )
 }
 
 /// What went wrong, without anything that the server may have quoted from a command.
