@@ -9,7 +9,9 @@ use std::time::Duration;
 use fixture::{RedisServer, Reply};
 use larder::call::{self, Origin};
 use larder::testing::ManualClock;
-use larder::{Cache, CacheConfig, CacheConfigBuilder, CacheError, CacheFactory, Ttl, cached};
+use larder::{
+    Cache, CacheConfig, CacheConfigBuilder, CacheError, CacheFactory, Reach, Ttl, cached,
+};
 use serde::{Deserialize, Serialize};
 use support::{Runs, eventually, register, roomy};
 
@@ -97,6 +99,45 @@ async fn a_second_process_computes_nothing() {
     let again = call::outcome(answer("to be or not")).await;
     assert_eq!(again.origin, Origin::Memory);
     assert_eq!(RUNS.total(), 1);
+}
+
+#[tokio::test]
+async fn a_redis_that_comes_back_is_told_of_what_was_invalidated_meanwhile() {
+    #[cached(kind = "recovery", op = "recovery.tagged", tags("tag"))]
+    async fn tagged(_id: u32) -> usize {
+        1
+    }
+    let mut server = RedisServer::start();
+    let config = over(&server).store_budget(Duration::from_millis(200));
+    let cache = register("recovery", config);
+    assert!(cache.connect().await);
+    for n in 0..300 {
+        cache.set(&format!("n:{n}"), n).await;
+    }
+    cache.set("stays", 1).await;
+    assert_eq!(tagged(1).await, 1);
+    assert!(cache.flush(PATIENCE).await);
+
+    server.stop();
+    for n in 0..300 {
+        cache.remove(&format!("n:{n}")).await;
+    }
+    assert_eq!(cache.remove_tag("tag").await, Reach::Queued);
+    assert!(!cache.flush(Duration::from_millis(100)).await);
+    server.resume();
+
+    // Nobody asks for any of it here: others do.
+    let others = fresh("recovery", &server).await;
+    eventually("Redis is told", async || {
+        others.keys("*").await == ["stays"]
+    })
+    .await;
+    eventually("of the tag too", async || {
+        let process = fresh("recovery", &server).await;
+        process.connect().await && call::peek(tagged(1)).await.is_none()
+    })
+    .await;
+    assert!(cache.flush(PATIENCE).await);
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ pub(crate) struct Kind {
     pub(crate) name: String,
     pub(crate) clock: Clock,
     pub(crate) memory: Option<MemoryTier>,
-    pub(crate) store: Option<StoreTier>,
+    pub(crate) store: Option<Arc<StoreTier>>,
     pub(crate) flights: Arc<Flights>,
     pub(crate) generations: Arc<Generations>,
     pub(crate) keys: Arc<StoreKeys>,
@@ -316,8 +316,8 @@ pub enum Reach {
     /// The store has it, too, or there is none: what it has is not served to any process. What other
     /// processes have in memory stays there until its lifetime is over.
     Everywhere,
-    /// The store could not be reached. It is told with the next call that needs to know; if this
-    /// process ends before, it is never told.
+    /// The store could not be reached. It is told as soon as it answers, or with the next call that
+    /// needs to know; if this process ends before, it is never told.
     Queued,
 }
 

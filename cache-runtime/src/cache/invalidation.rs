@@ -12,8 +12,8 @@ impl Cache {
     /// Nothing that was being computed for it is kept, in this process and, once the store has been
     /// told, in others: see [`Tombstone`](crate::Tombstone). What they have in memory stays there
     /// until its lifetime is over. What the store has is not served to this
-    /// process any more, even if the store could not be told; then it is told when the key is next
-    /// looked up.
+    /// process any more, even if the store could not be told; then it is told as soon as it answers,
+    /// or when the key is next looked up.
     pub async fn remove(&self, key: &str) -> bool {
         match self.chosen(key) {
             Ok(chosen) => {

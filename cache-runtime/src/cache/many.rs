@@ -111,7 +111,7 @@ impl Cache {
     /// either had.
     ///
     /// The store is told of up to 128 keys in one round trip. Once it has not answered, it is told
-    /// of each of the others when that is next looked up.
+    /// of the others as soon as it answers, or when they are next looked up.
     pub async fn remove_many(&self, keys: &[impl AsRef<str> + Sync]) -> u64 {
         let ttl = self.inner.chosen.lifetime.ttl;
         let chosen = keys.iter().filter_map(|key| self.chosen(key.as_ref()).ok());

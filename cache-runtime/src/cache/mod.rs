@@ -18,7 +18,6 @@ use crate::kind::Kind;
 use crate::memory::Entry;
 use crate::observe::{CacheStats, Event, RefusedEntries};
 use crate::policy::{Promoted, Ttl};
-use crate::store::StoreTier;
 
 /// Keys that one listing shows at most.
 const LISTED: usize = 100_000;
@@ -383,8 +382,9 @@ impl Cache {
         }
     }
 
-    /// Waits until the writes that are queued for the store are done, for at most `deadline`, and
-    /// says whether they are.
+    /// Waits until the writes that are queued for the store are done, and until it has been told of
+    /// everything that was removed while it was away, for at most `deadline`. Says whether all of that
+    /// is done.
     pub async fn flush(&self, deadline: Duration) -> bool {
         match &self.inner.store {
             Some(store) => store.flush(deadline).await,
@@ -416,7 +416,10 @@ impl fmt::Debug for Cache {
         f.debug_struct("Cache")
             .field("kind", &self.inner.name)
             .field("memory", &self.inner.memory.is_some())
-            .field("store", &self.inner.store.as_ref().map(StoreTier::name))
+            .field(
+                "store",
+                &self.inner.store.as_ref().map(|store| store.name()),
+            )
             .finish_non_exhaustive()
     }
 }

@@ -535,7 +535,7 @@ impl Pending {
 
     /// The store, where it may have the entry.
     pub(super) fn store(&self) -> Option<(&StoreTier, &StoreName)> {
-        self.kind.store.as_ref().zip(self.in_store.as_ref())
+        self.kind.store.as_deref().zip(self.in_store.as_ref())
     }
 
     /// What an entry is to carry in the store whose computation begins now. `None`: it does not get

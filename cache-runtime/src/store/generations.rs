@@ -121,7 +121,22 @@ impl StoreGenerations {
         self.read_one(store, key)
     }
 
-    /// Invalidates everything in this process; the store is told with the next look.
+    /// Those that were invalidated and the store has not confirmed.
+    pub(super) fn untold(&self) -> Vec<Arc<str>> {
+        let table = self.lock();
+        let untold = table
+            .known
+            .iter()
+            .filter(|(_, known)| known.unconfirmed.is_some());
+        untold.map(|(key, _)| key.clone()).collect()
+    }
+
+    /// Tells the store of one of them.
+    pub(super) async fn tell(&self, store: &dyn Store, key: &Arc<str>) -> Result<(), StoreError> {
+        self.read_one(store, key).await.map(drop)
+    }
+
+    /// Invalidates everything in this process; the store is still to be told.
     pub(super) fn refuse_all(&self) {
         let kind = &self.kind;
         self.lock().change(kind, Invalidation::Remove, kind);

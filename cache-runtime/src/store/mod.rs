@@ -2,6 +2,7 @@
 
 mod bounded;
 mod generations;
+mod recovery;
 mod tier;
 mod tombstone;
 mod write;

@@ -4,13 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{join, join_all, try_join, try_join_all};
+use futures_util::stream::{self, StreamExt};
 use tokio::time::Instant;
 
 use super::bounded::{BoundedStore, StoreSettings};
 use super::generations::{FoldedGenerations, StoreGenerations};
+use super::recovery::Recovery;
 use super::write::{Unsealed, Write};
 use super::write_behind::WriteBehind;
-use super::{Seen, Store, StoreError, Tombstone};
+use super::{AT_ONCE, Seen, Store, StoreError, Tombstone};
 use crate::clock::Clock;
 use crate::envelope::{self, Fault, Unstorable, VALUE_LIMIT, ValueType, Wanted};
 use crate::generation::{Carried, Invalidation};
@@ -51,6 +53,7 @@ pub(crate) struct StoreTier {
     bounded: Arc<BoundedStore>,
     generations: StoreGenerations,
     writes: WriteBehind,
+    recovery: Recovery,
     clock: Clock,
 }
 
@@ -61,14 +64,15 @@ impl StoreTier {
         kind: Arc<str>,
         settings: StoreSettings,
         clock: Clock,
-    ) -> Self {
+    ) -> Arc<Self> {
         let bounded = Arc::new(BoundedStore::new(store, settings));
-        Self {
+        Arc::new_cyclic(|tier| Self {
             writes: WriteBehind::new(bounded.clone()),
             generations: StoreGenerations::new(kind, clock.clone()),
+            recovery: Recovery::of(tier.clone()),
             bounded,
             clock,
-        }
+        })
     }
 
     pub(crate) fn name(&self) -> &'static str {
@@ -251,6 +255,7 @@ impl StoreTier {
     ) -> impl Future<Output = bool> + 'a {
         let store = &*self.bounded.store;
         let invalidated = self.generations.invalidate(store, generation, how);
+        self.recovery.begin();
         let time = self.bounded.settings.budget.saturating_mul(2);
         async move { self.bounded.within(time, invalidated).await.is_ok() }
     }
@@ -298,6 +303,7 @@ impl StoreTier {
     /// or not the write succeeds.
     pub(crate) fn replace_behind(&self, write: Write) {
         let has_many = self.writes.push_in_place(write);
+        self.recovery.begin();
         self.refuse_all_if(has_many);
     }
 
@@ -319,6 +325,7 @@ impl StoreTier {
     pub(crate) fn removal(&self, key: String) -> Write {
         let mut removal = Write::removal(key);
         let has_many = self.writes.unsettle(&mut removal);
+        self.recovery.begin();
         self.refuse_all_if(has_many);
         removal
     }
@@ -377,9 +384,41 @@ impl StoreTier {
         removed.filter(|_| is_quiet)
     }
 
-    /// Has nothing served any more of what the store has of the kind; it is told with the next look.
+    /// Has nothing served any more of what the store has of the kind; it is told as soon as it answers.
     pub(crate) fn refuse_all(&self) {
         self.generations.refuse_all();
+        self.recovery.begin();
+    }
+
+    /// Tells the store what it could not be told, if it answers now.
+    pub(super) async fn tell_untold(&self) {
+        let time = self.bounded.settings.budget.saturating_mul(2);
+        let store = &*self.bounded.store;
+        if !self.has_untold() || self.bounded.within(time, store.ping()).await.is_err() {
+            return;
+        }
+        let generations = stream::iter(self.generations.untold());
+        generations
+            .for_each_concurrent(AT_ONCE, async |generation| {
+                let told = self.generations.tell(store, &generation);
+                // What fails is counted, and told again.
+                let _ = self.bounded.within(time, told).await;
+            })
+            .await;
+        let mut before = usize::MAX;
+        // As long as it helps; a full queue has room after that.
+        while self.writes.flush(SCAN).await {
+            let untold = self.writes.untold();
+            if untold == 0 || untold >= before {
+                return;
+            }
+            before = untold;
+            self.writes.tell_untold();
+        }
+    }
+
+    pub(super) fn has_untold(&self) -> bool {
+        self.writes.untold() > 0 || !self.generations.untold().is_empty()
     }
 
     /// Forgets everything whose key begins with `prefix`, generations too: they are read anew.
@@ -439,9 +478,18 @@ impl StoreTier {
         self.quiet(time).await.0
     }
 
-    /// Waits until the queued writes are done, for at most `deadline`.
+    /// Waits until the queued writes are done and the store is told what it could not be told, for at
+    /// most `deadline`.
     pub(crate) async fn flush(&self, deadline: Duration) -> bool {
-        self.writes.flush(deadline).await
+        if !runtime::has_timer() {
+            return false;
+        }
+        let told = async {
+            self.tell_untold().await;
+            self.writes.flush(deadline).await
+        };
+        let is_quiet = tokio::time::timeout(deadline, told).await;
+        is_quiet == Ok(true) && !self.has_untold()
     }
 
     pub(crate) fn disconnect(&self) {

@@ -135,6 +135,25 @@ impl WriteBehind {
         self.lock_if_settled(key).is_none()
     }
 
+    /// Unsettled keys for which nothing is queued.
+    pub(super) fn untold(&self) -> usize {
+        let unsettled = self.lock();
+        let unconfirmed = unsettled.by_key.values();
+        unconfirmed.filter(|it| !it.is_queued).count()
+    }
+
+    /// Queues removals of them, as far as there is room.
+    pub(super) fn tell_untold(&self) {
+        let untold: Vec<String> = {
+            let unsettled = self.lock();
+            let untold = unsettled.by_key.iter().filter(|(_, it)| !it.is_queued);
+            untold.map(|(key, _)| key.clone()).take(QUEUE / 2).collect()
+        };
+        for key in &untold {
+            self.tell_if_unsettled(key);
+        }
+    }
+
     fn lock_if_settled(&self, key: &str) -> Option<MutexGuard<'_, Unsettled>> {
         let mut unsettled = self.lock();
         // As it is most of the time: the key need not be hashed.
