@@ -131,6 +131,14 @@ impl StoreGenerations {
         untold.map(|(key, _)| key.clone()).collect()
     }
 
+    pub(super) fn has_untold(&self) -> bool {
+        let table = self.lock();
+        table
+            .known
+            .values()
+            .any(|known| known.unconfirmed.is_some())
+    }
+
     /// Tells the store of one of them.
     pub(super) async fn tell(&self, store: &dyn Store, key: &Arc<str>) -> Result<(), StoreError> {
         self.read_one(store, key).await.map(drop)

@@ -12,7 +12,10 @@ use crate::runtime;
 
 /// The pause between two attempts is between half of this and all of it, so that many processes do
 /// not come back in step.
-const PAUSE_MILLIS: u64 = 500;
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Where the store answers and takes nothing, pauses grow up to this.
+const LONGEST_PAUSE: Duration = Duration::from_secs(16);
 
 /// The task ends when everything is told, with the cache, and with the runtime that it was started
 /// on.
@@ -28,6 +31,16 @@ struct Task {
     has_news: bool,
 }
 
+/// What has become of an attempt.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Attempt {
+    /// The store was told of something, or there was nothing.
+    Helped,
+    Away,
+    /// The store answers, and took nothing.
+    InVain,
+}
+
 impl Recovery {
     pub(super) fn of(tier: Weak<StoreTier>) -> Self {
         Self {
@@ -39,30 +52,41 @@ impl Recovery {
     /// Has somebody see to it that the store is told of what was just noted, if those who noted it do
     /// not do so before.
     pub(super) fn begin(&self) {
-        if !runtime::has_timer() {
-            return;
-        }
-        let Ok(runtime) = Handle::try_current() else {
-            return;
-        };
         let mut task = lock(&self.task);
         task.has_news = true;
-        if task.running.as_ref().is_none_or(JoinHandle::is_finished) {
+        let is_running = |running: &JoinHandle<()>| !running.is_finished();
+        if task.running.as_ref().is_some_and(is_running) || !runtime::has_timer() {
+            return;
+        }
+        if let Ok(runtime) = Handle::try_current() {
             let run = run(self.tier.clone(), self.task.clone());
             task.running = Some(runtime.spawn(run));
+        }
+    }
+
+    /// Until something is noted again.
+    pub(super) fn end(&self) {
+        if let Some(running) = lock(&self.task).running.take() {
+            running.abort();
         }
     }
 }
 
 async fn run(tier: Weak<StoreTier>, task: Arc<Mutex<Task>>) {
+    let mut longest = PAUSE;
     loop {
-        let pause = fastrand::u64(PAUSE_MILLIS / 2..=PAUSE_MILLIS);
-        tokio::time::sleep(Duration::from_millis(pause)).await;
+        let Some(before) = tier.upgrade().map(|tier| tier.latest_write()) else {
+            return;
+        };
+        tokio::time::sleep(longest.mul_f64(fastrand::f64() / 2.0 + 0.5)).await;
         lock(&task).has_news = false;
         let Some(tier) = tier.upgrade() else {
             return;
         };
-        tier.tell_untold().await;
+        longest = match tier.tell_untold(before).await {
+            Attempt::InVain => LONGEST_PAUSE.min(longest * 2),
+            Attempt::Helped | Attempt::Away => PAUSE,
+        };
         let has_untold = tier.has_untold();
         let mut task = lock(&task);
         if !has_untold && !task.has_news {

@@ -1,6 +1,7 @@
 //! The store of one kind, as calls use it: within a time budget, and never in the way.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::future::{join, join_all, try_join, try_join_all};
@@ -9,7 +10,7 @@ use tokio::time::Instant;
 
 use super::bounded::{BoundedStore, StoreSettings};
 use super::generations::{FoldedGenerations, StoreGenerations};
-use super::recovery::Recovery;
+use super::recovery::{Attempt, Recovery};
 use super::write::{Unsealed, Write};
 use super::write_behind::WriteBehind;
 use super::{AT_ONCE, Seen, Store, StoreError, Tombstone};
@@ -25,6 +26,9 @@ const STORED_LIMIT: usize = VALUE_LIMIT + Tombstone::LENGTH;
 
 /// How long a walk over all keys may take.
 const SCAN: Duration = Duration::from_secs(5);
+
+/// The pause between two attempts of those who wait until the store was told of something.
+const AGAIN: Duration = Duration::from_millis(20);
 
 /// What a store calls an entry.
 pub(crate) struct StoreName {
@@ -390,35 +394,53 @@ impl StoreTier {
         self.recovery.begin();
     }
 
-    /// Tells the store what it could not be told, if it answers now.
-    pub(super) async fn tell_untold(&self) {
+    /// Tells the store what it could not be told, if it answers now: of keys, what was noted up to the
+    /// write with this number.
+    pub(super) async fn tell_untold(&self, latest: u64) -> Attempt {
+        if !self.has_untold() {
+            return Attempt::Helped;
+        }
         let time = self.bounded.settings.budget.saturating_mul(2);
         let store = &*self.bounded.store;
-        if !self.has_untold() || self.bounded.within(time, store.ping()).await.is_err() {
-            return;
+        // Not counted: nobody has asked for anything.
+        if !matches!(tokio::time::timeout(time, store.ping()).await, Ok(Ok(()))) {
+            return Attempt::Away;
         }
-        let generations = stream::iter(self.generations.untold());
-        generations
+        let has_helped = AtomicBool::new(false);
+        stream::iter(self.generations.untold())
             .for_each_concurrent(AT_ONCE, async |generation| {
                 let told = self.generations.tell(store, &generation);
                 // What fails is counted, and told again.
-                let _ = self.bounded.within(time, told).await;
+                if self.bounded.within(time, told).await.is_ok() {
+                    has_helped.store(true, Ordering::Relaxed);
+                }
             })
             .await;
-        let mut before = usize::MAX;
         // As long as it helps; a full queue has room after that.
         while self.writes.flush(SCAN).await {
-            let untold = self.writes.untold();
-            if untold == 0 || untold >= before {
-                return;
+            let untold = self.writes.tell_untold(latest);
+            if untold == 0 || !self.writes.flush(SCAN).await {
+                break;
             }
-            before = untold;
-            self.writes.tell_untold();
+            if self.writes.untold() >= untold {
+                break;
+            }
+            has_helped.store(true, Ordering::Relaxed);
+        }
+        if has_helped.into_inner() || !self.has_untold() {
+            Attempt::Helped
+        } else {
+            Attempt::InVain
         }
     }
 
+    pub(super) fn latest_write(&self) -> u64 {
+        self.writes.latest()
+    }
+
+    /// Whether there is something that the store has not confirmed.
     pub(super) fn has_untold(&self) -> bool {
-        self.writes.untold() > 0 || !self.generations.untold().is_empty()
+        self.writes.has_unsettled() || self.generations.has_untold()
     }
 
     /// Forgets everything whose key begins with `prefix`, generations too: they are read anew.
@@ -451,6 +473,7 @@ impl StoreTier {
         if !self.writes.tell_if_unsettled(key) {
             return Some(time);
         }
+        self.recovery.begin();
         let (_, left) = self.quiet(time).await;
         (!self.writes.is_unsettled(key)).then_some(left)
     }
@@ -485,14 +508,20 @@ impl StoreTier {
             return false;
         }
         let told = async {
-            self.tell_untold().await;
-            self.writes.flush(deadline).await
+            loop {
+                self.tell_untold(self.latest_write()).await;
+                let is_quiet = self.writes.flush(deadline).await;
+                if !self.has_untold() {
+                    return is_quiet;
+                }
+                tokio::time::sleep(AGAIN).await;
+            }
         };
-        let is_quiet = tokio::time::timeout(deadline, told).await;
-        is_quiet == Ok(true) && !self.has_untold()
+        tokio::time::timeout(deadline, told).await == Ok(true)
     }
 
     pub(crate) fn disconnect(&self) {
+        self.recovery.end();
         self.bounded.store.disconnect();
     }
 

@@ -135,6 +135,15 @@ impl WriteBehind {
         self.lock_if_settled(key).is_none()
     }
 
+    pub(super) fn has_unsettled(&self) -> bool {
+        !self.lock().by_key.is_empty()
+    }
+
+    /// The number of the latest write.
+    pub(super) fn latest(&self) -> u64 {
+        self.lock().latest
+    }
+
     /// Unsettled keys for which nothing is queued.
     pub(super) fn untold(&self) -> usize {
         let unsettled = self.lock();
@@ -142,16 +151,22 @@ impl WriteBehind {
         unconfirmed.filter(|it| !it.is_queued).count()
     }
 
-    /// Queues removals of them, as far as there is room.
-    pub(super) fn tell_untold(&self) {
-        let untold: Vec<String> = {
+    /// Queues removals of those whose numbers go up to `latest`, which others have had time to tell,
+    /// as far as there is room: those first that were tried longest ago. Says how many there were.
+    pub(super) fn tell_untold(&self, latest: u64) -> usize {
+        let mut untold: Vec<(u64, String)> = {
             let unsettled = self.lock();
-            let untold = unsettled.by_key.iter().filter(|(_, it)| !it.is_queued);
-            untold.map(|(key, _)| key.clone()).take(QUEUE / 2).collect()
+            let untold = unsettled
+                .by_key
+                .iter()
+                .filter(|(_, it)| !it.is_queued && it.number <= latest);
+            untold.map(|(key, it)| (it.number, key.clone())).collect()
         };
-        for key in &untold {
+        untold.sort_unstable();
+        for (_, key) in untold.iter().take(QUEUE / 2) {
             self.tell_if_unsettled(key);
         }
+        untold.len()
     }
 
     fn lock_if_settled(&self, key: &str) -> Option<MutexGuard<'_, Unsettled>> {
