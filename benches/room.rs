@@ -9,16 +9,10 @@
 //!
 //! What was counted goes to standard output as lines `room|contender|0|counted|number`. No clock is
 //! in it: one round is enough.
-#![expect(
-    clippy::expect_used,
-    reason = "a measurement that cannot be made ends the run"
-)]
-
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use larder::call::{self, Origin};
-use larder::{Cache, CacheConfig};
 use memory::{ROOM_FOR_ENTRIES, ROOM_FOR_HITS, SCANNED, bytes_of_an_entry, hit_ratio};
 
 /// Lifetime of every entry, where the contender knows lifetimes.
@@ -28,14 +22,6 @@ const LIFETIME: Duration = Duration::from_hours(1);
 async fn value(key: &str) -> String {
     assert_eq!(key.len(), 32);
     memory::value()
-}
-
-fn larder(room: usize) -> Cache {
-    let config = CacheConfig::builder().l1_cache_size(room).build();
-    let cache = Cache::builder("room", &config.expect("valid settings")).build();
-    let cache = cache.expect("a cache");
-    larder::register(cache.clone());
-    cache
 }
 
 type Plain = quick_cache::sync::Cache<String, String>;
@@ -57,6 +43,7 @@ fn count<C>(name: &str, new: &impl Fn(usize) -> C, is_hit: &impl AsyncFn(&C, &st
 }
 
 fn main() {
+    let larder = |room| memory::register("room", room);
     count("larder", &larder, &async |_, key| {
         call::outcome(value(key)).await.origin == Origin::Memory
     });

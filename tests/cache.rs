@@ -160,6 +160,19 @@ async fn patterns_list_and_remove_keys() {
 }
 
 #[tokio::test]
+async fn a_computed_option_or_result_is_not_kept_whole() {
+    let cache = cache(&ManualClock::new());
+    let runs = Runs::new();
+    for run in 1..3 {
+        let option = cache.get_or_compute("option", || async { Some(runs.count()) });
+        assert_eq!(option.await, Some(2 * run - 1));
+        let result = cache.get_or_compute("result", || async { Ok::<_, String>(runs.count()) });
+        assert_eq!(result.await, Ok(2 * run));
+    }
+    assert_eq!(cache.size(), 0);
+}
+
+#[tokio::test]
 async fn get_or_compute_computes_once() {
     static RUNS: Runs = Runs::new();
     let cache = CacheFactory::for_testing().await.expect("a cache");

@@ -14,7 +14,7 @@ use futures_util::FutureExt;
 use larder::call::{self, Origin};
 use larder::{Cache, Tombstone, cached};
 use support::map_store::MapStore;
-use support::{Runs, roomy};
+use support::{Runs, register_over, roomy};
 use tokio::sync::Semaphore;
 
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -207,10 +207,7 @@ async fn a_pattern_that_is_removed_again_keeps_no_tombstone_for_longer() {
 #[tokio::test]
 async fn a_removal_by_another_process_wins_while_one_of_this_process_is_on_its_way() {
     let store = Arc::<MapStore>::default();
-    let open = || {
-        let cache = Cache::builder("crossing", &roomy().build().expect("valid settings"));
-        cache.store(store.clone()).build().expect("a cache")
-    };
+    let open = || register_over("crossing", &store);
     let cache = open();
     let mut removing = Box::pin(cache.remove("k"));
     assert!((&mut removing).now_or_never().is_none(), "it waits");
@@ -230,10 +227,7 @@ async fn a_removal_by_another_process_wins_while_one_of_this_process_is_on_its_w
 async fn a_removal_during_a_look_up_that_the_store_is_not_told_of_wins_as_well() {
     for refreshes in [false, true] {
         let store = Arc::<MapStore>::default();
-        let open = || {
-            let cache = Cache::builder("meanwhile", &roomy().build().expect("valid settings"));
-            cache.store(store.clone()).build().expect("a cache")
-        };
+        let open = || register_over("meanwhile", &store);
         let (cache, other) = (open(), open());
         let computing = UnderWay::begin(&other, "k").await;
         store.latency.store(10, Ordering::SeqCst);
@@ -269,8 +263,7 @@ async fn a_removal_during_a_look_up_that_the_store_is_not_told_of_wins_as_well()
 #[tokio::test(start_paused = true)]
 async fn what_the_store_was_not_told_of_is_no_entry_to_this_process() {
     let store = Arc::<MapStore>::default();
-    let cache = Cache::builder("untold", &roomy().build().expect("valid settings"));
-    let cache = cache.store(store.clone()).build().expect("a cache");
+    let cache = register_over("untold", &store);
     cache.set("k", 1).await;
     store.hangs.store(true, Ordering::SeqCst);
     cache.remove("k").await;
@@ -284,8 +277,7 @@ async fn what_the_store_was_not_told_of_is_no_entry_to_this_process() {
 #[tokio::test(start_paused = true)]
 async fn a_value_that_is_queued_when_its_key_is_removed_is_not_written_after_it() {
     let store = Arc::<MapStore>::default();
-    let cache = Cache::builder("queued", &roomy().build().expect("valid settings"));
-    let cache = cache.store(store.clone()).build().expect("a cache");
+    let cache = register_over("queued", &store);
     // From now on the generations are known for a while.
     cache.set("k", 1).await;
     assert!(cache.remove("k").await);
@@ -312,10 +304,7 @@ async fn a_value_that_is_queued_when_its_key_is_removed_is_not_written_after_it(
 #[tokio::test(start_paused = true)]
 async fn a_store_that_was_away_is_told_of_a_removal_although_memory_has_a_new_value() {
     let store = Arc::<MapStore>::default();
-    let open = || {
-        let cache = Cache::builder("later", &roomy().build().expect("valid settings"));
-        cache.store(store.clone()).build().expect("a cache")
-    };
+    let open = || register_over("later", &store);
     let cache = open();
     cache.set("k", "old".to_owned()).await;
     store.hangs.store(true, Ordering::SeqCst);
@@ -342,9 +331,7 @@ async fn a_removal_leaves_its_tombstone_although_nothing_is_kept_after_it() {
         run
     }
     let store = Arc::<MapStore>::default();
-    let cache = Cache::builder("ended", &roomy().build().expect("valid settings"));
-    let cache = cache.store(store.clone()).build().expect("a cache");
-    larder::register(cache.clone());
+    let cache = register_over("ended", &store);
     let millis = Duration::from_millis;
     // What ends the entry is queued together with the removal, or after that has failed.
     for (takes, away) in [(0, 60), (1000, 500)] {
@@ -473,10 +460,7 @@ async fn a_refresh_that_began_before_a_removal_is_refused_and_one_after_it_is_ke
 #[tokio::test(start_paused = true)]
 async fn a_removal_that_the_store_is_told_of_later_wins_as_well() {
     let store = Arc::<MapStore>::default();
-    let open = || {
-        let cache = Cache::builder("told", &roomy().build().expect("valid settings"));
-        cache.store(store.clone()).build().expect("a cache")
-    };
+    let open = || register_over("told", &store);
     let (a, b) = (open(), open());
     let computing = UnderWay::begin(&b, "k").await;
     store.hangs.store(true, Ordering::SeqCst);
@@ -497,10 +481,7 @@ async fn a_removal_that_the_store_is_told_of_later_wins_as_well() {
 #[tokio::test]
 async fn a_removal_that_is_dropped_on_its_way_still_holds_in_this_process() {
     let store = Arc::<MapStore>::default();
-    let open = || {
-        let cache = Cache::builder("dropped", &roomy().build().expect("valid settings"));
-        cache.store(store.clone()).build().expect("a cache")
-    };
+    let open = || register_over("dropped", &store);
     let (a, b) = (open(), open());
     a.set("k", "old".to_owned()).await;
     let computing = UnderWay::begin(&b, "other").await;

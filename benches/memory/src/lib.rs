@@ -5,6 +5,7 @@
     reason = "a measurement that cannot be made ends the run"
 )]
 
+use larder::{Cache, CacheConfig};
 use tokio::runtime::{Builder, Runtime};
 
 /// Entries of which the bytes are counted.
@@ -23,6 +24,19 @@ pub const SCANNED: f64 = 0.05;
 const KEYS: u32 = 100_000;
 const REQUESTS: u32 = 1_000_000;
 const SEED: u64 = 20_260;
+
+/// Registers a kind with room for so many entries.
+///
+/// # Panics
+/// If they are none, or more than a cache takes.
+#[must_use]
+pub fn register(kind: &str, entries: usize) -> Cache {
+    let config = CacheConfig::builder().l1_cache_size(entries).build();
+    let cache = Cache::builder(kind, &config.expect("valid settings")).build();
+    let cache = cache.expect("a cache");
+    larder::register(cache.clone());
+    cache
+}
 
 /// A value of 100 bytes.
 #[must_use]

@@ -41,7 +41,7 @@ pub struct CacheConfig {
     /// Whether there is a memory tier. Default: yes.
     pub enable_l1_cache: bool,
     /// Entries in the memory tier, at most; 1 to 10 000 000. Default: 100. Each part of a larger tier
-    /// has room for its share of them, so that the first entry may have to leave when the tier has 97 %.
+    /// has room for its share, so that entries may leave a little before the tier is full.
     pub l1_cache_size: usize,
     /// Bytes in the memory tier, beside the bound on its entries; 65 536 to 1 TiB. `None`: bytes are
     /// not bounded. Default: `None`.

@@ -34,7 +34,7 @@ struct Task {
 /// What has become of an attempt.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Attempt {
-    /// The store was told of something, or there was nothing.
+    /// The store was told of something, or there was nothing to tell yet.
     Helped,
     Away,
     /// The store answers, and took nothing.
@@ -54,11 +54,9 @@ impl Recovery {
     pub(super) fn begin(&self) {
         let mut task = lock(&self.task);
         task.has_news = true;
-        let is_running = |running: &JoinHandle<()>| !running.is_finished();
-        if task.running.as_ref().is_some_and(is_running) || !runtime::has_timer() {
-            return;
-        }
-        if let Ok(runtime) = Handle::try_current() {
+        if task.running.as_ref().is_none_or(JoinHandle::is_finished)
+            && let Ok(runtime) = Handle::try_current()
+        {
             let run = run(self.tier.clone(), self.task.clone());
             task.running = Some(runtime.spawn(run));
         }
@@ -73,6 +71,10 @@ impl Recovery {
 }
 
 async fn run(tier: Weak<StoreTier>, task: Arc<Mutex<Task>>) {
+    // Looked at here, with nothing locked: it may be logged.
+    if !runtime::has_timer() {
+        return;
+    }
     let mut longest = PAUSE;
     loop {
         let Some(before) = tier.upgrade().map(|tier| tier.latest_write()) else {

@@ -240,6 +240,7 @@ impl StoreTier {
     /// entry is going to carry, and what was left by the last removal of the key.
     pub(crate) async fn prepare(&self, name: &StoreName) {
         let Some(time) = self.settled(&name.key).await else {
+            name.seen.forget();
             return;
         };
         let generations = self.generations_within(time, name);
@@ -406,8 +407,10 @@ impl StoreTier {
         if !matches!(tokio::time::timeout(time, store.ping()).await, Ok(Ok(()))) {
             return Attempt::Away;
         }
+        let generations = self.generations.untold();
+        let mut has_tried = !generations.is_empty();
         let has_helped = AtomicBool::new(false);
-        stream::iter(self.generations.untold())
+        stream::iter(generations)
             .for_each_concurrent(AT_ONCE, async |generation| {
                 let told = self.generations.tell(store, &generation);
                 // What fails is counted, and told again.
@@ -418,19 +421,21 @@ impl StoreTier {
             .await;
         // As long as it helps; a full queue has room after that.
         while self.writes.flush(SCAN).await {
-            let untold = self.writes.tell_untold(latest);
-            if untold == 0 || !self.writes.flush(SCAN).await {
+            let told = self.writes.tell_untold(latest);
+            if told.is_empty() {
                 break;
             }
-            if self.writes.untold() >= untold {
+            has_tried = true;
+            let is_quiet = self.writes.flush(SCAN).await;
+            if !is_quiet || told.iter().all(|key| self.writes.is_unsettled(key)) {
                 break;
             }
             has_helped.store(true, Ordering::Relaxed);
         }
-        if has_helped.into_inner() || !self.has_untold() {
-            Attempt::Helped
-        } else {
+        if has_tried && !has_helped.into_inner() {
             Attempt::InVain
+        } else {
+            Attempt::Helped
         }
     }
 

@@ -144,16 +144,10 @@ impl WriteBehind {
         self.lock().latest
     }
 
-    /// Unsettled keys for which nothing is queued.
-    pub(super) fn untold(&self) -> usize {
-        let unsettled = self.lock();
-        let unconfirmed = unsettled.by_key.values();
-        unconfirmed.filter(|it| !it.is_queued).count()
-    }
-
-    /// Queues removals of those whose numbers go up to `latest`, which others have had time to tell,
-    /// as far as there is room: those first that were tried longest ago. Says how many there were.
-    pub(super) fn tell_untold(&self, latest: u64) -> usize {
+    /// Queues removals of unsettled keys for which nothing is queued, as far as there is room, and
+    /// says which: of those with numbers up to `latest`, which others have had time to tell, first
+    /// the ones that were tried longest ago.
+    pub(super) fn tell_untold(&self, latest: u64) -> Vec<String> {
         let mut untold: Vec<(u64, String)> = {
             let unsettled = self.lock();
             let untold = unsettled
@@ -163,12 +157,16 @@ impl WriteBehind {
             untold.map(|(key, it)| (it.number, key.clone())).collect()
         };
         untold.sort_unstable();
-        for (_, key) in untold.iter().take(QUEUE / 2) {
+        untold.truncate(QUEUE / 2);
+        let told = untold.into_iter().map(|(_, key)| key);
+        told.inspect(|key| {
             self.tell_if_unsettled(key);
-        }
-        untold.len()
+        })
+        .collect()
     }
 
+    /// Gives nothing where the key is unsettled, and has the store told of it again where nobody is
+    /// about to.
     fn lock_if_settled(&self, key: &str) -> Option<MutexGuard<'_, Unsettled>> {
         let mut unsettled = self.lock();
         // As it is most of the time: the key need not be hashed.
