@@ -39,7 +39,10 @@ mod verify;
 
 pub use cache::{Cache, CacheBuilder};
 pub use call::{CallSite, SharedError, TimedOut, Value};
-pub use config::{AiConfig, CacheConfig, CacheConfigBuilder, Preset};
+pub use config::{
+    AiConfig, CacheConfig, CacheConfigBuilder, CredentialSource, Credentials, Preset,
+    SecurityConfig,
+};
 pub use envelope::Codec;
 pub use error::CacheError;
 pub use factory::CacheFactory;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::future::pending;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use larder::{Generation, Invalidation, Store, StoreFuture, Tombstone};
@@ -17,7 +17,6 @@ pub struct MapStore {
     pub hangs: AtomicBool,
     /// Milliseconds that each operation takes.
     pub latency: AtomicU64,
-    pub timeouts: AtomicUsize,
 }
 
 impl MapStore {
@@ -169,9 +168,4 @@ impl Store for MapStore {
     }
 
     fn disconnect(&self) {}
-
-    fn timed_out(&self, after: Duration) {
-        assert!(after >= Duration::from_millis(50));
-        self.timeouts.fetch_add(1, Ordering::SeqCst);
-    }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::{AI_TTLS, CacheConfig, Secret, open_redis, ttl_table};
+use super::{AI_TTLS, CacheConfig, Secret, SecurityConfig, redis, ttl_table};
 use crate::envelope::Codec;
 use crate::error::CacheError;
 use crate::key::{HashAlgorithm, KeyPrivacy};
@@ -13,6 +13,7 @@ use crate::policy::{LONGEST, Promotion};
 
 const L1_SIZES: RangeInclusive<usize> = 1..=10_000_000;
 const L1_BYTES: RangeInclusive<u64> = 65_536..=1 << 40;
+const OPEN_FOR: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(3600);
 const LONGEST_BUDGET: Duration = Duration::from_secs(60);
 const COMPRESSION_LEVELS: RangeInclusive<u32> = 1..=9;
 const TEXT_HASH_THRESHOLDS: RangeInclusive<usize> = 1..=100_000;
@@ -50,9 +51,37 @@ impl From<CacheConfig> for CacheConfigBuilder {
 }
 
 impl CacheConfigBuilder {
-    /// Keeps values in this Redis: `redis://[user:password@]host[:port][/database]`.
+    /// Keeps values in this Redis.
+    ///
+    /// | URL | what is there |
+    /// |---|---|
+    /// | `redis://[user:password@]host[:port][/database]` | one server |
+    /// | `rediss://…` | the same with TLS; `rediss-sentinel://` and `rediss-cluster://` likewise |
+    /// | `redis+unix:///path/to/socket` | one server on this machine |
+    /// | `redis-sentinel://host[:port][/database]?master=name` | the master that sentinels name |
+    /// | `redis-cluster://host[:port]` | a cluster |
+    ///
+    /// User and password are percent-encoded. Parameters after a `?`, separated by `&`:
+    ///
+    /// | parameter | meaning |
+    /// |---|---|
+    /// | `node=host:port` | another sentinel or node to ask first; may be there several times |
+    /// | `sentinel_username`, `sentinel_password` | who the sentinels are asked as |
+    /// | `db` | the database, in place of the path |
+    /// | `protocol` | `resp2` (default) or `resp3` |
+    /// | `max_connections` | operations under way at once, at most. There is one connection for all of them, and by default no limit |
+    ///
+    /// Parameters of pools in other clients (`retry_on_timeout`, `socket_keepalive`,
+    /// `socket_timeout`, …) are accepted, and reported once as without meaning.
     pub fn redis_url(mut self, url: impl Into<SecretString>) -> Self {
         self.config.redis_url = Some(url.into());
+        self
+    }
+
+    /// Who this application is to Redis, and how the connections are protected: comes before what the
+    /// URL says.
+    pub fn security(mut self, security: SecurityConfig) -> Self {
+        self.config.security = security;
         self
     }
 
@@ -205,6 +234,15 @@ impl CacheConfigBuilder {
         self
     }
 
+    /// While Redis does not answer (five time-outs in a row, more than half of the last twenty
+    /// operations, or a broken connection) it is left alone, so that it costs a call nothing, and
+    /// tried in the background: after half of this time, up to all of it. 10 ms to 1 h. Default:
+    /// 500 ms.
+    pub fn open_for(mut self, pause: Duration) -> Self {
+        self.config.open_for = pause;
+        self
+    }
+
     /// Whether the factory fails where the store cannot be reached. Default: no.
     pub fn fail_on_connection_error(mut self, fail: bool) -> Self {
         self.config.fail_on_connection_error = fail;
@@ -337,6 +375,15 @@ fn problems(config: &CacheConfig, has_store: bool) -> Vec<String> {
             config.store_budget
         ));
     }
+    if !OPEN_FOR.contains(&config.open_for) {
+        problems.push(format!(
+            "open_for is {:?}; expected {:?} to {:?}",
+            config.open_for,
+            OPEN_FOR.start(),
+            OPEN_FOR.end()
+        ));
+    }
+    problems.extend(config.security.problems());
     if config.key_prefix.as_deref().is_some_and(str::is_empty) {
         problems.push(
             "key_prefix is empty, so that clearing the cache would clear the whole database; \
@@ -352,7 +399,7 @@ fn problems(config: &CacheConfig, has_store: bool) -> Vec<String> {
         );
     }
     if let Some(url) = &config.redis_url {
-        problems.extend(open_redis(url).err());
+        problems.extend(redis::check(config, url).err());
     }
     problems
 }

@@ -4,6 +4,7 @@ mod builder;
 mod environment;
 mod preset;
 mod secret;
+mod security;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ pub(crate) use builder::{check, check_budget};
 pub(crate) use environment::{Settings, read_environment};
 pub use preset::Preset;
 pub(crate) use secret::Secret;
+pub use security::{CredentialSource, Credentials, SecurityConfig};
 
 use crate::envelope::{Codec, Compression, Format, Keyring};
 use crate::error::CacheError;
@@ -34,8 +36,11 @@ const TEXT_HASH_THRESHOLD: usize = 1000;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct CacheConfig {
-    /// Where Redis is: `redis://[user:password@]host[:port][/database]`. `None`: in memory only.
+    /// Where Redis is, as [`CacheConfigBuilder::redis_url`] takes it. `None`: in memory only.
     pub redis_url: Option<SecretString>,
+    /// Who this application is to Redis, and how the connections are protected. Default: as the URL
+    /// says.
+    pub security: SecurityConfig,
     /// Lifetime of operations that have none of their own; 1 s to 1 year. Default: 1 hour.
     pub default_ttl: Duration,
     /// Whether there is a memory tier. Default: yes.
@@ -86,6 +91,9 @@ pub struct CacheConfig {
     pub key_prefix: Option<String>,
     /// What the store may cost one look-up, in time; zero: the store is not used. Default: 50 ms.
     pub store_budget: Duration,
+    /// While Redis does not answer it is left alone, and tried again after half of this time up to all
+    /// of it; 10 ms to 1 h. Default: 500 ms.
+    pub open_for: Duration,
     /// Whether the factory fails where the store cannot be reached. Default: no.
     pub fail_on_connection_error: bool,
     /// Whether a call without a [tenant](crate::call::tenant()), or with an empty one, is never kept.
@@ -121,6 +129,7 @@ impl Default for CacheConfig {
     fn default() -> Self {
         Self {
             redis_url: None,
+            security: SecurityConfig::default(),
             default_ttl: Duration::from_secs(3600),
             enable_l1_cache: true,
             l1_cache_size: 100,
@@ -140,6 +149,7 @@ impl Default for CacheConfig {
             retry_stale_after: Duration::from_secs(30),
             key_prefix: None,
             store_budget: Duration::from_millis(50),
+            open_for: Duration::from_millis(500),
             fail_on_connection_error: false,
             require_tenant: false,
             ai: None,
@@ -264,27 +274,78 @@ impl CacheConfig {
     /// The store of the configured Redis, not connected yet.
     pub(crate) fn open_store(&self) -> Result<Option<Arc<dyn Store>>, CacheError> {
         match &self.redis_url {
-            Some(url) if !self.store_budget.is_zero() => {
-                open_redis(url).map(Some).map_err(CacheError::configuration)
-            }
+            Some(url) if !self.store_budget.is_zero() => redis::open(self, url)
+                .map(Some)
+                .map_err(CacheError::configuration),
             _ => Ok(None),
         }
     }
 }
 
 #[cfg(feature = "redis")]
-fn open_redis(url: &SecretString) -> Result<Arc<dyn Store>, String> {
-    use crate::store::redis::{Address, RedisStore};
+mod redis {
+    use std::sync::Arc;
 
-    let address = Address::parse(url)?;
-    Ok(Arc::new(RedisStore::new(address)))
+    use secrecy::SecretString;
+
+    use super::CacheConfig;
+    use crate::store::Store;
+    use crate::store::redis::{Address, Pace, RedisStore};
+
+    /// What is wrong with the URL.
+    pub(super) fn check(config: &CacheConfig, url: &SecretString) -> Result<(), String> {
+        Address::parse(url, &config.security).map(drop)
+    }
+
+    pub(super) fn open(config: &CacheConfig, url: &SecretString) -> Result<Arc<dyn Store>, String> {
+        let address = Address::parse(url, &config.security)?;
+        let redis = address.to_string();
+        if !address.without_meaning.is_empty() {
+            let parameters = address.without_meaning.join(", ");
+            tracing::info!(
+                redis,
+                parameters,
+                "these parameters of redis_url mean nothing here: connections are not pooled"
+            );
+        }
+        if address.shows_password {
+            tracing::warn!(
+                redis,
+                "a password travels without TLS: whoever is on the way can read it; use rediss://"
+            );
+        }
+        for warning in config.security.warnings() {
+            tracing::warn!(redis, "{warning}");
+        }
+        let pace = Pace {
+            budget: config.store_budget,
+            open_for: config.open_for,
+        };
+        Ok(Arc::new(RedisStore::new(address, pace)))
+    }
 }
 
 #[cfg(not(feature = "redis"))]
-fn open_redis(_url: &SecretString) -> Result<Arc<dyn Store>, String> {
-    Err(
-        "redis_url is set, and this program was built without the feature `redis`; \
-         enable the feature or remove the URL"
-            .to_owned(),
-    )
+mod redis {
+    use std::sync::Arc;
+
+    use secrecy::SecretString;
+
+    use super::CacheConfig;
+    use crate::store::Store;
+
+    pub(super) fn check(config: &CacheConfig, url: &SecretString) -> Result<(), String> {
+        open(config, url).map(drop)
+    }
+
+    pub(super) fn open(
+        _config: &CacheConfig,
+        _url: &SecretString,
+    ) -> Result<Arc<dyn Store>, String> {
+        Err(
+            "redis_url is set, and this program was built without the feature `redis`; \
+             enable the feature or remove the URL"
+                .to_owned(),
+        )
+    }
 }

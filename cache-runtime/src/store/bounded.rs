@@ -149,10 +149,6 @@ impl BoundedStore {
             Ok(answer) => answer.map_err(|_failure| Lost::Away),
             Err(_elapsed) => {
                 self.timeouts.fetch_add(1, Ordering::Relaxed);
-                // Less time says nothing about the connection.
-                if time >= self.settings.budget {
-                    self.store.timed_out(time);
-                }
                 Err(Lost::TimedOut)
             }
         };

@@ -117,11 +117,6 @@ pub trait Store: Debug + Send + Sync + 'static {
 
     /// Lets go of connections. Another operation may open them again.
     fn disconnect(&self);
-
-    /// An operation was given up after this time, which is that of a look-up or more.
-    fn timed_out(&self, after: Duration) {
-        let _ = after;
-    }
 }
 
 /// Why a store did not do what it was asked for. Calls of annotated functions never see it.

@@ -25,7 +25,7 @@ use crate::runtime;
 const STORED_LIMIT: usize = VALUE_LIMIT + Tombstone::LENGTH;
 
 /// How long a walk over all keys may take.
-const SCAN: Duration = Duration::from_secs(5);
+const SCAN: Duration = Duration::from_secs(60);
 
 /// The pause between two attempts of those who wait until the store was told of something.
 const AGAIN: Duration = Duration::from_millis(20);

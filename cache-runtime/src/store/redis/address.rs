@@ -1,73 +1,329 @@
-//! Where a Redis is, as the application writes it down.
+//! Where a Redis is, as the application writes it down in a URL.
 
 use std::fmt;
-use std::time::Duration;
+use std::path::PathBuf;
 
-use ::redis::io::tcp::TcpSettings;
-use ::redis::{Client, ConnectionInfo, IntoConnectionInfo};
+use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-/// What every message about a malformed address ends with.
-const EXPECTED: &str = "expected redis://[user:password@]host[:port][/database]";
+use super::access::{Access, Protocol, User};
+use crate::config::{Credentials, SecurityConfig};
 
-/// Unacknowledged data for this long ends a connection: a packet black hole is noticed in about
-/// a second and a half.
-const TCP_USER_TIMEOUT: Duration = Duration::from_secs(1);
+/// What every message about a malformed address ends with.
+const EXPECTED: &str = "expected redis://[user:password@]host[:port][/database], rediss:// for \
+                        TLS, redis+unix:///path/to/socket, redis-cluster://host:port or \
+                        redis-sentinel://host:port?master=name";
+
+/// Parameters of other clients that mean nothing here: connections are not pooled, and what they may
+/// cost is a setting of the cache.
+const WITHOUT_MEANING: [&str; 11] = [
+    "decode_responses",
+    "encoding",
+    "health_check_interval",
+    "pool_size",
+    "retry_on_error",
+    "retry_on_timeout",
+    "socket_connect_timeout",
+    "socket_keepalive",
+    "socket_keepalive_options",
+    "socket_timeout",
+    "timeout",
+];
+
+/// Redis itself takes no higher number.
+const LAST_DATABASE: i64 = i32::MAX as i64;
 
 /// A checked address. Shows itself without user and password.
 #[derive(Clone)]
 pub(crate) struct Address {
-    client: Client,
+    pub(super) deployment: Deployment,
+    /// Whom to ask first; there is at least one.
+    pub(super) hosts: Vec<Host>,
+    pub(super) access: Access,
+    /// Parameters that were understood and mean nothing here.
+    pub(crate) without_meaning: Vec<String>,
+    /// Whether a password travels where others can read it.
+    pub(crate) shows_password: bool,
     shown: String,
 }
 
+#[derive(Clone)]
+pub(super) enum Deployment {
+    Single,
+    /// The hosts are sentinels, to be asked so, and know where the master of this name is.
+    Sentinel {
+        master: String,
+        access: Access,
+    },
+    Cluster,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Host {
+    Tcp { name: String, port: u16 },
+    Unix(PathBuf),
+}
+
+/// What a scheme promises.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum What {
+    Server,
+    Socket,
+    Cluster,
+    Sentinels,
+}
+
+/// What the part behind the question mark says.
+#[derive(Default)]
+struct Parameters {
+    database: Option<String>,
+    protocol: Protocol,
+    in_flight: Option<usize>,
+    nodes: Vec<Host>,
+    master: Option<String>,
+    sentinel_user: Option<String>,
+    sentinel_password: Option<SecretString>,
+    without_meaning: Vec<String>,
+}
+
 impl Address {
-    /// The address that `url` names, or one sentence about what is wrong with it, which shows
-    /// neither user nor password.
-    pub(crate) fn parse(url: &SecretString) -> Result<Self, String> {
+    /// The address that `url` names, for the user and with the protection that `security` asks for;
+    /// or one sentence about what is wrong with it, which shows neither user nor password.
+    pub(crate) fn parse(url: &SecretString, security: &SecurityConfig) -> Result<Self, String> {
         let parsed = Url::parse(url.expose_secret())
             .map_err(|error| format!("redis_url is not a URL ({error}); {EXPECTED}"))?;
-        if parsed.scheme() != "redis" {
+        let scheme = parsed.scheme();
+        let mut parameters = Parameters::of(&parsed)?;
+        let what = match scheme {
+            "redis" | "rediss" => What::Server,
+            "redis+unix" => What::Socket,
+            "redis-cluster" | "rediss-cluster" => What::Cluster,
+            "redis-sentinel" | "rediss-sentinel" => What::Sentinels,
+            _ => return Err(format!("redis_url has the scheme {scheme:?}; {EXPECTED}")),
+        };
+        let is_tls = scheme.starts_with("rediss") || security.use_tls;
+        let is_socket = what == What::Socket;
+        if is_socket && is_tls {
             return Err(format!(
-                "redis_url has the scheme {:?}; {EXPECTED}",
-                parsed.scheme()
+                "redis_url is that of a socket, and use_tls is true; leave TLS out: nothing leaves \
+                 the machine; {EXPECTED}"
             ));
         }
-        let Some(host) = parsed.host_str().filter(|host| !host.is_empty()) else {
-            return Err(format!("redis_url has no host; {EXPECTED}"));
+        let host = match what {
+            What::Socket => socket(&parsed),
+            What::Sentinels => host(&parsed, 26379),
+            What::Server | What::Cluster => host(&parsed, 6379),
+        }?;
+        let database = parameters.database(if is_socket { "" } else { parsed.path() })?;
+        let access = Access {
+            user: user(&parsed, security),
+            database,
+            protocol: parameters.protocol,
+            in_flight: parameters.in_flight,
+            tls: is_tls.then(|| security.tls_files()),
         };
-        // A password with a slash in it ends up in the path, so only a number is shown of that.
-        let database = parsed
-            .path()
-            .strip_prefix('/')
-            .filter(|database| database.bytes().all(|byte| byte.is_ascii_digit()));
-        let Some(database) = database.or(parsed.path().is_empty().then_some("")) else {
-            return Err(format!(
-                "redis_url has a database that is no number; {EXPECTED}"
-            ));
+        let deployment = deployment(what, &mut parameters, &access)?;
+        let hosts: Vec<Host> = [host].into_iter().chain(parameters.nodes).collect();
+        let scheme = match (what, is_tls) {
+            (What::Server, false) => "redis",
+            (What::Server, true) => "rediss",
+            (What::Socket, _) => "redis+unix",
+            (What::Cluster, false) => "redis-cluster",
+            (What::Cluster, true) => "rediss-cluster",
+            (What::Sentinels, false) => "redis-sentinel",
+            (What::Sentinels, true) => "rediss-sentinel",
         };
-        let port = parsed.port().unwrap_or(6379);
-        let shown = format!("redis://{host}:{port}/{database}");
-        let client = parsed
-            .as_str()
-            .into_connection_info()
-            .map(tcp_settings)
-            .and_then(Client::open)
-            .map_err(|error| format!("redis_url {shown} is refused ({error}); {EXPECTED}"))?;
-        Ok(Self { client, shown })
-    }
-
-    pub(super) fn client(&self) -> &Client {
-        &self.client
+        let names: Vec<String> = hosts.iter().map(ToString::to_string).collect();
+        let shown = match &deployment {
+            Deployment::Sentinel { master, .. } => {
+                format!("{scheme}://{}/{master}/{database}", names.join(","))
+            }
+            _ => format!("{scheme}://{}/{database}", names.join(",")),
+        };
+        Ok(Self {
+            shows_password: !is_tls && !is_socket && !matches!(access.user, User::Nobody),
+            deployment,
+            hosts,
+            access,
+            without_meaning: parameters.without_meaning,
+            shown,
+        })
     }
 }
 
-fn tcp_settings(info: ConnectionInfo) -> ConnectionInfo {
-    let settings = TcpSettings::default().set_nodelay(true);
-    #[cfg(any(target_os = "android", target_os = "linux"))]
-    let settings = settings.set_user_timeout(TCP_USER_TIMEOUT);
-    info.set_tcp_settings(settings)
+impl Parameters {
+    fn of(url: &Url) -> Result<Self, String> {
+        let mut parameters = Self::default();
+        for (name, value) in url.query_pairs() {
+            match &*name {
+                "db" => parameters.database = Some(value.into_owned()),
+                "protocol" => {
+                    parameters.protocol = match &*value {
+                        "2" | "resp2" => Protocol::Resp2,
+                        "3" | "resp3" => Protocol::Resp3,
+                        _ => return Err(expected(&name, &value, "resp2 or resp3")),
+                    }
+                }
+                "max_connections" => {
+                    let number = value.parse().ok().filter(|number| *number > 0);
+                    parameters.in_flight = match number {
+                        Some(number) => Some(number),
+                        None => return Err(expected(&name, &value, "a number above zero")),
+                    }
+                }
+                "node" => {
+                    let node = Url::parse(&format!("redis-node://{value}"));
+                    let node = node.ok().and_then(|node| host(&node, 6379).ok());
+                    let Some(node) = node else {
+                        return Err(expected(&name, "something else", "host:port"));
+                    };
+                    parameters.nodes.push(node);
+                }
+                "master" => parameters.master = Some(value.into_owned()),
+                "sentinel_username" => parameters.sentinel_user = Some(value.into_owned()),
+                "sentinel_password" => {
+                    parameters.sentinel_password = Some(value.into_owned().into());
+                }
+                name if WITHOUT_MEANING.contains(&name) => {
+                    parameters.without_meaning.push(name.to_owned());
+                }
+                // Its value may be anything, a password too.
+                name => {
+                    return Err(format!(
+                        "redis_url has the parameter {name:?}; expected db, protocol, \
+                         max_connections, node, master, sentinel_username or sentinel_password"
+                    ));
+                }
+            }
+        }
+        Ok(parameters)
+    }
+
+    fn database(&self, path: &str) -> Result<i64, String> {
+        // A password with a slash in it ends up in the path, so only a number is shown of that.
+        let in_path = path.strip_prefix('/').unwrap_or(path);
+        let said = match (in_path, &self.database) {
+            ("", Some(parameter)) => parameter,
+            (in_path, _) => in_path,
+        };
+        if said.is_empty() {
+            return Ok(0);
+        }
+        if !said.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(format!(
+                "redis_url has a database that is no number; {EXPECTED}"
+            ));
+        }
+        let number = said.parse().ok().filter(|number| *number <= LAST_DATABASE);
+        number.ok_or_else(|| {
+            format!("redis_url has the database {said}; expected 0 to {LAST_DATABASE}")
+        })
+    }
+
+    fn sentinel_user(&mut self) -> User {
+        match self.sentinel_password.take() {
+            Some(password) => User::Known(Credentials {
+                username: self.sentinel_user.take(),
+                password,
+            }),
+            None => User::Nobody,
+        }
+    }
+}
+
+fn deployment(
+    what: What,
+    parameters: &mut Parameters,
+    access: &Access,
+) -> Result<Deployment, String> {
+    let has_nodes = !parameters.nodes.is_empty();
+    match (what, parameters.master.take()) {
+        (What::Sentinels, None) => Err(format!(
+            "redis_url names sentinels and no master; {EXPECTED}"
+        )),
+        (What::Sentinels, Some(master)) => Ok(Deployment::Sentinel {
+            master,
+            access: Access {
+                user: parameters.sentinel_user(),
+                database: 0,
+                protocol: Protocol::default(),
+                in_flight: None,
+                tls: access.tls.clone(),
+            },
+        }),
+        (_, Some(_)) => Err(format!(
+            "redis_url has the parameter master, which is for sentinels; {EXPECTED}"
+        )),
+        (What::Cluster, None) if access.database != 0 => Err(format!(
+            "redis_url names database {} of a cluster, which has database 0 alone; {EXPECTED}",
+            access.database
+        )),
+        (What::Cluster, None) => Ok(Deployment::Cluster),
+        (What::Server | What::Socket, None) if has_nodes => Err(format!(
+            "redis_url has the parameter node, which is for clusters and sentinels; {EXPECTED}"
+        )),
+        (What::Server | What::Socket, None) => Ok(Deployment::Single),
+    }
+}
+
+fn expected(parameter: &str, found: &str, expected: &str) -> String {
+    format!("redis_url has the parameter {parameter} with {found}; expected {expected}")
+}
+
+fn host(url: &Url, default_port: u16) -> Result<Host, String> {
+    let name = match url.host() {
+        Some(url::Host::Ipv6(address)) => address.to_string(),
+        Some(host) => host.to_string(),
+        None => String::new(),
+    };
+    if name.is_empty() {
+        return Err(format!("redis_url has no host; {EXPECTED}"));
+    }
+    Ok(Host::Tcp {
+        name,
+        port: url.port().unwrap_or(default_port),
+    })
+}
+
+fn socket(url: &Url) -> Result<Host, String> {
+    let path = percent_decode_str(url.path()).decode_utf8();
+    match path {
+        Ok(path) if path.len() > 1 => Ok(Host::Unix(PathBuf::from(&*path))),
+        _ => Err(format!("redis_url has no path to a socket; {EXPECTED}")),
+    }
+}
+
+fn user(url: &Url, security: &SecurityConfig) -> User {
+    if let Some(source) = &security.credentials {
+        return User::Asked(source.clone());
+    }
+    let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let password = security
+        .acl_password
+        .as_ref()
+        .or(security.redis_auth.as_ref());
+    let said = match password {
+        Some(password) => Some(Credentials {
+            username: security.acl_username.clone(),
+            password: password.clone(),
+        }),
+        None => url.password().map(|password| Credentials {
+            username: (!url.username().is_empty()).then(|| decoded(url.username())),
+            password: decoded(password).into(),
+        }),
+    };
+    said.map_or(User::Nobody, User::Known)
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp { name, port } if name.contains(':') => write!(f, "[{name}]:{port}"),
+            Self::Tcp { name, port } => write!(f, "{name}:{port}"),
+            Self::Unix(path) => path.display().fmt(f),
+        }
+    }
 }
 
 impl fmt::Display for Address {

@@ -1,38 +1,36 @@
 //! The connection to one Redis, and the task that brings it back.
 //!
 //! Operations take the connection as it is: while there is none they fail at once, so a call
-//! loses no time to a Redis that is known to be away. An error of the connection, or
-//! [`TIMEOUTS`] time-outs in a row, end it; a task in the background then tries to get another
+//! loses no time to a Redis that is known to be away. An error of the connection, or too many
+//! [time-outs](super::breaker), end it; a task in the background then tries to get another
 //! one. Each change of state is logged once.
 
+use std::fmt;
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use ::redis::aio::MultiplexedConnection;
-use ::redis::{
-    AsyncConnectionConfig, ErrorKind, RedisError, RedisResult, ServerErrorKind, Value, cmd,
-};
+use ::redis::{Cmd, FromRedisValue, RedisError, RedisResult, cmd, pipe};
 use futures_util::FutureExt;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::address::Address;
+use super::access::Access;
+use super::address::Host;
+use super::breaker::Outcomes;
+use super::sentinel::Sentinels;
+use super::server::{self, Introduction};
 use crate::store::StoreError;
 
-/// Time-outs in a row after which a connection is given up.
-const TIMEOUTS: u32 = 5;
+/// How long one attempt may take, from name resolution to the answer to a PING.
+const ATTEMPT: Duration = Duration::from_millis(500);
 
-/// How long one attempt to connect may take, from name resolution to the answer to a PING.
-const CONNECT: Duration = Duration::from_secs(1);
+/// How often the sentinels are asked whether there is another master.
+const WATCH: Duration = Duration::from_secs(1);
 
-/// The pause between two attempts is between half of this and all of it, so that many processes
-/// do not come back in step.
-const PAUSE_MILLIS: u64 = 500;
-
-#[derive(Debug)]
 pub(super) struct Link {
     shared: Arc<Shared>,
     /// The task that looks for a connection. It ends with the runtime that it was started on; the
@@ -40,96 +38,157 @@ pub(super) struct Link {
     seeker: Mutex<Option<JoinHandle<()>>>,
 }
 
-#[derive(Debug)]
-struct Shared {
-    address: Address,
-    state: watch::Sender<State>,
-    /// Time-outs since the last answer.
-    timeouts: AtomicU32,
-    /// Connections made so far: the number of the next one.
-    connections: AtomicU64,
+/// Where a link finds its server.
+pub(super) enum Target {
+    Fixed(Host),
+    Sentinels(Box<Sentinels>),
 }
 
-#[derive(Debug)]
+/// How long things may take over a link.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    /// An operation that is given up after this time or more counts as timed out.
+    pub(crate) budget: Duration,
+    /// From one attempt to find a server to the next one: half of this, up to all of it, so that many
+    /// processes do not come back in step.
+    pub(crate) open_for: Duration,
+}
+
+struct Shared {
+    target: Target,
+    access: Access,
+    /// As the log shows it.
+    name: String,
+    pace: Pace,
+    state: watch::Sender<State>,
+    outcomes: Outcomes,
+    /// Connections made so far: the number of the next one.
+    connections: AtomicU64,
+    in_use: AtomicU64,
+}
+
 enum State {
     /// Nobody has tried yet.
     Idle,
     Live {
         connection: MultiplexedConnection,
         number: u64,
-        since: Instant,
     },
     Away {
         reason: String,
+        /// It answered too late: only one that answers in time is of use.
+        is_slow: bool,
     },
 }
 
-/// A connection as it was when an operation took it.
-pub(super) struct Live {
-    pub(super) connection: MultiplexedConnection,
-    number: u64,
+/// Why there is no answer.
+#[derive(Debug)]
+pub(super) enum NoAnswer {
+    /// There is no connection.
+    Away(String),
+    Error(RedisError),
+}
+
+impl From<NoAnswer> for StoreError {
+    fn from(none: NoAnswer) -> Self {
+        match none {
+            NoAnswer::Away(reason) => Self::Away(reason),
+            NoAnswer::Error(error) if ends_connection(&error) => {
+                Self::Away(server::describe(&error))
+            }
+            NoAnswer::Error(error) => Self::Refused(server::describe(&error)),
+        }
+    }
+}
+
+fn ends_connection(error: &RedisError) -> bool {
+    error.is_unrecoverable_error() || server::is_of_no_use(error)
 }
 
 impl Link {
-    pub(super) fn new(address: Address) -> Self {
+    pub(super) fn new(target: Target, access: Access, name: String, pace: Pace) -> Self {
         Self {
             shared: Arc::new(Shared {
-                address,
+                target,
+                access,
+                name,
+                pace,
                 state: watch::Sender::new(State::Idle),
-                timeouts: AtomicU32::new(0),
+                outcomes: Outcomes::default(),
                 connections: AtomicU64::new(0),
+                in_use: AtomicU64::new(0),
             }),
             seeker: Mutex::default(),
         }
     }
 
-    pub(super) fn live(&self) -> Result<Live, StoreError> {
+    /// The answer to one command, over the connection that there is.
+    pub(super) async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, NoAnswer> {
+        let mut use_of = self.take()?;
+        let answer = command.query_async(&mut use_of.connection).await;
+        self.note(use_of, answer)
+    }
+
+    /// The same for a key that is on its way to this server from another one of a cluster.
+    pub(super) async fn ask_newcomer<T: FromRedisValue>(
+        &self,
+        command: &Cmd,
+    ) -> Result<T, NoAnswer> {
+        let mut use_of = self.take()?;
+        let mut both = pipe();
+        both.cmd("ASKING").ignore().add_command(command.clone());
+        let answer: RedisResult<(T,)> = both.query_async(&mut use_of.connection).await;
+        self.note(use_of, answer).map(|(answer,)| answer)
+    }
+
+    fn take(&self) -> Result<Use<'_>, NoAnswer> {
         let reason = match &*self.shared.state.borrow() {
-            State::Live {
-                connection, number, ..
-            } => {
-                return Ok(Live {
+            State::Live { connection, number } => {
+                self.shared.in_use.fetch_add(1, Ordering::Relaxed);
+                return Ok(Use {
+                    link: self,
                     connection: connection.clone(),
                     number: *number,
+                    began: Instant::now(),
+                    has_answer: false,
                 });
             }
             State::Idle => "connecting".to_owned(),
-            State::Away { reason } => reason.clone(),
+            State::Away { reason, .. } => reason.clone(),
         };
         self.seek();
-        Err(StoreError::Away(reason))
+        Err(NoAnswer::Away(reason))
     }
 
     /// Draws the conclusions from an answer.
-    pub(super) fn note<T>(&self, live: &Live, answer: RedisResult<T>) -> Result<T, StoreError> {
-        match answer {
-            Ok(value) => {
-                self.shared.answered();
-                Ok(value)
-            }
-            Err(error) => {
-                let shown = describe(&error);
-                if error.is_unrecoverable_error() || is_of_no_use(&error) {
-                    self.shared.lost(live.number, &shown);
+    fn note<T>(&self, mut use_of: Use<'_>, answer: RedisResult<T>) -> Result<T, NoAnswer> {
+        use_of.has_answer = true;
+        answer
+            .inspect(|_| self.shared.outcomes.answered())
+            .map_err(|error| {
+                if ends_connection(&error) {
+                    let reason = server::describe(&error);
+                    self.shared.lost(use_of.number, reason, false);
                     self.seek();
-                    Err(StoreError::Away(shown))
-                } else {
-                    Err(StoreError::Refused(shown))
                 }
-            }
-        }
+                NoAnswer::Error(error)
+            })
     }
 
-    pub(super) fn timed_out(&self, after: Duration) {
-        let number = match *self.shared.state.borrow() {
-            // One that began before this connection says nothing about it.
-            State::Live { number, since, .. } if since.elapsed() >= after => number,
-            _ => return,
+    /// Nobody waits any more for an operation that began then over the connection with this number.
+    fn given_up(&self, number: u64, began: Instant) {
+        let shared = &self.shared;
+        // A little less than the whole, because its time began to run before.
+        if began.elapsed() < shared.pace.budget.mul_f64(0.9) {
+            // Its caller has left, or had little time: that says nothing about the connection.
+            return;
+        }
+        let is_live = match *shared.state.borrow() {
+            State::Live { number: live, .. } => live == number,
+            State::Idle | State::Away { .. } => false,
         };
-        let timeouts = self.shared.timeouts.fetch_add(1, Ordering::Relaxed) + 1;
-        if timeouts >= TIMEOUTS {
-            self.shared
-                .lost(number, &format!("{TIMEOUTS} time-outs in a row"));
+        if is_live && let Some(reason) = shared.outcomes.timed_out() {
+            shared.lost(number, reason, true);
             self.seek();
         }
     }
@@ -141,7 +200,7 @@ impl Link {
         // The sender lives as long as `self`.
         let _ = state.wait_for(|state| !matches!(state, State::Idle)).await;
         match &*state.borrow() {
-            State::Away { reason } => Err(StoreError::Away(reason.clone())),
+            State::Away { reason, .. } => Err(StoreError::Away(reason.clone())),
             State::Live { .. } | State::Idle => Ok(()),
         }
     }
@@ -171,29 +230,45 @@ impl Drop for Link {
     }
 }
 
-impl Shared {
-    fn answered(&self) {
-        // Read first: writing for every answer would pass the cache line around.
-        if self.timeouts.load(Ordering::Relaxed) != 0 {
-            self.timeouts.store(0, Ordering::Relaxed);
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Link").field(&self.shared.name).finish()
+    }
+}
+
+/// One operation over the connection as it was when the operation began.
+struct Use<'a> {
+    link: &'a Link,
+    connection: MultiplexedConnection,
+    number: u64,
+    began: Instant,
+    has_answer: bool,
+}
+
+impl Drop for Use<'_> {
+    fn drop(&mut self) {
+        self.link.shared.in_use.fetch_sub(1, Ordering::Relaxed);
+        if !self.has_answer {
+            self.link.given_up(self.number, self.began);
         }
     }
+}
 
+impl Shared {
     /// Gives up the connection with this number, unless it is gone already.
-    fn lost(&self, number: u64, reason: &str) {
+    fn lost(&self, number: u64, reason: String, is_slow: bool) {
+        let told = reason.clone();
         let lost = self.state.send_if_modified(|state| {
             let is_it = matches!(state, State::Live { number: live, .. } if *live == number);
             if is_it {
-                *state = State::Away {
-                    reason: reason.to_owned(),
-                };
+                *state = State::Away { reason, is_slow };
             }
             is_it
         });
         if lost {
             tracing::warn!(
-                redis = %self.address,
-                reason,
+                redis = self.name,
+                reason = told,
                 "Redis is away: functions go on without it"
             );
         }
@@ -201,58 +276,89 @@ impl Shared {
 
     async fn seek(self: Arc<Self>) {
         loop {
-            if matches!(*self.state.borrow(), State::Live { .. }) {
-                return;
-            }
+            let began = Instant::now();
             // On a runtime without network, tokio panics.
             let open = AssertUnwindSafe(self.open()).catch_unwind();
-            match tokio::time::timeout(CONNECT, open).await {
-                Ok(Ok(Ok(connection))) => return self.found(connection),
+            match tokio::time::timeout(ATTEMPT, open).await {
+                Ok(Ok(Ok((connection, host)))) => {
+                    let number = self.found(connection);
+                    match &self.target {
+                        Target::Fixed(_) => return,
+                        Target::Sentinels(sentinels) => {
+                            self.watch(sentinels, &host, number).await;
+                            continue;
+                        }
+                    }
+                }
                 Ok(Ok(Err(reason))) => self.not_found(&reason),
                 Ok(Err(_panic)) => self.not_found("this tokio runtime has no network"),
                 Err(_elapsed) => self.not_found("no answer to the attempt to connect"),
             }
-            let pause = fastrand::u64(PAUSE_MILLIS / 2..=PAUSE_MILLIS);
-            tokio::time::sleep(Duration::from_millis(pause)).await;
+            let pause = self.pace.open_for.mul_f64(fastrand::f64() / 2.0 + 0.5);
+            tokio::time::sleep(pause.saturating_sub(began.elapsed())).await;
+        }
+    }
+
+    /// Returns when the connection with this number, to this host, is over, or the sentinels name
+    /// another master.
+    async fn watch(&self, sentinels: &Sentinels, host: &Host, number: u64) {
+        let mut state = self.state.subscribe();
+        loop {
+            let is_over = |state: &State| !matches!(state, State::Live { .. });
+            let is_lost = state.wait_for(is_over);
+            if tokio::time::timeout(WATCH, is_lost).await.is_ok() {
+                return;
+            }
+            match sentinels.find().await {
+                Ok(master) if master != *host => {
+                    let reason = format!("the sentinels name another master, {master}");
+                    return self.lost(number, reason, false);
+                }
+                // No sentinel answers: what there is may go on.
+                Ok(_) | Err(_) => {}
+            }
         }
     }
 
     /// A connection to a server that answers and takes writes, or what is in the way.
-    async fn open(&self) -> Result<MultiplexedConnection, String> {
-        // No time-outs of the client's own: every operation already has a deadline.
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(None)
-            .set_response_timeout(None);
-        let client = self.address.client();
-        let open = client.get_multiplexed_async_connection_with_config(&config);
-        let mut connection = open.await.map_err(|error| describe(&error))?;
+    async fn open(&self) -> Result<(MultiplexedConnection, Host), String> {
+        let host = match &self.target {
+            Target::Fixed(host) => host.clone(),
+            Target::Sentinels(sentinels) => sentinels.find().await?,
+        };
+        let mut connection = server::connect(&self.access, &host, None).await?;
+        let began = Instant::now();
         let ping = cmd("PING").query_async::<()>(&mut connection).await;
-        ping.map_err(|error| describe(&error))?;
-        let role: RedisResult<Vec<Value>> = cmd("ROLE").query_async(&mut connection).await;
-        match role.as_deref() {
-            Ok([Value::BulkString(role), ..]) if role != b"master" => Err(format!(
-                "it is no master but a {}",
-                String::from_utf8_lossy(role)
-            )),
-            // Who may not ask is told with the first write.
-            _ => Ok(connection),
+        ping.map_err(|error| server::describe(&error))?;
+        let is_late = began.elapsed() >= self.pace.budget;
+        if is_late && matches!(*self.state.borrow(), State::Away { is_slow: true, .. }) {
+            return Err("it answers, but not within the time of a look-up".to_owned());
         }
+        let introduction = Introduction::of(&mut connection).await;
+        if let Some(role) = introduction.is_no_master() {
+            return Err(format!("it is no master but a {role}"));
+        }
+        if let Some(warning) = introduction.is_too_old()
+            && self.connections.load(Ordering::Relaxed) == 0
+        {
+            tracing::warn!(redis = self.name, "{warning}");
+        }
+        Ok((connection, host))
     }
 
-    fn found(&self, connection: MultiplexedConnection) {
+    /// Returns the number of the connection.
+    fn found(&self, connection: MultiplexedConnection) -> u64 {
         let number = self.connections.fetch_add(1, Ordering::Relaxed);
-        let before = self.state.send_replace(State::Live {
-            connection,
-            number,
-            since: Instant::now(),
-        });
+        self.outcomes.forget();
+        let live = State::Live { connection, number };
+        let before = self.state.send_replace(live);
         let came_back = matches!(before, State::Away { .. });
-        self.timeouts.store(0, Ordering::Relaxed);
         if came_back {
-            tracing::warn!(redis = %self.address, "Redis answers again");
+            tracing::warn!(redis = self.name, "Redis answers again");
         } else {
-            tracing::info!(redis = %self.address, "Redis answers");
+            tracing::info!(redis = self.name, "Redis answers");
         }
+        number
     }
 
     /// Only the first failure is news.
@@ -262,38 +368,18 @@ impl Shared {
             if first {
                 *state = State::Away {
                     reason: reason.to_owned(),
+                    is_slow: false,
                 };
             }
             first
         });
         if first {
             tracing::warn!(
-                redis = %self.address,
+                redis = self.name,
                 reason,
                 "Redis is not reachable: functions go on without it"
             );
         }
-    }
-}
-
-/// Whether the server that says this is not the one that is to be asked: another one has become the
-/// master, or it is not ready yet.
-fn is_of_no_use(error: &RedisError) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::Server(
-            ServerErrorKind::ReadOnly | ServerErrorKind::BusyLoading | ServerErrorKind::MasterDown
-        )
-    )
-}
-
-/// What went wrong, without anything that the server may have quoted from a command.
-fn describe(error: &RedisError) -> String {
-    match error.code() {
-        Some(code) => code.to_owned(),
-        None if error.is_timeout() => "timed out".to_owned(),
-        None if error.is_io_error() => error.to_string(),
-        None => format!("{:?}", error.kind()),
     }
 }
 

@@ -1,43 +1,54 @@
 //! The store in Redis: one command for each look-up, over one multiplexed connection.
 
+mod access;
 mod address;
+mod breaker;
+mod cluster;
 mod link;
+mod scan;
 mod script;
+mod sentinel;
+mod server;
+mod servers;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ::redis::{Cmd, FromRedisValue, cmd};
 use futures_util::future::{try_join, try_join_all};
 
+pub(crate) use access::TlsFiles;
 pub(crate) use address::Address;
-use link::Link;
+use link::NoAnswer;
+pub(crate) use link::Pace;
+use scan::Walk;
 use script::{GENERATION, Script, Scripts};
+use servers::Servers;
 
 use super::{Generation, Store, StoreError, StoreFuture, Tombstone};
 use crate::clock::millis;
 use crate::generation::Invalidation;
 
-/// Keys that one step of a scan asks for.
-const SCAN_STEP: usize = 1000;
-
 #[derive(Debug)]
 pub(crate) struct RedisStore {
-    link: Link,
+    servers: Servers,
     scripts: Scripts,
 }
 
 impl RedisStore {
-    pub(crate) fn new(address: Address) -> Self {
+    pub(crate) fn new(address: Address, pace: Pace) -> Self {
         Self {
-            link: Link::new(address),
+            servers: Servers::at(address, pace),
             scripts: Scripts::new(),
         }
     }
 
-    async fn ask<T: FromRedisValue>(&self, command: Cmd) -> Result<T, StoreError> {
-        let mut live = self.link.live()?;
-        let answer = command.query_async(&mut live.connection).await;
-        self.link.note(&live, answer)
+    /// The answer to a command about this key.
+    async fn ask<T: FromRedisValue>(&self, key: &str, command: Cmd) -> Result<T, StoreError> {
+        self.servers
+            .ask(key, &command)
+            .await
+            .map_err(StoreError::from)
     }
 
     /// The answer of a script over one key, with these arguments.
@@ -47,66 +58,25 @@ impl RedisStore {
         key: &str,
         arguments: &[&[u8]],
     ) -> Result<T, StoreError> {
-        let mut live = self.link.live()?;
-        let mut answer = script
-            .call(key)
-            .arg(arguments)
-            .query_async(&mut live.connection)
-            .await;
-        if Script::is_unknown(&answer) {
-            let mut tell = script.tell(key);
-            answer = tell.arg(arguments).query_async(&mut live.connection).await;
+        let answer = self.servers.ask(key, script.call(key).arg(arguments)).await;
+        match answer {
+            Err(NoAnswer::Error(error)) if Script::is_unknown(&error) => {
+                self.servers.ask(key, script.tell(key).arg(arguments)).await
+            }
+            answer => answer,
         }
-        self.link.note(&live, answer)
+        .map_err(StoreError::from)
     }
 
     /// Whether there is more under the key than a tombstone. Nothing else of ours is that short.
     async fn is_entry(&self, key: &str) -> Result<bool, StoreError> {
         let mut length = cmd("STRLEN");
         length.arg(key);
-        match self.ask::<usize>(length).await {
+        match self.ask::<usize>(key, length).await {
             Ok(length) => Ok(length > Tombstone::LENGTH),
             // No string.
             Err(StoreError::Refused(_)) => Ok(false),
             Err(error) => Err(error),
-        }
-    }
-
-    /// One step of a walk over the keys that match, of which it shows some twice: keys as long as
-    /// there is something left, and nothing after that.
-    async fn scan(&self, walk: &mut Walk) -> Result<Option<Vec<String>>, StoreError> {
-        let Some(cursor) = walk.cursor else {
-            return Ok(None);
-        };
-        let mut scan = cmd("SCAN");
-        scan.arg(cursor)
-            .arg("MATCH")
-            .arg(&walk.glob)
-            .arg("COUNT")
-            .arg(SCAN_STEP);
-        let (next, keys): (u64, Vec<Vec<u8>>) = self.ask(scan).await?;
-        walk.cursor = (next != 0).then_some(next);
-        // Keys that are no text are none of ours.
-        let keys = keys
-            .into_iter()
-            .filter_map(|key| String::from_utf8(key).ok());
-        Ok(Some(keys.collect()))
-    }
-}
-
-/// A walk over all keys.
-struct Walk {
-    glob: String,
-    /// Where to go on; `None` at the end.
-    cursor: Option<u64>,
-}
-
-impl Walk {
-    /// Over those that begin with `prefix` and go on as the glob `pattern` says.
-    fn over(prefix: &str, pattern: &str) -> Self {
-        Self {
-            glob: format!("{}{pattern}", escape_glob(prefix)),
-            cursor: Some(0),
         }
     }
 }
@@ -120,7 +90,7 @@ impl Store for RedisStore {
         Box::pin(async move {
             let mut get = cmd("GETRANGE");
             get.arg(key).arg(0).arg(limit);
-            let value: Vec<u8> = self.ask(get).await?;
+            let value: Vec<u8> = self.ask(key, get).await?;
             Ok((!value.is_empty()).then_some(value))
         })
     }
@@ -129,7 +99,7 @@ impl Store for RedisStore {
         Box::pin(async move {
             let mut set = cmd("SET");
             set.arg(key).arg(entry).arg("PX").arg(millis(ttl).max(1));
-            self.ask(set).await
+            self.ask(key, set).await
         })
     }
 
@@ -164,7 +134,7 @@ impl Store for RedisStore {
             let mut pttl = cmd("PTTL");
             pttl.arg(key);
             // -2: no such key; -1: a key without an expiry, which is none of ours.
-            let (left, is_entry) = try_join(self.ask::<i64>(pttl), self.is_entry(key)).await?;
+            let (left, is_entry) = try_join(self.ask::<i64>(key, pttl), self.is_entry(key)).await?;
             let left = u64::try_from(left).ok().filter(|_| is_entry);
             Ok(left.map(Duration::from_millis))
         })
@@ -177,16 +147,17 @@ impl Store for RedisStore {
         limit: usize,
     ) -> StoreFuture<'a, Vec<String>> {
         Box::pin(async move {
-            let mut found = std::collections::BTreeSet::new();
-            let mut walk = Walk::over(prefix, pattern);
-            while let Some(keys) = self.scan(&mut walk).await? {
-                let asked: Vec<_> = keys.iter().map(|key| self.is_entry(key)).collect();
-                for (key, is_entry) in keys.iter().zip(try_join_all(asked).await?) {
-                    let rest = key.strip_prefix(prefix).filter(|_| is_entry);
-                    found.extend(rest.map(str::to_owned));
-                }
-                if found.len() >= limit {
-                    break;
+            let mut found = BTreeSet::new();
+            for link in self.servers.all()? {
+                let mut walk = Walk::over(link, prefix, pattern);
+                while found.len() < limit
+                    && let Some(keys) = walk.step().await?
+                {
+                    let asked: Vec<_> = keys.iter().map(|key| self.is_entry(key)).collect();
+                    for (key, is_entry) in keys.iter().zip(try_join_all(asked).await?) {
+                        let rest = key.strip_prefix(prefix).filter(|_| is_entry);
+                        found.extend(rest.map(str::to_owned));
+                    }
                 }
             }
             Ok(found.into_iter().take(limit).collect())
@@ -204,14 +175,16 @@ impl Store for RedisStore {
             let ttl = millis(Tombstone::LIFETIME).to_string();
             let tombstone = tombstone.to_bytes();
             let arguments = [&tombstone, ttl.as_bytes(), b"matching"];
-            let mut walk = Walk::over(prefix, pattern);
-            while let Some(keys) = self.scan(&mut walk).await? {
-                let told: Vec<_> = keys
-                    .iter()
-                    .map(|key| self.run::<bool>(&self.scripts.remove, key, &arguments))
-                    .collect();
-                let had_entries = try_join_all(told).await?;
-                removed += had_entries.into_iter().map(u64::from).sum::<u64>();
+            for link in self.servers.all()? {
+                let mut walk = Walk::over(link, prefix, pattern);
+                while let Some(keys) = walk.step().await? {
+                    let told: Vec<_> = keys
+                        .iter()
+                        .map(|key| self.run::<bool>(&self.scripts.remove, key, &arguments))
+                        .collect();
+                    let had_entries = try_join_all(told).await?;
+                    removed += had_entries.into_iter().map(u64::from).sum::<u64>();
+                }
             }
             Ok(removed)
         })
@@ -219,12 +192,15 @@ impl Store for RedisStore {
 
     fn clear<'a>(&'a self, prefix: &'a str) -> StoreFuture<'a, ()> {
         Box::pin(async move {
-            let mut walk = Walk::over(prefix, "*");
-            while let Some(keys) = self.scan(&mut walk).await? {
-                if !keys.is_empty() {
-                    let mut unlink = cmd("UNLINK");
-                    unlink.arg(&keys);
-                    self.ask::<()>(unlink).await?;
+            for link in self.servers.all()? {
+                let mut walk = Walk::over(link, prefix, "*");
+                while let Some(keys) = walk.step().await? {
+                    let unlinked = keys.chunks(self.servers.keys_in_one_command()).map(|keys| {
+                        let mut unlink = cmd("UNLINK");
+                        unlink.arg(keys);
+                        self.ask::<()>(&keys[0], unlink)
+                    });
+                    try_join_all(unlinked).await?;
                 }
             }
             Ok(())
@@ -252,7 +228,7 @@ impl Store for RedisStore {
                 .arg(new[0].to_le_bytes().as_slice())
                 .arg(new[1].to_le_bytes().as_slice())
                 .arg(millis(ttl).max(1));
-            let bytes: Vec<u8> = self.ask(eval).await?;
+            let bytes: Vec<u8> = self.ask(key, eval).await?;
             let (numbers, _) = bytes.as_chunks();
             match numbers {
                 [removals, expiries] => Ok([removals, expiries].map(|it| u64::from_le_bytes(*it))),
@@ -262,30 +238,20 @@ impl Store for RedisStore {
     }
 
     fn ping(&self) -> StoreFuture<'_, ()> {
-        Box::pin(self.ask(cmd("PING")))
+        Box::pin(async {
+            let links = self.servers.all()?;
+            let asked = links.iter().map(async |link| link.ask(&cmd("PING")).await);
+            let answers: Vec<()> = try_join_all(asked).await?;
+            drop(answers);
+            Ok(())
+        })
     }
 
     fn connect(&self) -> StoreFuture<'_, ()> {
-        Box::pin(self.link.connect())
+        Box::pin(self.servers.connect())
     }
 
     fn disconnect(&self) {
-        self.link.disconnect();
+        self.servers.disconnect();
     }
-
-    fn timed_out(&self, after: Duration) {
-        self.link.timed_out(after);
-    }
-}
-
-/// The literal text as a glob that matches only it.
-fn escape_glob(literal: &str) -> String {
-    let mut escaped = String::with_capacity(literal.len());
-    for character in literal.chars() {
-        if matches!(character, '*' | '?' | '[' | ']' | '\\' | '^') {
-            escaped.push('\\');
-        }
-        escaped.push(character);
-    }
-    escaped
 }

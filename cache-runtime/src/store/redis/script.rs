@@ -1,7 +1,7 @@
 //! What takes one step in Redis and is more than one command: scripts over a single key, which a
 //! cluster runs too.
 
-use ::redis::{Cmd, ErrorKind, RedisResult, Script as Hashed, ServerErrorKind, cmd};
+use ::redis::{Cmd, ErrorKind, RedisError, Script as Hashed, ServerErrorKind, cmd};
 
 /// Reads or changes the 16 bytes of a generation.
 pub(super) const GENERATION: &str = "\
@@ -63,10 +63,9 @@ impl Script {
         command
     }
 
-    /// Whether the answer is that Redis does not know it: it was restarted, or forgot its scripts.
-    pub(super) fn is_unknown<T>(answer: &RedisResult<T>) -> bool {
-        let unknown = ErrorKind::Server(ServerErrorKind::NoScript);
-        answer.as_ref().is_err_and(|error| error.kind() == unknown)
+    /// Whether this says that Redis does not know it: it was restarted, or forgot its scripts.
+    pub(super) fn is_unknown(error: &RedisError) -> bool {
+        error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
     }
 }
 

@@ -1,0 +1,337 @@
+//! Which node of a cluster has a key.
+//!
+//! Every command is about one key, or goes to all masters. Where each key is, is read from the cluster
+//! itself: at first, where a node says that a key has moved, and where a node is away.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use ::redis::{
+    Cmd, ErrorKind, FromRedisValue, RedisResult, ServerErrorKind, Value, cmd, from_redis_value,
+};
+use crc::{CRC_16_XMODEM, Crc};
+use futures_util::future::{join_all, select_ok};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+
+use super::access::Access;
+use super::address::Host;
+use super::link::{Link, NoAnswer, Pace, Target};
+use super::server;
+use crate::store::StoreError;
+
+const SLOTS: u16 = 16384;
+
+/// So often a command follows a key to another node.
+const REDIRECTIONS: usize = 2;
+
+/// At most this often the cluster is asked where keys are, and so long each node may take.
+const REFRESH: Duration = Duration::from_millis(500);
+
+pub(super) struct Cluster {
+    shared: Arc<Shared>,
+    refresh: Mutex<Refresh>,
+}
+
+struct Shared {
+    seeds: Vec<Host>,
+    access: Access,
+    pace: Pace,
+    nodes: RwLock<Nodes>,
+}
+
+#[derive(Default)]
+struct Nodes {
+    links: HashMap<Host, Arc<Link>>,
+    /// Begin and end of each range, and the master that has it; sorted.
+    slots: Vec<(u16, u16, Host)>,
+}
+
+#[derive(Default)]
+struct Refresh {
+    task: Option<JoinHandle<()>>,
+    began: Option<Instant>,
+}
+
+enum Redirection {
+    /// The key has moved.
+    Moved(Host),
+    /// The key is on its way.
+    Ask(Host),
+}
+
+impl Cluster {
+    pub(super) fn new(seeds: Vec<Host>, access: Access, pace: Pace) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                seeds,
+                access,
+                pace,
+                nodes: RwLock::default(),
+            }),
+            refresh: Mutex::default(),
+        }
+    }
+
+    pub(super) async fn ask<T: FromRedisValue>(
+        &self,
+        key: &str,
+        command: &Cmd,
+    ) -> Result<T, NoAnswer> {
+        let Some(link) = self.shared.of(key) else {
+            self.refresh();
+            return Err(NoAnswer::Away("connecting to the cluster".to_owned()));
+        };
+        let mut answer = link.ask(command).await;
+        for _ in 0..REDIRECTIONS {
+            let Some(redirection) = redirection(&answer) else {
+                break;
+            };
+            let (host, has_moved) = match redirection {
+                Redirection::Moved(host) => (host, true),
+                Redirection::Ask(host) => (host, false),
+            };
+            let link = self.shared.link(&host);
+            // Known from now on, however long it takes.
+            link.connect()
+                .await
+                .map_err(|error| NoAnswer::Away(error.to_string()))?;
+            answer = if has_moved {
+                self.refresh();
+                link.ask(command).await
+            } else {
+                link.ask_newcomer(command).await
+            };
+        }
+        if let Err(NoAnswer::Away(_)) = &answer {
+            // Another node may have taken its place.
+            self.refresh();
+        }
+        answer
+    }
+
+    /// All masters, if they are known.
+    pub(super) fn masters(&self) -> Result<Vec<Arc<Link>>, StoreError> {
+        let masters = self.shared.masters();
+        if masters.is_empty() {
+            self.refresh();
+            return Err(StoreError::Away("connecting to the cluster".to_owned()));
+        }
+        Ok(masters)
+    }
+
+    /// Connects to all masters; one that is away is no failure.
+    pub(super) async fn connect(&self) -> Result<(), StoreError> {
+        if self.shared.masters().is_empty() {
+            self.shared.read_slots().await.map_err(StoreError::Away)?;
+        }
+        let masters = self.masters()?;
+        let connected = join_all(masters.iter().map(|link| link.connect())).await;
+        let (there, away): (Vec<_>, Vec<_>) = connected.into_iter().partition(Result::is_ok);
+        match away.into_iter().next() {
+            Some(failure) if there.is_empty() => failure,
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn disconnect(&self) {
+        if let Some(task) = lock(&self.refresh).task.take() {
+            task.abort();
+        }
+        let nodes = self.shared.nodes.read();
+        let nodes = nodes.unwrap_or_else(PoisonError::into_inner);
+        nodes.links.values().for_each(|link| link.disconnect());
+    }
+
+    /// Has somebody ask where keys are, unless that was done just now.
+    fn refresh(&self) {
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
+        let mut refresh = lock(&self.refresh);
+        let is_done = refresh.task.as_ref().is_none_or(JoinHandle::is_finished);
+        if is_done && refresh.began.is_none_or(|began| began.elapsed() >= REFRESH) {
+            refresh.began = Some(Instant::now());
+            let shared = self.shared.clone();
+            refresh.task = Some(runtime.spawn(async move {
+                // Asked again with the next key whose node does not answer.
+                let _ = shared.read_slots().await;
+            }));
+        }
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.disconnect();
+    }
+}
+
+impl fmt::Debug for Cluster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Cluster").field(&self.shared.seeds).finish()
+    }
+}
+
+impl Shared {
+    fn of(&self, key: &str) -> Option<Arc<Link>> {
+        let slot = slot(key.as_bytes());
+        let nodes = self.nodes.read().unwrap_or_else(PoisonError::into_inner);
+        let after = nodes.slots.partition_point(|(begin, ..)| *begin <= slot);
+        let (_, end, host) = nodes.slots.get(after.checked_sub(1)?)?;
+        nodes.links.get(host).filter(|_| slot <= *end).cloned()
+    }
+
+    /// The link to this node, made if it is a new one.
+    fn link(&self, host: &Host) -> Arc<Link> {
+        let mut nodes = self.nodes.write().unwrap_or_else(PoisonError::into_inner);
+        self.link_of(&mut nodes, host)
+    }
+
+    fn link_of(&self, nodes: &mut Nodes, host: &Host) -> Arc<Link> {
+        let link = nodes.links.entry(host.clone()).or_insert_with(|| {
+            let target = Target::Fixed(host.clone());
+            let name = format!("node {host} of a cluster");
+            Arc::new(Link::new(target, self.access.clone(), name, self.pace))
+        });
+        link.clone()
+    }
+
+    fn masters(&self) -> Vec<Arc<Link>> {
+        let nodes = self.nodes.read().unwrap_or_else(PoisonError::into_inner);
+        let mut hosts: Vec<&Host> = nodes.slots.iter().map(|(.., host)| host).collect();
+        hosts.sort_unstable_by_key(ToString::to_string);
+        hosts.dedup();
+        let links = hosts.into_iter().filter_map(|host| nodes.links.get(host));
+        links.cloned().collect()
+    }
+
+    /// Asks the masters that are known, or else those whom to ask first, where keys are, and takes the
+    /// first answer.
+    async fn read_slots(&self) -> Result<(), String> {
+        let known = {
+            let nodes = self.nodes.read().unwrap_or_else(PoisonError::into_inner);
+            nodes.links.keys().cloned().collect::<Vec<_>>()
+        };
+        let slots = match self.slots_of_any(&known).await {
+            Ok(slots) => slots,
+            Err(_) => self.slots_of_any(&self.seeds).await?,
+        };
+        let mut nodes = self.nodes.write().unwrap_or_else(PoisonError::into_inner);
+        for (.., host) in &slots {
+            self.link_of(&mut nodes, host);
+        }
+        let is_master = |host: &Host| slots.iter().any(|(.., master)| master == host);
+        let gone: Vec<_> = nodes.links.extract_if(|host, _| !is_master(host)).collect();
+        nodes.slots = slots;
+        drop(nodes);
+        drop(gone);
+        Ok(())
+    }
+
+    async fn slots_of_any(&self, hosts: &[Host]) -> Result<Vec<(u16, u16, Host)>, String> {
+        if hosts.is_empty() {
+            return Err("no node is known".to_owned());
+        }
+        let asked = hosts.iter().map(|host| {
+            Box::pin(async move {
+                let slots = tokio::time::timeout(REFRESH, self.slots_of(host)).await;
+                let slots = slots.unwrap_or_else(|_elapsed| Err("no answer".to_owned()));
+                slots.map_err(|reason| format!("{host}: {reason}"))
+            })
+        });
+        select_ok(asked).await.map(|(slots, _others)| slots)
+    }
+
+    /// Where keys are, as this node says. Over a connection of its own: it need not be a master.
+    async fn slots_of(&self, host: &Host) -> Result<Vec<(u16, u16, Host)>, String> {
+        let mut connection = server::connect(&self.access, host, None).await?;
+        let mut ask = cmd("CLUSTER");
+        ask.arg("SLOTS");
+        let answer: RedisResult<Vec<Vec<Value>>> = ask.query_async(&mut connection).await;
+        let ranges = answer.map_err(|error| server::describe(&error))?;
+        let mut slots: Vec<_> = ranges
+            .iter()
+            .filter_map(|range| range_of(range, host))
+            .collect();
+        slots.sort_unstable_by_key(|(begin, ..)| *begin);
+        if slots.is_empty() {
+            return Err("it knows no masters".to_owned());
+        }
+        Ok(slots)
+    }
+}
+
+/// Begin, end and master of one range. A node that does not know its own name is the one that was
+/// asked.
+fn range_of(range: &[Value], asked: &Host) -> Option<(u16, u16, Host)> {
+    let [Value::Int(begin), Value::Int(end), Value::Array(master), ..] = range else {
+        return None;
+    };
+    let [name, Value::Int(port), ..] = master.as_slice() else {
+        return None;
+    };
+    let name: String = from_redis_value(name.clone()).unwrap_or_default();
+    let name = match (name.is_empty(), asked) {
+        (true, Host::Tcp { name, .. }) => name.clone(),
+        _ => name,
+    };
+    let port = u16::try_from(*port).ok()?;
+    let (begin, end) = (u16::try_from(*begin).ok()?, u16::try_from(*end).ok()?);
+    Some((begin, end, Host::Tcp { name, port }))
+}
+
+fn redirection<T>(answer: &Result<T, NoAnswer>) -> Option<Redirection> {
+    let Err(NoAnswer::Error(error)) = answer else {
+        return None;
+    };
+    let (address, _slot) = error.redirect_node()?;
+    let (name, port) = address.rsplit_once(':')?;
+    let host = Host::Tcp {
+        name: name.to_owned(),
+        port: port.parse().ok()?,
+    };
+    match error.kind() {
+        ErrorKind::Server(ServerErrorKind::Moved) => Some(Redirection::Moved(host)),
+        ErrorKind::Server(ServerErrorKind::Ask) => Some(Redirection::Ask(host)),
+        _ => None,
+    }
+}
+
+/// Of a key with something between the first `{` and the `}` that follows it, only that counts.
+fn slot(key: &[u8]) -> u16 {
+    const CRC: Crc<u16> = Crc::<u16>::new(&CRC_16_XMODEM);
+    let hashed = || {
+        let begin = key.iter().position(|byte| *byte == b'{')? + 1;
+        let length = key[begin..].iter().position(|byte| *byte == b'}')?;
+        (length > 0).then(|| &key[begin..begin + length])
+    };
+    CRC.checksum(hashed().unwrap_or(key)) % SLOTS
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::slot;
+
+    /// From the Redis Cluster specification, and as `CLUSTER KEYSLOT` says.
+    #[test]
+    fn keys_have_the_slots_of_the_specification() {
+        for (key, expected) in [
+            ("123456789", 12739),
+            ("", 0),
+            ("{user1000}.following", slot(b"user1000")),
+            ("{user1000}.followers", slot(b"user1000")),
+            ("foo{{bar}}zap", slot(b"{bar")),
+            ("foo{bar}{zap}", slot(b"bar")),
+        ] {
+            assert_eq!(slot(key.as_bytes()), expected, "{key}");
+        }
+        assert_ne!(slot(b"foo{}{bar}"), slot(b"bar"));
+    }
+}

@@ -1,0 +1,136 @@
+//! One server: a connection to it, and whether it is the right one.
+
+use std::sync::Arc;
+
+use ::redis::aio::{AsyncPushSender, MultiplexedConnection};
+use ::redis::{
+    AsyncConnectionConfig, ErrorKind, RedisError, RedisResult, ServerErrorKind, Value, cmd,
+};
+
+use super::access::Access;
+use super::address::Host;
+
+/// What all of this was tried with.
+const OLDEST: (u32, u32) = (6, 2);
+
+/// A connection on which nothing was said yet, or what is in the way. `pushes` takes what the server
+/// says without being asked.
+pub(super) async fn connect(
+    access: &Access,
+    host: &Host,
+    pushes: Option<Arc<dyn AsyncPushSender>>,
+) -> Result<MultiplexedConnection, String> {
+    // No time-outs of the client's own: every operation already has a deadline.
+    let mut config = AsyncConnectionConfig::new()
+        .set_connection_timeout(None)
+        .set_response_timeout(None);
+    if let Some(limit) = access.in_flight {
+        config = config.set_concurrency_limit(limit);
+    }
+    if let Some(pushes) = pushes {
+        config = config.set_push_sender(pushes);
+    }
+    let client = access.client(host)?;
+    let connection = client.get_multiplexed_async_connection_with_config(&config);
+    connection.await.map_err(|error| match error.detail() {
+        // The only thing that is asked for with an answer that has no code of its own.
+        Some(detail) if detail.contains("DB index") => {
+            format!("it has no database {}", access.database)
+        }
+        _ => describe(&error),
+    })
+}
+
+/// What a server says about itself.
+#[derive(Debug, Default)]
+pub(super) struct Introduction {
+    role: Option<String>,
+    version: Option<String>,
+}
+
+impl Introduction {
+    /// Empty where the user may not ask, and where the server is too old to be asked so.
+    pub(super) async fn of(connection: &mut MultiplexedConnection) -> Self {
+        let hello: RedisResult<Value> = cmd("HELLO").query_async(connection).await;
+        let mut introduction = Self::default();
+        let mut note = |name: &Value, value: &Value| {
+            let field = match text(name).as_deref() {
+                Some("role") => &mut introduction.role,
+                Some("version") => &mut introduction.version,
+                _ => return,
+            };
+            *field = text(value);
+        };
+        match hello {
+            Ok(Value::Map(fields)) => {
+                for (name, value) in &fields {
+                    note(name, value);
+                }
+            }
+            Ok(Value::Array(fields)) => {
+                let (pairs, _) = fields.as_chunks();
+                for [name, value] in pairs {
+                    note(name, value);
+                }
+            }
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm) => {}
+            // That Redis answers so is all that is known of its version.
+            Err(_) => introduction.version = Some("0.0".to_owned()),
+        }
+        introduction
+    }
+
+    /// What it is in place of a master, as far as it says so.
+    pub(super) fn is_no_master(&self) -> Option<&str> {
+        self.role.as_deref().filter(|role| *role != "master")
+    }
+
+    /// What is lost, if this Redis is older than what all of this was tried with.
+    pub(super) fn is_too_old(&self) -> Option<String> {
+        let version = self.version.as_ref()?;
+        let mut numbers = version.split('.').map_while(|number| number.parse().ok());
+        let version_is = (numbers.next()?, numbers.next()?);
+        let (major, minor) = OLDEST;
+        (version_is < OLDEST).then(|| {
+            let found = match version_is {
+                (0, 0) => "unknown".to_owned(),
+                _ => version.clone(),
+            };
+            format!(
+                "its version is {found}, and expected is {major}.{minor} or later: what other \
+                 processes invalidate may be noticed late, and nothing was tested with it"
+            )
+        })
+    }
+}
+
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::BulkString(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
+        Value::SimpleString(text) => Some(text.clone()),
+        _ => None,
+    }
+}
+
+/// Whether the server that says this is not the one that is to be asked: another one has become the
+/// master, it is not ready yet, or it wants to know who asks.
+pub(super) fn is_of_no_use(error: &RedisError) -> bool {
+    let is_known = matches!(
+        error.kind(),
+        ErrorKind::Server(
+            ServerErrorKind::ReadOnly | ServerErrorKind::BusyLoading | ServerErrorKind::MasterDown
+        )
+    );
+    is_known || matches!(error.code(), Some("NOAUTH" | "WRONGPASS"))
+}
+
+/// What went wrong, without anything that the server may have quoted from a command.
+pub(super) fn describe(error: &RedisError) -> String {
+    match error.code() {
+        Some(code) => code.to_owned(),
+        None if error.is_timeout() => "timed out".to_owned(),
+        None if error.is_io_error() => error.to_string(),
+        None => format!("{:?}", error.kind()),
+    }
+}

@@ -1,0 +1,83 @@
+//! Whom to ask about a key: the one server that there is, or the node of a cluster that has it.
+
+use std::sync::Arc;
+
+use ::redis::{Cmd, FromRedisValue};
+
+use super::address::{Address, Deployment};
+use super::cluster::Cluster;
+use super::link::{Link, NoAnswer, Pace, Target};
+use super::sentinel::Sentinels;
+use crate::store::StoreError;
+
+#[derive(Debug)]
+pub(super) enum Servers {
+    One(Arc<Link>),
+    Cluster(Cluster),
+}
+
+impl Servers {
+    pub(super) fn at(address: Address, pace: Pace) -> Self {
+        let name = address.to_string();
+        let Address {
+            deployment,
+            mut hosts,
+            access,
+            ..
+        } = address;
+        let target = match deployment {
+            Deployment::Cluster => return Self::Cluster(Cluster::new(hosts, access, pace)),
+            Deployment::Single => Target::Fixed(hosts.swap_remove(0)),
+            Deployment::Sentinel {
+                master,
+                access: of_sentinels,
+            } => {
+                let sentinels = Sentinels::new(hosts, master, of_sentinels);
+                Target::Sentinels(Box::new(sentinels))
+            }
+        };
+        Self::One(Arc::new(Link::new(target, access, name, pace)))
+    }
+
+    /// The answer to a command about this key.
+    pub(super) async fn ask<T: FromRedisValue>(
+        &self,
+        key: &str,
+        command: &Cmd,
+    ) -> Result<T, NoAnswer> {
+        match self {
+            Self::One(link) => link.ask(command).await,
+            Self::Cluster(cluster) => cluster.ask(key, command).await,
+        }
+    }
+
+    /// A cluster takes one command for several keys only where they are in one place.
+    pub(super) fn keys_in_one_command(&self) -> usize {
+        match self {
+            Self::One(_) => usize::MAX,
+            Self::Cluster(_) => 1,
+        }
+    }
+
+    /// All that have keys.
+    pub(super) fn all(&self) -> Result<Vec<Arc<Link>>, StoreError> {
+        match self {
+            Self::One(link) => Ok(vec![link.clone()]),
+            Self::Cluster(cluster) => cluster.masters(),
+        }
+    }
+
+    pub(super) async fn connect(&self) -> Result<(), StoreError> {
+        match self {
+            Self::One(link) => link.connect().await,
+            Self::Cluster(cluster) => cluster.connect().await,
+        }
+    }
+
+    pub(super) fn disconnect(&self) {
+        match self {
+            Self::One(link) => link.disconnect(),
+            Self::Cluster(cluster) => cluster.disconnect(),
+        }
+    }
+}
