@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use larder::{Cache, CacheConfig, Generation, Invalidation, Store, StoreFuture, Tombstone};
+use larder::{
+    Announcement, Cache, CacheConfig, Generation, Invalidation, Store, StoreFuture, Tombstone,
+};
 
 /// Keeps everything for ever. A look-up hands out a copy, as bytes from a network are one.
 #[derive(Debug, Default)]
@@ -45,7 +47,13 @@ impl Store for InProcess {
         answer(self.entries().get(key).cloned())
     }
 
-    fn set<'a>(&'a self, key: &'a str, value: &'a [u8], _ttl: Duration) -> StoreFuture<'a, ()> {
+    fn set<'a>(
+        &'a self,
+        key: &'a str,
+        value: &'a [u8],
+        _ttl: Duration,
+        _announcement: Option<&'a Announcement>,
+    ) -> StoreFuture<'a, ()> {
         let mut entries = self.entries();
         if let Some(kept) = entries.get_mut(key) {
             kept.clear();
@@ -63,10 +71,15 @@ impl Store for InProcess {
         entry: &'a [u8],
         ttl: Duration,
     ) -> StoreFuture<'a, bool> {
-        Box::pin(async move { self.set(key, entry, ttl).await.map(|()| true) })
+        Box::pin(async move { self.set(key, entry, ttl, None).await.map(|()| true) })
     }
 
-    fn remove<'a>(&'a self, key: &'a str, _tombstone: Option<Tombstone>) -> StoreFuture<'a, bool> {
+    fn remove<'a>(
+        &'a self,
+        key: &'a str,
+        _tombstone: Option<Tombstone>,
+        _announcement: Option<&'a Announcement>,
+    ) -> StoreFuture<'a, bool> {
         answer(self.entries().remove(key).is_some())
     }
 
@@ -105,6 +118,7 @@ impl Store for InProcess {
         _invalidate: Option<Invalidation>,
         _new: Generation,
         _ttl: Duration,
+        _announcement: Option<&'a Announcement>,
     ) -> StoreFuture<'a, Generation> {
         // Nothing is ever invalidated here.
         answer([0; 2])

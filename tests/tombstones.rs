@@ -33,6 +33,16 @@ impl Shared {
         ]
     }
 
+    /// A process that computed something which another one removed has been refused by the store;
+    /// over Redis it may have heard of the removal before.
+    fn check_refused_writes(&self, process: &Cache) {
+        let refused = process.stats().refused_writes;
+        match self {
+            Self::Map(_) => assert_eq!(refused, 1),
+            Self::Redis(_) => assert!(refused <= 1),
+        }
+    }
+
     /// A process with this kind.
     async fn process(&self, kind: &str) -> Cache {
         // A busy test machine does not disturb this.
@@ -93,7 +103,7 @@ async fn what_was_computed_before_a_removal_is_served_to_no_process() {
         assert!(!a.remove("k").await, "there is nothing yet");
         computing.end().await;
         assert!(b.flush(PATIENCE).await);
-        assert_eq!(b.stats().refused_writes, 1);
+        store.check_refused_writes(&b);
 
         let c = store.process("raced").await;
         for process in [&a, &b, &c] {
@@ -104,7 +114,7 @@ async fn what_was_computed_before_a_removal_is_served_to_no_process() {
         for process in [&a, &b, &c] {
             assert_eq!(process.get("k").await, Some("new".to_owned()));
         }
-        assert_eq!(b.stats().refused_writes, 1);
+        store.check_refused_writes(&b);
     }
 }
 
@@ -409,7 +419,7 @@ async fn a_refresh_that_the_store_refuses_takes_nothing_away_from_it() {
         let refreshed = call::refresh(a.get_or_compute("k", compute)).await;
         assert_eq!(refreshed, "older");
         assert!(a.flush(PATIENCE).await);
-        assert_eq!(a.stats().refused_writes, 1);
+        store.check_refused_writes(&a);
         let c = store.process("late").await;
         for process in [a, c] {
             assert_eq!(process.get("k").await, Some("newer".to_owned()));

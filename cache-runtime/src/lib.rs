@@ -7,7 +7,7 @@
 //! - `key`: from arguments to keys
 //! - `policy`: how long a value is kept, and whether in memory
 //! - `flight`: one computation for many callers
-//! - `generation`: what was invalidated when
+//! - `generation`: what was invalidated when; `bus`: what other processes invalidate
 //! - `memory`: the tier in this process
 //! - `store`: the tier outside of it; `envelope`: the bytes of an entry there
 //! - `config`, `factory`, `registry`: from settings to the cache behind a kind; `verify`: whether the
@@ -16,6 +16,7 @@
 //! - `observe`: what is counted, and who is told
 //! - `runtime`: whether there are timers; `sync`: the locks of what is checked by models
 
+mod bus;
 mod cache;
 pub mod call;
 mod clock;
@@ -53,7 +54,7 @@ pub use memory::MemoryBudget;
 pub use observe::{CacheStats, RefusedEntries, Removal, RemovalCause};
 pub use policy::{Promotion, TextTier, Ttl};
 pub use registry::{cache, close, init, kinds, register, unknown_kind_calls};
-pub use store::{Generation, Store, StoreError, StoreFuture, Tombstone};
+pub use store::{Announcement, Generation, Listener, Store, StoreError, StoreFuture, Tombstone};
 pub use verify::{sites, verify};
 
 /// Whether this build can keep values in Redis.

@@ -192,6 +192,7 @@ pub async fn close() {
         }
     }))
     .await;
+    join_all(caches.iter().map(Cache::leave)).await;
     // Kinds may share a connection, so it stays until all of them are done with it.
     for cache in &caches {
         cache.disconnect();

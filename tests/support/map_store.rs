@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use larder::{Generation, Invalidation, Store, StoreFuture, Tombstone};
+use larder::{Announcement, Generation, Invalidation, Store, StoreFuture, Tombstone};
 
 /// Keeps everything in a map, for ever; answers nothing while it hangs.
 #[derive(Debug, Default)]
@@ -76,7 +76,13 @@ impl Store for MapStore {
         self.answer(|entries| entries.get(key).cloned())
     }
 
-    fn set<'a>(&'a self, key: &'a str, entry: &'a [u8], _ttl: Duration) -> StoreFuture<'a, ()> {
+    fn set<'a>(
+        &'a self,
+        key: &'a str,
+        entry: &'a [u8],
+        _ttl: Duration,
+        _announcement: Option<&'a Announcement>,
+    ) -> StoreFuture<'a, ()> {
         self.answer(|entries| drop(entries.insert(key.to_owned(), entry.to_vec())))
     }
 
@@ -96,7 +102,12 @@ impl Store for MapStore {
         })
     }
 
-    fn remove<'a>(&'a self, key: &'a str, tombstone: Option<Tombstone>) -> StoreFuture<'a, bool> {
+    fn remove<'a>(
+        &'a self,
+        key: &'a str,
+        tombstone: Option<Tombstone>,
+        _announcement: Option<&'a Announcement>,
+    ) -> StoreFuture<'a, bool> {
         self.answer(move |entries| remove(entries, key, tombstone))
     }
 
@@ -146,6 +157,7 @@ impl Store for MapStore {
         invalidate: Option<Invalidation>,
         [removals, expiries]: Generation,
         _ttl: Duration,
+        _announcement: Option<&'a Announcement>,
     ) -> StoreFuture<'a, Generation> {
         self.answer(move |_| {
             let mut generations = self.generations.lock().expect("no panic");

@@ -117,6 +117,7 @@ impl CacheBuilder {
             Some(store) => Some(store),
             None => config.open_store()?,
         };
+        let store_settings = config.store_settings(&kind)?;
         let lifetimes = config.lifetimes();
         let generations = Arc::new(Generations::new());
         let memory = config.memory_bounds().map(|bounds| {
@@ -127,41 +128,44 @@ impl CacheBuilder {
             memory.name(CHOSEN, APPLICATIONS_OWN);
             report(&kind, memory);
         }
-        Ok(Cache {
-            inner: Arc::new(Kind {
-                memory,
-                generations,
-                store: store.map(|store| {
-                    StoreTier::new(
-                        store,
-                        keys.generation_of_kind(),
-                        config.store_settings(&kind),
-                        clock.clone(),
-                    )
-                }),
-                flights: Arc::default(),
-                requires_tenant: config.require_tenant,
-                ai: config.ai.clone(),
-                chosen: Arc::new(Operation {
-                    number: CHOSEN,
-                    store_keys: None,
-                    name: APPLICATIONS_OWN.to_owned(),
-                    lifetime: lifetimes.of_chosen(),
-                    staleness: Staleness::NONE,
-                    flies_alone: false,
-                    is_detached: false,
-                    counters: Counters::default(),
-                }),
-                keys,
-                lifetimes,
-                retry_stale_after: config.retry_stale_after,
-                background: Background::default(),
-                promotions: Promotions::new(config.promotion.clone()),
-                operations: Mutex::default(),
-                name: kind,
-                clock,
+        let inner = Arc::new(Kind {
+            memory,
+            generations,
+            store: store.map(|store| {
+                StoreTier::new(
+                    store,
+                    keys.generation_of_kind(),
+                    store_settings,
+                    clock.clone(),
+                )
             }),
-        })
+            flights: Arc::default(),
+            requires_tenant: config.require_tenant,
+            ai: config.ai.clone(),
+            chosen: Arc::new(Operation {
+                number: CHOSEN,
+                store_keys: None,
+                name: APPLICATIONS_OWN.to_owned(),
+                lifetime: lifetimes.of_chosen(),
+                staleness: Staleness::NONE,
+                flies_alone: false,
+                is_detached: false,
+                counters: Counters::default(),
+            }),
+            keys,
+            lifetimes,
+            retry_stale_after: config.retry_stale_after,
+            background: Background::default(),
+            promotions: Promotions::new(config.promotion.clone()),
+            operations: Mutex::default(),
+            name: kind,
+            clock,
+        });
+        if let Some(store) = &inner.store {
+            let listener = Arc::downgrade(&inner);
+            store.listen(listener);
+        }
+        Ok(Cache { inner })
     }
 }
 

@@ -10,10 +10,11 @@ impl Cache {
     /// Forgets `key` in both tiers, and says whether either had it.
     ///
     /// Nothing that was being computed for it is kept, in this process and, once the store has been
-    /// told, in others: see [`Tombstone`](crate::Tombstone). What they have in memory stays there
-    /// until its lifetime is over. What the store has is not served to this
-    /// process any more, even if the store could not be told; then it is told as soon as it answers,
-    /// or when the key is next looked up.
+    /// told, in others: see [`Tombstone`](crate::Tombstone). Other processes over the same Redis hear
+    /// of it and forget it too, at once or within the
+    /// [ceiling](crate::CacheConfigBuilder::invalidation_ceiling). What the store has is not served
+    /// to this process any more, even if the store could not be told; then it is told as soon as it
+    /// answers, or when the key is next looked up.
     pub async fn remove(&self, key: &str) -> bool {
         match self.chosen(key) {
             Ok(chosen) => {
@@ -123,7 +124,7 @@ impl Cache {
     /// memory and store, and counts them.
     ///
     /// That takes time: a walk over the entries in memory and over all keys of the store, for at
-    /// most five seconds. A result in both tiers is counted once; what a failing store could not say
+    /// most a minute. A result in both tiers is counted once; what a failing store could not say
     /// is not counted. What was removed in one step before and is still in the store is counted,
     /// too.
     ///

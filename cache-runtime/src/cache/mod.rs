@@ -111,7 +111,7 @@ impl Cache {
     fn pending(&self, chosen: Chosen<'_>, ttl: Ttl) -> Pending {
         let kind = &self.inner;
         let tenant = chosen.tenant.as_deref();
-        let scope = tenant.map(|tenant| kind.generations.tenant(tenant.as_bytes()));
+        let scope = tenant.map(|tenant| kind.tenant(tenant.as_bytes()));
         Pending {
             kind: kind.clone(),
             operation: kind.chosen.clone(),
@@ -389,6 +389,13 @@ impl Cache {
         match &self.inner.store {
             Some(store) => store.flush(deadline).await,
             None => true,
+        }
+    }
+
+    /// Tells other processes that this one has nothing more to say.
+    pub(crate) async fn leave(&self) {
+        if let Some(store) = &self.inner.store {
+            store.leave().await;
         }
     }
 

@@ -11,12 +11,13 @@ use super::pending::{Lead, Pending};
 use super::results::Results;
 use super::rule::Rule;
 use super::verdict::Verdict;
+use crate::envelope::ValueType;
 use crate::flight::{Landing, Leader};
 use crate::generation::Carried;
 use crate::memory::{Absent, Entry, Failure, Head, Left, MemoryTier, SharedEntry};
 use crate::observe::Event;
 use crate::policy::Ttl;
-use crate::store::FoldedGenerations;
+use crate::store::{FoldedGenerations, StoreName};
 
 /// Where the result of a body belongs.
 pub(super) struct KeptFor {
@@ -73,7 +74,7 @@ impl KeptFor {
     /// Of an entry that is made now.
     pub(super) fn head(&self, ttl: Ttl, carried: Carried) -> Head {
         let kept_for = self.pending.operation.staleness.kept_for();
-        Head::new(self.pending.kind.clock.now(), ttl, kept_for, carried)
+        self.pending.head(ttl, kept_for, carried)
     }
 
     pub(super) fn land_value(self, entry: SharedEntry, ttl: Ttl, rule: Rule) {
@@ -94,7 +95,7 @@ impl KeptFor {
 
     fn land_entry(self, mut entry: SharedEntry, ttl: Option<Ttl>) {
         let ttl = ttl.filter(|ttl| !ttl.is_zero());
-        let is_untouched = self.pending.is_untouched(&entry.head.carried);
+        let is_untouched = self.pending.is_untouched(&entry.head, self.asks_store());
         if let Some(ttl) = ttl.filter(|_| is_untouched) {
             self.count(Event::Computed);
             self.pending.weigh(&mut entry, self.results.value_type);
@@ -123,12 +124,12 @@ impl KeptFor {
         let lifetime = &pending.operation.lifetime;
         let ttl = lifetime.of_negative(self.called_ttl(), lifetime.err_ttl);
         // It serves nobody past its lifetime.
-        let head = Head::new(pending.kind.clock.now(), ttl, Duration::ZERO, carried);
+        let head = pending.head(ttl, Duration::ZERO, carried);
         let value = Failure(failure);
         let mut entry: SharedEntry = Arc::new(Entry { head, value });
         // No value makes room for a failure.
         let memory = pending.kind.memory.as_ref();
-        if !ttl.is_zero() && !self.refreshes() && pending.is_untouched(&entry.head.carried) {
+        if !ttl.is_zero() && !self.refreshes() && pending.is_untouched(&entry.head, false) {
             pending.weigh(&mut entry, None);
             // Let go of when nothing is locked.
             let mut there = None;
@@ -254,10 +255,8 @@ impl KeptFor {
     fn put(&self, entry: &SharedEntry, ttl: Ttl) -> Left {
         let pending = &self.pending;
         let mut enters_memory = true;
-        let known = self.results.value_type.zip(self.generations);
         if let Some((store, name)) = pending.store() {
-            // Where the store has not answered, nobody knows what it would refuse.
-            if let Some((value_type, generations)) = known.filter(|_| name.seen.is_known()) {
+            if let Some((value_type, generations)) = self.written_with(name) {
                 enters_memory = pending.kind.promotions.of_computed(pending.promoted);
                 let kept_for = pending.operation.staleness.kept_for();
                 let entry = entry.clone();
@@ -280,6 +279,19 @@ impl KeptFor {
         } else {
             self.remove_from_memory()
         }
+    }
+
+    /// What a write to the store needs. Where the store has not answered, nobody knows what it would
+    /// refuse.
+    fn written_with(&self, name: &StoreName) -> Option<(ValueType, FoldedGenerations)> {
+        let known = self.results.value_type.zip(self.generations);
+        known.filter(|_| name.seen.is_known())
+    }
+
+    /// Whether the store is going to refuse what is over by then.
+    fn asks_store(&self) -> bool {
+        let store = self.pending.store();
+        store.is_some_and(|(_, name)| self.written_with(name).is_some())
     }
 
     fn put_into_memory(&self, entry: &SharedEntry) -> Left {

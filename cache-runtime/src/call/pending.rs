@@ -15,14 +15,17 @@ use super::results::Results;
 use super::verdict::Verdict;
 use crate::envelope::ValueType;
 use crate::flight::{Landing, Leader, Role};
-use crate::generation::{Carried, Name};
-use crate::key::{MemoryKey, Written, with_memory_key};
+use crate::generation::{Carried, KeyHash, Name};
+use crate::key::{MemoryKey, Written, key_hash, with_memory_key};
 use crate::kind::{InTiers, Kind};
 use crate::memory::{Failure, Head, MemoryTier, SharedEntry, Weigher};
 use crate::observe::Event;
 use crate::policy::{Patience, Promoted, Ttl};
 use crate::runtime;
 use crate::store::{FoldedGenerations, Seen, StoreName, StoreTier};
+
+/// So often the store is asked for one call, if what it has changes meanwhile.
+const LOOKS: usize = 3;
 
 /// One call whose key is known.
 pub(crate) struct Pending {
@@ -116,9 +119,7 @@ impl Pending {
         let is_asked_for = control.is_some_and(Control::asks);
         let needs_name = kind.store.is_some() || is_asked_for;
         let arguments = noticed.arguments(written);
-        let names = arguments
-            .tenant
-            .map(|tenant| kind.generations.tenant(tenant));
+        let names = arguments.tenant.map(|tenant| kind.tenant(tenant));
         let keys = operation.store_keys.as_ref().filter(|_| needs_name);
         let in_store = keys.map(|keys| StoreName {
             key: keys.of_call(arguments),
@@ -142,7 +143,7 @@ impl Pending {
     }
 
     pub(super) fn tag(&mut self, tenant: Option<&str>, tag: &str) {
-        self.names.push(self.kind.generations.tag(tenant, tag));
+        self.names.push(self.kind.tag(tenant, tag));
         if let Some(name) = &mut self.in_store {
             let generation = self.kind.keys.generation_of_tag(tenant, tag);
             name.generations.push(generation);
@@ -394,9 +395,15 @@ impl Pending {
         let Some(((store, name), wanted)) = self.store().zip(wanted) else {
             return Verdict::Nothing(MissReason::Absent);
         };
-        match store.look_up(name, wanted, self.carry()).await {
-            Ok(entry) => self.take_in(leader, entry, control, results),
-            Err(lost) => Verdict::Nothing(MissReason::of_lost(lost)),
+        let mut looks = 0;
+        loop {
+            looks += 1;
+            match store.look_up(name, wanted, self.carry()).await {
+                // Another process said that it had changed, while this one looked.
+                Ok(entry) if looks < LOOKS && self.has_changed(&entry) => {}
+                Ok(entry) => return self.take_in(leader, entry, control, results),
+                Err(lost) => return Verdict::Nothing(MissReason::of_lost(lost)),
+            }
         }
     }
 
@@ -479,7 +486,7 @@ impl Pending {
         generations: Option<FoldedGenerations>,
     ) {
         let kept_for = Duration::ZERO;
-        let head = Head::new(self.kind.clock.now(), ttl, kept_for, self.carry());
+        let head = self.head(ttl, kept_for, self.carry());
         let mut entry = entry(head);
         self.weigh(&mut entry, Some(value_type));
         let write = self
@@ -543,6 +550,13 @@ impl Pending {
     pub(super) fn generations(&self) -> Option<FoldedGenerations> {
         let (store, name) = self.store()?;
         store.generations(name)
+    }
+
+    /// Of an entry that is made now.
+    pub(super) fn head(&self, ttl: Ttl, kept_for: Duration, carried: Carried) -> Head {
+        let name = self.store().map(|(_, name)| key_hash(&name.key));
+        let name = name.unwrap_or(KeyHash::NONE);
+        Head::new(self.kind.clock.now(), ttl, kept_for, name, carried)
     }
 
     /// What an entry is to carry whose computation or look-up begins now.

@@ -6,8 +6,8 @@ use super::control::Control;
 use super::outcome::{MissReason, Origin, StaleCause};
 use super::pending::Pending;
 use super::results::Results;
-use crate::generation::{Carried, Touched};
-use crate::memory::{Condition, SharedEntry};
+use crate::generation::Touched;
+use crate::memory::{Condition, Head, SharedEntry};
 
 /// What an entry is good for, for one caller.
 pub(super) enum Verdict {
@@ -125,19 +125,32 @@ impl Pending {
         control: Option<&Control>,
         results: &Results,
     ) -> bool {
-        self.is_untouched(&entry.head.carried)
+        self.touched(&entry.head) == Touched::No
             && results.has(entry)
             && self.is_young(entry, control)
     }
 
-    /// Whether nothing was invalidated that an entry with these generations belongs to.
-    pub(super) fn is_untouched(&self, carried: &Carried) -> bool {
-        self.touched(carried) == Touched::No
+    /// Whether nothing was invalidated that an entry which was just computed belongs to. What may have
+    /// been missed meanwhile counts only if nobody is going to ask the store about it.
+    pub(super) fn is_untouched(&self, head: &Head, asks_store: bool) -> bool {
+        if !asks_store {
+            return self.touched(head) == Touched::No;
+        }
+        let (generations, operation) = (&self.kind.generations, self.operation.number);
+        generations.touched_beyond_doubt(operation, head.key, &head.carried) == Touched::No
     }
 
-    fn touched(&self, carried: &Carried) -> Touched {
+    /// Whether something was invalidated or doubted since what it carries was noted.
+    pub(super) fn has_changed(&self, entry: &SharedEntry) -> bool {
+        matches!(
+            self.touched(&entry.head),
+            Touched::Expired | Touched::Removed
+        )
+    }
+
+    fn touched(&self, head: &Head) -> Touched {
         let generations = &self.kind.generations;
-        generations.touched(self.operation.number, carried)
+        generations.touched(self.operation.number, head.key, &head.carried)
     }
 
     pub(super) fn is_expired(&self, entry: &SharedEntry) -> bool {
@@ -146,7 +159,7 @@ impl Pending {
     }
 
     fn condition(&self, entry: &SharedEntry) -> Condition {
-        let touched = self.touched(&entry.head.carried);
+        let touched = self.touched(&entry.head);
         entry.head.condition(self.kind.clock.now(), touched)
     }
 

@@ -14,6 +14,7 @@ use crate::policy::{LONGEST, Promotion};
 const L1_SIZES: RangeInclusive<usize> = 1..=10_000_000;
 const L1_BYTES: RangeInclusive<u64> = 65_536..=1 << 40;
 const OPEN_FOR: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(3600);
+const CEILINGS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3600);
 const LONGEST_BUDGET: Duration = Duration::from_secs(60);
 const COMPRESSION_LEVELS: RangeInclusive<u32> = 1..=9;
 const TEXT_HASH_THRESHOLDS: RangeInclusive<usize> = 1..=100_000;
@@ -243,6 +244,25 @@ impl CacheConfigBuilder {
         self
     }
 
+    /// What other processes invalidate is noticed at once, because they announce it; and after this
+    /// time at the latest if a message was lost. 1 s to 1 h. Default: 30 s.
+    ///
+    /// Where nothing can be heard (Redis before 6.0, or a user who may not subscribe to the channel
+    /// `{key_prefix}bus`) every entry in memory is looked up in Redis after 2 s.
+    pub fn invalidation_ceiling(mut self, ceiling: Duration) -> Self {
+        self.config.invalidation_ceiling = ceiling;
+        self
+    }
+
+    /// While the store is away, nobody hears what other processes invalidate: so what is in memory
+    /// is served for so long at most, counted from when the store was lost, and then each time from
+    /// when it was computed. 1 s to 1 year. Default: 5 min with settings for language models, else
+    /// 30 min.
+    pub fn memory_ttl_while_away(mut self, ttl: Duration) -> Self {
+        self.config.memory_ttl_while_away = Some(ttl);
+        self
+    }
+
     /// Whether the factory fails where the store cannot be reached. Default: no.
     pub fn fail_on_connection_error(mut self, fail: bool) -> Self {
         self.config.fail_on_connection_error = fail;
@@ -382,6 +402,17 @@ fn problems(config: &CacheConfig, has_store: bool) -> Vec<String> {
             OPEN_FOR.start(),
             OPEN_FOR.end()
         ));
+    }
+    if !CEILINGS.contains(&config.invalidation_ceiling) {
+        problems.push(format!(
+            "invalidation_ceiling is {:?}; expected {:?} to {:?}",
+            config.invalidation_ceiling,
+            CEILINGS.start(),
+            CEILINGS.end()
+        ));
+    }
+    if let Some(ttl) = config.memory_ttl_while_away {
+        lifetime(&mut problems, "memory_ttl_while_away", ttl);
     }
     problems.extend(config.security.problems());
     if config.key_prefix.as_deref().is_some_and(str::is_empty) {

@@ -19,6 +19,7 @@ pub use preset::Preset;
 pub(crate) use secret::Secret;
 pub use security::{CredentialSource, Credentials, SecurityConfig};
 
+use crate::bus::BusSettings;
 use crate::envelope::{Codec, Compression, Format, Keyring};
 use crate::error::CacheError;
 use crate::key::{Digests, HashAlgorithm, KeyPrivacy, ParsedKey, StoreKeys};
@@ -28,6 +29,10 @@ use crate::store::{Store, StoreSettings};
 
 /// Texts of more characters than this are hashed, where nothing else is said.
 const TEXT_HASH_THRESHOLD: usize = 1000;
+
+/// How long memory goes on alone while the store is away, where nothing else is said.
+const WHILE_AWAY: Duration = Duration::from_secs(1800);
+const AI_WHILE_AWAY: Duration = Duration::from_secs(300);
 
 /// Everything that one kind of cache is built from. Made by [`CacheConfig::builder`] or from a
 /// [`Preset`].
@@ -94,6 +99,12 @@ pub struct CacheConfig {
     /// While Redis does not answer it is left alone, and tried again after half of this time up to all
     /// of it; 10 ms to 1 h. Default: 500 ms.
     pub open_for: Duration,
+    /// What other processes invalidate is noticed at once, and after this time at the latest if a
+    /// message was lost; 1 s to 1 h. Default: 30 s.
+    pub invalidation_ceiling: Duration,
+    /// While the store is away, what is in memory is served for so long at most; 1 s to 1 year.
+    /// `None`: 5 min with settings for language models, else 30 min.
+    pub memory_ttl_while_away: Option<Duration>,
     /// Whether the factory fails where the store cannot be reached. Default: no.
     pub fail_on_connection_error: bool,
     /// Whether a call without a [tenant](crate::call::tenant()), or with an empty one, is never kept.
@@ -150,6 +161,8 @@ impl Default for CacheConfig {
             key_prefix: None,
             store_budget: Duration::from_millis(50),
             open_for: Duration::from_millis(500),
+            invalidation_ceiling: Duration::from_secs(30),
+            memory_ttl_while_away: None,
             fail_on_connection_error: false,
             require_tenant: false,
             ai: None,
@@ -239,8 +252,6 @@ impl CacheConfig {
                  name",
             ));
         }
-        let secret = self.key_secret.as_ref();
-        let secret = secret.map(|secret| Secret::parse("key_secret", secret));
         Ok(StoreKeys {
             prefix: self.prefix_of(kind),
             text_hash_threshold: self
@@ -250,14 +261,24 @@ impl CacheConfig {
             privacy: self.key_privacy,
             digests: Digests {
                 algorithm: self.hash_algorithm,
-                secret: secret.transpose().map_err(CacheError::configuration)?,
+                secret: self.secret_of_keys()?,
             },
             is_ai: kind == "ai",
         })
     }
 
-    pub(crate) fn store_settings(&self, kind: &str) -> StoreSettings {
-        StoreSettings {
+    pub(crate) fn store_settings(&self, kind: &str) -> Result<StoreSettings, CacheError> {
+        let while_away = match &self.ai {
+            Some(_) => AI_WHILE_AWAY,
+            None => WHILE_AWAY,
+        };
+        Ok(StoreSettings {
+            bus: BusSettings {
+                channel: format!("{}bus", self.prefix_of(kind)),
+                secret: self.secret_of_keys()?,
+                ceiling: self.invalidation_ceiling,
+                while_away: self.memory_ttl_while_away.unwrap_or(while_away),
+            },
             budget: self.store_budget,
             format: Format {
                 kind: kind.to_owned(),
@@ -268,7 +289,13 @@ impl CacheConfig {
                 },
                 keyring: Keyring::of(self).map(Arc::new),
             },
-        }
+        })
+    }
+
+    fn secret_of_keys(&self) -> Result<Option<Secret>, CacheError> {
+        let secret = self.key_secret.as_ref();
+        let secret = secret.map(|secret| Secret::parse("key_secret", secret));
+        secret.transpose().map_err(CacheError::configuration)
     }
 
     /// The store of the configured Redis, not connected yet.

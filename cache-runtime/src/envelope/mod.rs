@@ -29,6 +29,7 @@ pub(crate) use value_type::{Erased, Keep, ValueType};
 use crate::clock::{Clock, millis};
 use crate::generation::Carried;
 use crate::key::Refused;
+use crate::key::key_hash;
 use crate::memory::{Absent, Entry, Head, SharedEntry};
 use crate::policy::Ttl;
 use crate::store::FoldedGenerations;
@@ -267,7 +268,7 @@ pub(crate) fn open(
     if is_expired {
         carried.expire();
     }
-    let head = Head::new(created, ttl, kept_for, carried);
+    let head = Head::new(created, ttl, kept_for, key_hash(key), carried);
 
     let (length, body) = body.split_first_chunk::<LENGTH>().ok_or(Fault::Damaged)?;
     let (digest, payload) = body.split_first_chunk::<DIGEST>().ok_or(Fault::Damaged)?;

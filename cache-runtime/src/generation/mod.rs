@@ -8,11 +8,15 @@
 //! A hit pays one comparison for it: an entry that was found untouched carries the number of the
 //! latest invalidation at that time, and has nothing to fear until there is another one.
 //!
-//! A single key is not numbered: its entry is removed or marked, and [`flight`](crate::flight) sees
-//! to what is being computed for it.
+//! A single key that this process invalidates is not numbered: its entry is removed or marked, and
+//! [`flight`](crate::flight) sees to what is being computed for it. One that another process
+//! invalidates is known by its name in the store alone, and numbered like all else.
+//!
+//! Where invalidations by others may have been missed, entries are doubted: they are good again when
+//! the store says so.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hash, RandomState};
 
 use crate::sync::{AtomicU64, Ordering, RwLock, read, write};
 
@@ -38,6 +42,18 @@ pub(crate) enum Scope {
     /// The operation of this number.
     Operation(u32),
     Named(Name),
+    /// The entry with this name in the store.
+    Key(KeyHash),
+}
+
+/// The name of an entry in the store, as a hash. Two that meet are invalidated together, which costs an
+/// answer and gives no wrong one. Four bytes, because there may be millions of entries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct KeyHash(pub(crate) u32);
+
+impl KeyHash {
+    /// Of an entry that no store has.
+    pub(crate) const NONE: Self = Self(0);
 }
 
 /// A tenant, or a tag of a tenant, as a hash. Two of them that meet are invalidated together, which
@@ -58,6 +74,8 @@ struct Marks {
     by_scope: HashMap<Scope, Mark>,
     /// What carries an earlier number belongs to something that is not remembered any more.
     oldest: u64,
+    /// What carries an earlier number is doubted.
+    doubted: u64,
 }
 
 /// Numbers of the last invalidations of one scope; zero: there was none.
@@ -126,12 +144,9 @@ impl Generations {
         }
     }
 
-    pub(crate) fn tenant(&self, tenant: &[u8]) -> Name {
-        Name(self.hasher.hash_one(("tenant", tenant)))
-    }
-
-    pub(crate) fn tag(&self, tenant: Option<&str>, tag: &str) -> Name {
-        Name(self.hasher.hash_one(("tag", tenant, tag)))
+    /// The name of a tenant or a tag, of what tells it apart from all others.
+    pub(crate) fn name(&self, of: impl Hash) -> Name {
+        Name(self.hasher.hash_one(of))
     }
 
     /// To be called before a computation or a look-up into a store begins.
@@ -142,22 +157,42 @@ impl Generations {
         }
     }
 
-    /// Whether an entry of this operation was invalidated since what it carries was noted.
+    /// Whether an entry of this operation, with this name in the store, was invalidated or doubted since
+    /// what it carries was noted.
     #[inline]
-    pub(crate) fn touched(&self, operation: u32, carried: &Carried) -> Touched {
+    pub(crate) fn touched(&self, operation: u32, key: KeyHash, carried: &Carried) -> Touched {
         let latest = self.latest.load(Ordering::Acquire);
         if carried.seen.load(Ordering::Relaxed) == latest {
             return Touched::No;
         }
-        self.compare(latest, operation, carried)
+        self.compare(latest, operation, key, carried, true)
+    }
+
+    /// The same for an entry about which the store is going to be asked: nobody need doubt it for what
+    /// was before.
+    pub(crate) fn touched_beyond_doubt(
+        &self,
+        operation: u32,
+        key: KeyHash,
+        carried: &Carried,
+    ) -> Touched {
+        let latest = self.latest.load(Ordering::Acquire);
+        self.compare(latest, operation, key, carried, false)
     }
 
     #[cold]
-    fn compare(&self, latest: u64, operation: u32, carried: &Carried) -> Touched {
+    fn compare(
+        &self,
+        latest: u64,
+        operation: u32,
+        key: KeyHash,
+        carried: &Carried,
+        doubts: bool,
+    ) -> Touched {
         let noted = carried.seen.load(Ordering::Relaxed);
         let (seen, expired) = (noted & !EXPIRED, noted & EXPIRED);
         let marks = read(&self.marks);
-        let scopes = [Scope::Kind, Scope::Operation(operation)];
+        let scopes = [Scope::Kind, Scope::Operation(operation), Scope::Key(key)];
         let names = carried.names.iter().flat_map(|names| &names.0);
         let names = names.map(|name| Scope::Named(*name));
         let mut touched = if expired == 0 {
@@ -167,6 +202,9 @@ impl Generations {
         };
         if seen < marks.oldest || noted == REVOKED {
             return Touched::Removed;
+        }
+        if doubts && seen < marks.doubted {
+            touched = Touched::Expired;
         }
         for scope in scopes.into_iter().chain(names) {
             let Some(mark) = marks.by_scope.get(&scope) else {
@@ -186,6 +224,15 @@ impl Generations {
             let _ = seen.compare_exchange(noted, latest, relaxed, relaxed);
         }
         touched
+    }
+
+    /// Has nothing served any more that was found or computed before, until the store has been asked
+    /// about it.
+    pub(crate) fn doubt(&self) {
+        let mut marks = write(&self.marks);
+        let number = self.latest.load(Ordering::Relaxed) + 1;
+        marks.doubted = number;
+        self.latest.store(number, Ordering::Release);
     }
 
     /// Returns when nothing is served any more that began before, and says whether there are more

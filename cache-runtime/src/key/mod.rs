@@ -41,7 +41,7 @@ pub use digest::{HashAlgorithm, KeyPrivacy};
 pub(crate) use glob::glob_match;
 pub use parsed::ParsedKey;
 pub(crate) use store_key::{
-    Arguments, Identity, IdentityParts, OperationKeys, StoreKeys, is_longer,
+    Arguments, Identity, IdentityParts, OperationKeys, StoreKeys, is_longer, key_hash,
 };
 
 /// A key in memory, owned.

@@ -26,9 +26,11 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use twox_hash::XxHash3_64;
 
 use super::digest::Digests;
 use super::{KeyPrivacy, Sequences, encode};
+use crate::generation::KeyHash;
 use crate::policy::Ttl;
 use crate::store::{Seen, StoreName};
 
@@ -244,6 +246,14 @@ impl StoreKeys {
         key.push_str(label);
         push_hex(key, &self.digests.short(bytes));
     }
+}
+
+/// By which the entry of this name is known in memory.
+pub(crate) fn key_hash(name: &str) -> KeyHash {
+    let hash = XxHash3_64::oneshot(name.as_bytes());
+    // Half of it is as good as any.
+    let [a, b, c, d, ..] = hash.to_le_bytes();
+    KeyHash(u32::from_le_bytes([a, b, c, d]).max(1))
 }
 
 /// Whether a text has more characters than this.

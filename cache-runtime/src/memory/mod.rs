@@ -24,7 +24,7 @@ pub(crate) use weight::{Weigher, measure, weigher};
 
 use crate::clock::{Clock, Tick};
 use crate::envelope::ValueType;
-use crate::generation::{Carried, Generations, Touched};
+use crate::generation::{Carried, Generations, KeyHash, Touched};
 use crate::key::{MemoryKey, operation_of};
 use crate::observe::{RemovalCause, Removals};
 use crate::policy::Ttl;
@@ -46,6 +46,8 @@ pub(crate) struct Head {
     paused_until: AtomicU32,
     /// In bytes, with its key; zero where bytes are not bounded.
     weight: u32,
+    /// Of its name in the store.
+    pub(crate) key: KeyHash,
 }
 
 /// What an entry is good for.
@@ -78,7 +80,13 @@ pub(crate) struct Entry<T: ?Sized = dyn Any + Send + Sync> {
 
 impl Head {
     /// Of an entry that stays for so long when its lifetime is over.
-    pub(crate) fn new(created: Tick, ttl: Ttl, kept_for: Duration, carried: Carried) -> Self {
+    pub(crate) fn new(
+        created: Tick,
+        ttl: Ttl,
+        kept_for: Duration,
+        key: KeyHash,
+        carried: Carried,
+    ) -> Self {
         let fresh_until = match ttl {
             Ttl::After(lifetime) => created.after(lifetime),
             Ttl::Never => Tick::NEVER,
@@ -90,6 +98,7 @@ impl Head {
             kept_for: whole_seconds(kept_for),
             paused_until: AtomicU32::new(0),
             weight: 0,
+            key,
         }
     }
 
@@ -257,12 +266,17 @@ impl MemoryTier {
 
     #[inline]
     pub(crate) fn is_served(&self, key: &[u8], head: &Head) -> bool {
-        let touched = || self.generations.touched(operation_of(key), &head.carried);
+        let touched = || {
+            self.generations
+                .touched(operation_of(key), head.key, &head.carried)
+        };
         head.is_fresh(self.clock.now()) && touched() == Touched::No
     }
 
     fn condition(&self, key: &[u8], head: &Head) -> Condition {
-        let touched = self.generations.touched(operation_of(key), &head.carried);
+        let touched = self
+            .generations
+            .touched(operation_of(key), head.key, &head.carried);
         head.condition(self.clock.now(), touched)
     }
 

@@ -7,12 +7,15 @@ use std::time::Duration;
 
 use super::write::{Content, Sealed};
 use super::{Lost, Store, StoreError, Write};
+use crate::bus::{Bus, BusSettings, Invalidated};
 use crate::envelope::{Fault, Format, Unstorable};
+use crate::key::key_hash;
 use crate::runtime;
 
 /// How a kind uses its store.
 #[derive(Clone, Debug)]
 pub(crate) struct StoreSettings {
+    pub(crate) bus: BusSettings,
     /// What a look-up may cost a call.
     pub(crate) budget: Duration,
     pub(crate) format: Format,
@@ -22,6 +25,7 @@ pub(crate) struct StoreSettings {
 pub(super) struct BoundedStore {
     pub(super) store: Arc<dyn Store>,
     pub(super) settings: StoreSettings,
+    pub(super) bus: Arc<Bus>,
     failures: AtomicU64,
     timeouts: AtomicU64,
     refused: [AtomicU64; Fault::COUNT],
@@ -30,10 +34,11 @@ pub(super) struct BoundedStore {
 }
 
 impl BoundedStore {
-    pub(super) fn new(store: Arc<dyn Store>, settings: StoreSettings) -> Self {
+    pub(super) fn new(store: Arc<dyn Store>, settings: StoreSettings, bus: Arc<Bus>) -> Self {
         Self {
             store,
             settings,
+            bus,
             failures: AtomicU64::new(0),
             timeouts: AtomicU64::new(0),
             refused: Default::default(),
@@ -114,14 +119,22 @@ impl BoundedStore {
     /// was an entry, and of other writes whether it has taken them.
     pub(super) async fn tell(&self, write: &Write) -> Result<bool, StoreError> {
         let (store, key) = (&self.store, &write.key);
+        let announcement = || self.bus.announce(Invalidated::Entry(key_hash(key)));
         match &write.content {
-            Content::Removal(tombstone) => store.remove(key, Some(*tombstone)).await,
-            Content::End(_) => store.remove(key, None).await,
+            Content::Removal(tombstone) => {
+                let announcement = announcement();
+                store
+                    .remove(key, Some(*tombstone), announcement.as_ref())
+                    .await
+            }
+            Content::End(_) => store.remove(key, None, announcement().as_ref()).await,
             Content::Sealed(Sealed { bytes, ttl }) if write.is_refusable() => {
                 store.set_unless_removed(key, bytes, *ttl).await
             }
             Content::Sealed(Sealed { bytes, ttl }) => {
-                store.set(key, bytes, *ttl).await.map(|()| true)
+                let announcement = announcement();
+                let set = store.set(key, bytes, *ttl, announcement.as_ref());
+                set.await.map(|()| true)
             }
             Content::Unsealed(_) => Ok(false),
         }

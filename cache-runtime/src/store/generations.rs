@@ -13,6 +13,7 @@ use quick_cache::DefaultHashBuilder;
 use twox_hash::XxHash3_64;
 
 use super::{Store, StoreError};
+use crate::bus::{Bus, Invalidated};
 use crate::clock::{Clock, Tick, millis};
 use crate::generation::Invalidation;
 use crate::policy::Ttl;
@@ -25,9 +26,8 @@ pub type Generation = [u64; 2];
 /// invalidated in a store that begins with zero.
 pub(crate) type FoldedGenerations = [u64; 2];
 
-/// A number that was read is good for so long. Then the store is asked again, because another
-/// process may have changed it.
-const GOOD_FOR: Duration = Duration::from_secs(2);
+/// Attempts to read one while it changes.
+const ATTEMPTS: usize = 3;
 
 /// The store keeps a generation for at least so long after it was last asked for.
 const SHORTEST: Duration = Duration::from_secs(24 * 60 * 60);
@@ -42,6 +42,7 @@ pub(super) struct StoreGenerations {
     kind: Arc<str>,
     /// In milliseconds, of the entries that are written.
     longest_lifetime: AtomicU64,
+    bus: Arc<Bus>,
     clock: Clock,
 }
 
@@ -65,8 +66,9 @@ struct Known {
 }
 
 impl StoreGenerations {
-    pub(super) fn new(kind: Arc<str>, clock: Clock) -> Self {
+    pub(super) fn new(kind: Arc<str>, bus: Arc<Bus>, clock: Clock) -> Self {
         Self {
+            bus,
             table: Mutex::default(),
             kind,
             longest_lifetime: AtomicU64::new(0),
@@ -81,8 +83,8 @@ impl StoreGenerations {
 
     /// Those of these keys, if all of them were read just now.
     pub(super) fn at_hand(&self, keys: &[Arc<str>]) -> Option<FoldedGenerations> {
-        let now = self.clock.now();
-        self.folded(keys, |read| now.since(read) < GOOD_FOR)
+        let (now, good_for) = (self.clock.now(), self.bus.good_for());
+        self.folded(keys, |read| now.since(read) < good_for)
     }
 
     fn folded(
@@ -155,6 +157,17 @@ impl StoreGenerations {
         self.lock().forget();
     }
 
+    /// Forgets what was read of one: another process has changed it.
+    pub(super) fn forget_one(&self, key: &str) {
+        let mut table = self.lock();
+        table.changes += 1;
+        let changes = table.changes;
+        if let Some(known) = table.known.get_mut(key) {
+            known.read = None;
+            known.changed = changes;
+        }
+    }
+
     /// The store has to remember as long as there may be an entry with this lifetime. To be called
     /// before the generations are asked for, as far as the lifetime is known then: one that the
     /// store forgets makes its entries misses.
@@ -163,15 +176,32 @@ impl StoreGenerations {
         if self.longest_lifetime.load(Ordering::Relaxed) < lifetime {
             self.longest_lifetime.fetch_max(lifetime, Ordering::Relaxed);
             // With the next look they are kept for longer. What was read stays true.
+            let good_for = self.bus.good_for();
             for known in self.lock().known.values_mut() {
                 if let Some((_, read)) = &mut known.read {
-                    *read = read.before(GOOD_FOR);
+                    *read = read.before(good_for);
                 }
             }
         }
     }
 
     async fn read_one(&self, store: &dyn Store, key: &Arc<str>) -> Result<Generation, StoreError> {
+        for _ in 0..ATTEMPTS {
+            if let Some(generation) = self.try_to_read(store, key).await? {
+                return Ok(generation);
+            }
+        }
+        Err(StoreError::Away(
+            "a generation changed while it was read".to_owned(),
+        ))
+    }
+
+    /// `None` where it changed meanwhile.
+    async fn try_to_read(
+        &self,
+        store: &dyn Store,
+        key: &Arc<str>,
+    ) -> Result<Option<Generation>, StoreError> {
         let (known, changes) = {
             let table = self.lock();
             let known = table.known.get(key).copied().unwrap_or_default();
@@ -179,21 +209,29 @@ impl StoreGenerations {
         };
         let asked = self.clock.now();
         if let Some((generation, read)) = known.read
-            && asked.since(read) < GOOD_FOR
+            && asked.since(read) < self.bus.good_for()
         {
-            return Ok(generation);
+            return Ok(Some(generation));
         }
         // Other numbers with each attempt: another process may have invalidated it since the last one.
         let new = [random(), random()];
+        let announcement = known.unconfirmed.and_then(|how| {
+            let moved = Invalidated::Generation(key.to_string(), how);
+            self.bus.announce(moved)
+        });
         let generation = store
-            .generation(key, known.unconfirmed, new, self.lifetime())
+            .generation(
+                key,
+                known.unconfirmed,
+                new,
+                self.lifetime(),
+                announcement.as_ref(),
+            )
             .await?;
         let mut table = self.lock();
         let last_change = table.known.get(key).map_or(0, |known| known.changed);
         if changes < last_change.max(table.forgotten) {
-            return Err(StoreError::Away(
-                "a generation changed while it was read".to_owned(),
-            ));
+            return Ok(None);
         }
         if table.known.len() >= REMEMBERED && !table.known.contains_key(key) {
             table.forget();
@@ -201,7 +239,7 @@ impl StoreGenerations {
         let known = table.known.entry(key.clone()).or_default();
         known.read = Some((generation, asked));
         known.unconfirmed = None;
-        Ok(generation)
+        Ok(Some(generation))
     }
 
     fn lifetime(&self) -> Duration {

@@ -13,6 +13,7 @@ pub(crate) mod redis;
 
 use std::fmt::Debug;
 use std::pin::Pin;
+use std::sync::Weak;
 use std::time::Duration;
 
 use crate::generation::Invalidation;
@@ -45,8 +46,14 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// [`Tombstone`], or an entry behind one. No bytes are the same as nothing.
     fn get<'a>(&'a self, key: &'a str, limit: usize) -> StoreFuture<'a, Option<Vec<u8>>>;
 
-    /// Keeps `entry` until `ttl` has passed, in the place of whatever is there.
-    fn set<'a>(&'a self, key: &'a str, entry: &'a [u8], ttl: Duration) -> StoreFuture<'a, ()>;
+    /// Keeps `entry` until `ttl` has passed, in the place of whatever is there, and announces that.
+    fn set<'a>(
+        &'a self,
+        key: &'a str,
+        entry: &'a [u8],
+        ttl: Duration,
+        announcement: Option<&'a Announcement>,
+    ) -> StoreFuture<'a, ()>;
 
     /// The same, unless the key was removed in between: what is there begins with a
     /// [`Tombstone`], and `entry` begins with another one or with none. Says whether it is kept.
@@ -63,8 +70,13 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// passed, and says whether there was an entry: anything but a tombstone alone. Without one, a
     /// tombstone before the entry stays for so long, and without that either nothing is left.
     ///
-    /// All in one step.
-    fn remove<'a>(&'a self, key: &'a str, tombstone: Option<Tombstone>) -> StoreFuture<'a, bool>;
+    /// All in one step, with the announcement.
+    fn remove<'a>(
+        &'a self,
+        key: &'a str,
+        tombstone: Option<Tombstone>,
+        announcement: Option<&'a Announcement>,
+    ) -> StoreFuture<'a, bool>;
 
     /// What is left of the lifetime of the entry under `key`; `None` where there is none, or a
     /// tombstone alone.
@@ -99,24 +111,86 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// nothing under the key, both do in any case, so that what was written before is not served.
     ///
     /// Returns what is there then, and keeps it until `ttl` has passed from now on. All in one
-    /// step: no change by another process comes in between.
+    /// step, with the announcement: no change by another process comes in between.
     fn generation<'a>(
         &'a self,
         key: &'a str,
         invalidate: Option<Invalidation>,
         new: Generation,
         ttl: Duration,
+        announcement: Option<&'a Announcement>,
     ) -> StoreFuture<'a, Generation>;
+
+    /// Announces something by itself.
+    fn announce<'a>(&'a self, announcement: &'a Announcement) -> StoreFuture<'a, ()> {
+        let _ = announcement;
+        Box::pin(async { Ok(()) })
+    }
+
+    /// Tells `listener`, as long as there is one, what others announce on this channel, from when it
+    /// can: and says whether it ever can. Where it cannot, nothing is announced.
+    ///
+    /// What was announced is heard before anything is read that was written after it.
+    fn listen(&self, channel: &str, listener: Weak<dyn Listener>) -> bool {
+        let _ = (channel, listener);
+        false
+    }
 
     /// Whether the store answers.
     fn ping(&self) -> StoreFuture<'_, ()>;
 
-    /// Begins to connect, where that means anything, and returns once the store answered or a
-    /// first attempt failed.
+    /// Begins to connect, where that means anything, and returns once the store answered and tells
+    /// what others announce, or a first attempt failed.
     fn connect(&self) -> StoreFuture<'_, ()>;
 
     /// Lets go of connections. Another operation may open them again.
     fn disconnect(&self);
+}
+
+/// What a store says on a channel, in the same step in which it does something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Announcement {
+    channel: String,
+    message: Vec<u8>,
+}
+
+impl Announcement {
+    pub(crate) fn new(channel: &str, message: Vec<u8>) -> Self {
+        Self {
+            channel: channel.to_owned(),
+            message,
+        }
+    }
+
+    /// Where it is to be said: a text that begins with the prefix of the kind's keys.
+    #[must_use]
+    pub fn channel(&self) -> &str {
+        &self.channel
+    }
+
+    /// What is to be said.
+    #[must_use]
+    pub fn message(&self) -> &[u8] {
+        &self.message
+    }
+}
+
+/// Who wants to know what is said on a channel. A store calls it; the cache is one.
+///
+/// Nothing here waits or panics.
+pub trait Listener: Send + Sync + 'static {
+    /// Somebody has announced this, maybe this process itself.
+    fn heard(&self, message: &[u8]);
+
+    /// From now on everything that is announced is told, or no longer.
+    fn connected(&self, is_connected: bool);
+
+    /// How often [`due`](Self::due) is to be called.
+    fn pace(&self) -> Duration;
+
+    /// Does what is to be done every now and then, and gives what is to be announced. To be called
+    /// whether or not there is a connection.
+    fn due(&self, store_answers: bool) -> Option<Announcement>;
 }
 
 /// Why a store did not do what it was asked for. Calls of annotated functions never see it.

@@ -1,7 +1,7 @@
 //! The store of one kind, as calls use it: within a time budget, and never in the way.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use futures_util::future::{join, join_all, try_join, try_join_all};
@@ -13,7 +13,8 @@ use super::generations::{FoldedGenerations, StoreGenerations};
 use super::recovery::{Attempt, Recovery};
 use super::write::{Unsealed, Write};
 use super::write_behind::WriteBehind;
-use super::{AT_ONCE, Seen, Store, StoreError, Tombstone};
+use super::{AT_ONCE, Listener, Seen, Store, StoreError, Tombstone, random};
+use crate::bus::Bus;
 use crate::clock::Clock;
 use crate::envelope::{self, Fault, Unstorable, VALUE_LIMIT, ValueType, Wanted};
 use crate::generation::{Carried, Invalidation};
@@ -54,6 +55,7 @@ pub(crate) enum Lost {
 }
 
 pub(crate) struct StoreTier {
+    pub(crate) bus: Arc<Bus>,
     bounded: Arc<BoundedStore>,
     generations: StoreGenerations,
     writes: WriteBehind,
@@ -69,10 +71,13 @@ impl StoreTier {
         settings: StoreSettings,
         clock: Clock,
     ) -> Arc<Self> {
-        let bounded = Arc::new(BoundedStore::new(store, settings));
+        let bus = Bus::new(settings.bus.clone(), random(), clock.clone());
+        let bus = Arc::new(bus);
+        let bounded = Arc::new(BoundedStore::new(store, settings, bus.clone()));
         Arc::new_cyclic(|tier| Self {
             writes: WriteBehind::new(bounded.clone()),
-            generations: StoreGenerations::new(kind, clock.clone()),
+            generations: StoreGenerations::new(kind, bus.clone(), clock.clone()),
+            bus,
             recovery: Recovery::of(tier.clone()),
             bounded,
             clock,
@@ -81,6 +86,24 @@ impl StoreTier {
 
     pub(crate) fn name(&self) -> &'static str {
         self.bounded.store.name()
+    }
+
+    /// Has the listener told of what others invalidate, and others of what this process does, if the
+    /// store can do that.
+    pub(crate) fn listen(&self, listener: Weak<dyn Listener>) {
+        if self.bounded.store.listen(self.bus.channel(), listener) {
+            self.bus.open();
+        }
+    }
+
+    /// Another process has changed the generation of this name.
+    pub(crate) fn forget_generation(&self, name: &str) {
+        self.generations.forget_one(name);
+    }
+
+    /// Any of them may have been changed.
+    pub(crate) fn forget_generations(&self) {
+        self.generations.forget();
     }
 
     /// The entry of `key`, fresh or still to be kept; any trouble with the store or with its bytes is
@@ -97,14 +120,7 @@ impl StoreTier {
             return Err(Lost::Unsettled);
         };
         self.generations.outlive(name.ttl);
-        let stored = async {
-            let stored = self.bounded.store.get(&name.key, STORED_LIMIT).await;
-            if let Err(StoreError::Refused(_)) = &stored {
-                // Something of another kind is there, and no tombstone.
-                name.seen.note(None);
-            }
-            stored
-        };
+        let stored = self.stored(name);
         let asked = if let Some(generations) = self.generations.at_hand(&name.generations) {
             let stored = self.bounded.within(time, stored).await;
             stored.map(|stored| (generations, stored))
@@ -144,15 +160,7 @@ impl StoreTier {
                 name.seen.forget();
                 return Ok(None);
             }
-            let stored = self.bounded.store.get(&name.key, STORED_LIMIT).await;
-            match stored {
-                // That says something about this key alone.
-                Err(StoreError::Refused(_)) => {
-                    self.bounded.fail();
-                    Ok(None)
-                }
-                stored => stored,
-            }
+            self.stored(name).await
         });
         let first = names.first()?;
         self.generations.outlive(first.ttl);
@@ -169,6 +177,18 @@ impl StoreTier {
             self.open(name, stored, wanted, generations, carried).ok()
         });
         Some(entries.collect())
+    }
+
+    /// The bytes under this name.
+    async fn stored(&self, name: &StoreName) -> Result<Option<Vec<u8>>, StoreError> {
+        match self.bounded.store.get(&name.key, STORED_LIMIT).await {
+            // That says something about this key alone: something of another kind is there.
+            Err(StoreError::Refused(_)) => {
+                self.bounded.fail();
+                Ok(None)
+            }
+            stored => stored,
+        }
     }
 
     /// The entry in what the store has under its name.
@@ -384,7 +404,15 @@ impl StoreTier {
     pub(crate) async fn remove_matching(&self, prefix: &str, pattern: &str) -> Option<u64> {
         let store = &self.bounded.store;
         let (is_quiet, left) = self.quiet(SCAN).await;
-        let remove = store.remove_matching(prefix, pattern, Tombstone::new());
+        let remove = async {
+            let removed = store.remove_matching(prefix, pattern, Tombstone::new());
+            let removed = removed.await;
+            // Also where it came to an end before all were found.
+            if let Some(announcement) = self.bus.announce_everything() {
+                store.announce(&announcement).await?;
+            }
+            removed
+        };
         let removed = self.bounded.within(left, remove).await.ok();
         removed.filter(|_| is_quiet)
     }
@@ -523,6 +551,14 @@ impl StoreTier {
             }
         };
         tokio::time::timeout(deadline, told).await == Ok(true)
+    }
+
+    /// Tells other processes that this one has nothing more to say.
+    pub(crate) async fn leave(&self) {
+        if let Some(bye) = self.bus.bye() {
+            // Who does not hear it notices the silence.
+            let _ = self.ask(self.bounded.store.announce(&bye)).await;
+        }
     }
 
     pub(crate) fn disconnect(&self) {

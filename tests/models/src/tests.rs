@@ -9,7 +9,7 @@ use shuttle::thread;
 
 use crate::Entry;
 use crate::flight::{Flights, Landing, Leader, Role};
-use crate::generation::{Generations, Invalidation, Scope, Touched};
+use crate::generation::{Generations, Invalidation, KeyHash, Scope, Touched};
 use crate::key::MemoryKey;
 use crate::memory::SharedEntry;
 use crate::sync::lock;
@@ -54,7 +54,9 @@ impl World {
     }
 
     fn is_served(&self, entry: &SharedEntry) -> bool {
-        self.generations.touched(OPERATION, &entry.carried) == Touched::No
+        self.generations
+            .touched(OPERATION, KeyHash::NONE, &entry.carried)
+            == Touched::No
     }
 
     fn in_memory(&self) -> Option<SharedEntry> {

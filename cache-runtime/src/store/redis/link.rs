@@ -73,6 +73,7 @@ enum State {
     Live {
         connection: MultiplexedConnection,
         number: u64,
+        host: Host,
     },
     Away {
         reason: String,
@@ -143,7 +144,9 @@ impl Link {
 
     fn take(&self) -> Result<Use<'_>, NoAnswer> {
         let reason = match &*self.shared.state.borrow() {
-            State::Live { connection, number } => {
+            State::Live {
+                connection, number, ..
+            } => {
                 self.shared.in_use.fetch_add(1, Ordering::Relaxed);
                 return Ok(Use {
                     link: self,
@@ -205,6 +208,18 @@ impl Link {
         }
     }
 
+    /// The server at the other end, if there is one.
+    pub(super) fn served(self: &Arc<Self>) -> Option<Served> {
+        match &*self.shared.state.borrow() {
+            State::Live { number, host, .. } => Some(Served {
+                link: self.clone(),
+                number: *number,
+                host: host.clone(),
+            }),
+            State::Idle | State::Away { .. } => None,
+        }
+    }
+
     pub(super) fn disconnect(&self) {
         if let Some(seeker) = lock(&self.seeker).take() {
             seeker.abort();
@@ -233,6 +248,30 @@ impl Drop for Link {
 impl fmt::Debug for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Link").field(&self.shared.name).finish()
+    }
+}
+
+/// A server, for as long as the connection to it is the one that there is.
+pub(super) struct Served {
+    pub(super) link: Arc<Link>,
+    number: u64,
+    pub(super) host: Host,
+}
+
+impl Served {
+    pub(super) fn is_still(&self) -> bool {
+        self.is(&self.link.shared.state.borrow())
+    }
+
+    /// Returns when it is not any more.
+    pub(super) async fn is_over(&self) {
+        let mut state = self.link.shared.state.subscribe();
+        // The sender lives as long as the link.
+        let _ = state.wait_for(|state| !self.is(state)).await;
+    }
+
+    fn is(&self, state: &State) -> bool {
+        matches!(state, State::Live { number, .. } if *number == self.number)
     }
 }
 
@@ -281,7 +320,7 @@ impl Shared {
             let open = AssertUnwindSafe(self.open()).catch_unwind();
             match tokio::time::timeout(ATTEMPT, open).await {
                 Ok(Ok(Ok((connection, host)))) => {
-                    let number = self.found(connection);
+                    let number = self.found(connection, host.clone());
                     match &self.target {
                         Target::Fixed(_) => return,
                         Target::Sentinels(sentinels) => {
@@ -347,10 +386,14 @@ impl Shared {
     }
 
     /// Returns the number of the connection.
-    fn found(&self, connection: MultiplexedConnection) -> u64 {
+    fn found(&self, connection: MultiplexedConnection, host: Host) -> u64 {
         let number = self.connections.fetch_add(1, Ordering::Relaxed);
         self.outcomes.forget();
-        let live = State::Live { connection, number };
+        let live = State::Live {
+            connection,
+            number,
+            host,
+        };
         let before = self.state.send_replace(live);
         let came_back = matches!(before, State::Away { .. });
         if came_back {

@@ -5,6 +5,7 @@ mod address;
 mod breaker;
 mod cluster;
 mod link;
+mod listening;
 mod scan;
 mod script;
 mod sentinel;
@@ -12,6 +13,7 @@ mod server;
 mod servers;
 
 use std::collections::BTreeSet;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use ::redis::{Cmd, FromRedisValue, cmd};
@@ -21,30 +23,36 @@ pub(crate) use access::TlsFiles;
 pub(crate) use address::Address;
 use link::NoAnswer;
 pub(crate) use link::Pace;
+use listening::{Ears, publish};
 use scan::Walk;
-use script::{GENERATION, Script, Scripts};
+use script::{Script, Scripts};
 use servers::Servers;
 
-use super::{Generation, Store, StoreError, StoreFuture, Tombstone};
+use super::{Announcement, Generation, Listener, Store, StoreError, StoreFuture, Tombstone};
 use crate::clock::millis;
 use crate::generation::Invalidation;
 
 #[derive(Debug)]
 pub(crate) struct RedisStore {
-    servers: Servers,
+    servers: Arc<Servers>,
+    ears: Ears,
     scripts: Scripts,
 }
 
 impl RedisStore {
     pub(crate) fn new(address: Address, pace: Pace) -> Self {
+        let access = address.access.clone();
+        let servers = Arc::new(Servers::at(address, pace));
         Self {
-            servers: Servers::at(address, pace),
+            ears: Ears::new(&access, servers.clone()),
+            servers,
             scripts: Scripts::new(),
         }
     }
 
     /// The answer to a command about this key.
     async fn ask<T: FromRedisValue>(&self, key: &str, command: Cmd) -> Result<T, StoreError> {
+        self.ears.begin();
         self.servers
             .ask(key, &command)
             .await
@@ -58,6 +66,7 @@ impl RedisStore {
         key: &str,
         arguments: &[&[u8]],
     ) -> Result<T, StoreError> {
+        self.ears.begin();
         let answer = self.servers.ask(key, script.call(key).arg(arguments)).await;
         match answer {
             Err(NoAnswer::Error(error)) if Script::is_unknown(&error) => {
@@ -95,11 +104,18 @@ impl Store for RedisStore {
         })
     }
 
-    fn set<'a>(&'a self, key: &'a str, entry: &'a [u8], ttl: Duration) -> StoreFuture<'a, ()> {
+    fn set<'a>(
+        &'a self,
+        key: &'a str,
+        entry: &'a [u8],
+        ttl: Duration,
+        announcement: Option<&'a Announcement>,
+    ) -> StoreFuture<'a, ()> {
         Box::pin(async move {
-            let mut set = cmd("SET");
-            set.arg(key).arg(entry).arg("PX").arg(millis(ttl).max(1));
-            self.ask(key, set).await
+            let ttl = millis(ttl).max(1).to_string();
+            let [channel, message] = said(announcement);
+            let arguments = [entry, ttl.as_bytes(), channel, message];
+            self.run(&self.scripts.set, key, &arguments).await
         })
     }
 
@@ -119,12 +135,18 @@ impl Store for RedisStore {
         })
     }
 
-    fn remove<'a>(&'a self, key: &'a str, tombstone: Option<Tombstone>) -> StoreFuture<'a, bool> {
+    fn remove<'a>(
+        &'a self,
+        key: &'a str,
+        tombstone: Option<Tombstone>,
+        announcement: Option<&'a Announcement>,
+    ) -> StoreFuture<'a, bool> {
         Box::pin(async move {
             let ttl = millis(Tombstone::LIFETIME).to_string();
             let tombstone = tombstone.map(Tombstone::to_bytes);
             let tombstone = tombstone.as_ref().map_or(&[][..], <[_; _]>::as_slice);
-            let arguments = [tombstone, ttl.as_bytes()];
+            let [channel, message] = said(announcement);
+            let arguments = [tombstone, ttl.as_bytes(), b"", channel, message];
             self.run(&self.scripts.remove, key, &arguments).await
         })
     }
@@ -174,7 +196,7 @@ impl Store for RedisStore {
             let mut removed = 0;
             let ttl = millis(Tombstone::LIFETIME).to_string();
             let tombstone = tombstone.to_bytes();
-            let arguments = [&tombstone, ttl.as_bytes(), b"matching"];
+            let arguments = [&tombstone, ttl.as_bytes(), b"matching", b"", b""];
             for link in self.servers.all()? {
                 let mut walk = Walk::over(link, prefix, pattern);
                 while let Some(keys) = walk.step().await? {
@@ -213,6 +235,7 @@ impl Store for RedisStore {
         invalidate: Option<Invalidation>,
         new: Generation,
         ttl: Duration,
+        announcement: Option<&'a Announcement>,
     ) -> StoreFuture<'a, Generation> {
         let how = match invalidate {
             None => "keep",
@@ -220,21 +243,37 @@ impl Store for RedisStore {
             Some(Invalidation::Remove) => "remove",
         };
         Box::pin(async move {
-            let mut eval = cmd("EVAL");
-            eval.arg(GENERATION)
-                .arg(1)
-                .arg(key)
-                .arg(how)
-                .arg(new[0].to_le_bytes().as_slice())
-                .arg(new[1].to_le_bytes().as_slice())
-                .arg(millis(ttl).max(1));
-            let bytes: Vec<u8> = self.ask(key, eval).await?;
+            let [removals, expiries] = new.map(u64::to_le_bytes);
+            let ttl = millis(ttl).max(1).to_string();
+            let [channel, message] = said(announcement);
+            let arguments = [
+                how.as_bytes(),
+                &removals,
+                &expiries,
+                ttl.as_bytes(),
+                channel,
+                message,
+            ];
+            let script = &self.scripts.generation;
+            let bytes: Vec<u8> = self.run(script, key, &arguments).await?;
             let (numbers, _) = bytes.as_chunks();
             match numbers {
                 [removals, expiries] => Ok([removals, expiries].map(|it| u64::from_le_bytes(*it))),
                 _ => Err(StoreError::Refused("a generation has 16 bytes".to_owned())),
             }
         })
+    }
+
+    fn announce<'a>(&'a self, announcement: &'a Announcement) -> StoreFuture<'a, ()> {
+        Box::pin(async {
+            let publish = publish(announcement);
+            self.ask(announcement.channel(), publish).await
+        })
+    }
+
+    fn listen(&self, channel: &str, listener: Weak<dyn Listener>) -> bool {
+        self.ears.add(channel, listener);
+        true
     }
 
     fn ping(&self) -> StoreFuture<'_, ()> {
@@ -248,10 +287,20 @@ impl Store for RedisStore {
     }
 
     fn connect(&self) -> StoreFuture<'_, ()> {
-        Box::pin(self.servers.connect())
+        Box::pin(async {
+            self.servers.connect().await?;
+            self.ears.are_open().await;
+            Ok(())
+        })
     }
 
     fn disconnect(&self) {
+        self.ears.end();
         self.servers.disconnect();
     }
+}
+
+/// The last two arguments of a script that announces something.
+fn said(announcement: Option<&Announcement>) -> [&[u8]; 2] {
+    announcement.map_or([b"", b""], |it| [it.channel().as_bytes(), it.message()])
 }

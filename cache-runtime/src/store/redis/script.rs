@@ -3,13 +3,39 @@
 
 use ::redis::{Cmd, ErrorKind, RedisError, Script as Hashed, ServerErrorKind, cmd};
 
+/// What ends every script that changes something which others may have in memory: an announcement,
+/// unless the channel is empty. Where the user may not publish, everything else is done.
+macro_rules! announcing {
+    ($channel:literal, $message:literal) => {
+        concat!(
+            "if ARGV[",
+            $channel,
+            "] ~= '' then redis.pcall('PUBLISH', ARGV[",
+            $channel,
+            "], ARGV[",
+            $message,
+            "]) end "
+        )
+    };
+}
+
 /// Reads or changes the 16 bytes of a generation.
-pub(super) const GENERATION: &str = "\
+const GENERATION: &str = concat!(
+    "\
     local known = redis.call('GET', KEYS[1]) \
     if not known or #known ~= 16 or ARGV[1] == 'remove' then known = ARGV[2] .. ARGV[3] \
     elseif ARGV[1] == 'expire' then known = string.sub(known, 1, 8) .. ARGV[3] end \
-    redis.call('SET', KEYS[1], known, 'PX', ARGV[4]) \
-    return known";
+    redis.call('SET', KEYS[1], known, 'PX', ARGV[4]) ",
+    announcing!("5", "6"),
+    "return known"
+);
+
+/// Sets what takes the place of whatever is there.
+const SET: &str = concat!(
+    "redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) ",
+    announcing!("3", "4"),
+    "return 1"
+);
 
 /// Sets what is no string, too: that is none of ours.
 const SET_UNLESS_REMOVED: &str = "\
@@ -20,19 +46,23 @@ const SET_UNLESS_REMOVED: &str = "\
     return 1";
 
 /// Unlinks first: a Redis whose memory is full refuses a script that begins with writing more.
-const REMOVE: &str = "\
+const REMOVE: &str = concat!(
+    "\
     local there = redis.pcall('GETRANGE', KEYS[1], 0, 16) \
     if type(there) ~= 'string' then there = '?' end \
     local tombstone = ARGV[1] \
     local had = #there >= 16 and string.sub(there, 1, 4) == 'LRDT' \
     local is_alone = had and #there == 16 \
     local lifetime = ARGV[2] \
-    if is_alone and ARGV[3] then lifetime = math.max(redis.call('PTTL', KEYS[1]), 1) end \
+    if is_alone and ARGV[3] ~= '' then lifetime = math.max(redis.call('PTTL', KEYS[1]), 1) end \
     if tombstone == '' and had then tombstone = string.sub(there, 1, 16) end \
     redis.call('UNLINK', KEYS[1]) \
-    if tombstone ~= '' then redis.call('SET', KEYS[1], tombstone, 'PX', lifetime) end \
+    if tombstone ~= '' then redis.call('SET', KEYS[1], tombstone, 'PX', lifetime) end ",
+    announcing!("4", "5"),
+    "\
     if there == '' or is_alone then return 0 end \
-    return 1";
+    return 1"
+);
 
 /// A script that Redis is told by its hash, once it knows it.
 #[derive(Debug)]
@@ -69,21 +99,27 @@ impl Script {
     }
 }
 
-/// The scripts of a store.
+/// The scripts of a store. Those that announce something end with the arguments channel and message.
 #[derive(Debug)]
 pub(super) struct Scripts {
     /// `ARGV`: the number of the tombstone that the entry begins with, the entry, milliseconds.
     pub(super) set_unless_removed: Script,
-    /// `ARGV`: a tombstone, milliseconds, and anything where a tombstone that is there alone does
-    /// not stay for longer. Answers 1 where there was an entry.
+    /// `ARGV`: the entry, milliseconds, and an announcement.
+    pub(super) set: Script,
+    /// `ARGV`: a tombstone, milliseconds, anything but nothing where a tombstone that is there alone
+    /// does not stay for longer, and an announcement. Answers 1 where there was an entry.
     pub(super) remove: Script,
+    /// `ARGV`: what is to be done, two numbers, milliseconds, and an announcement.
+    pub(super) generation: Script,
 }
 
 impl Scripts {
     pub(super) fn new() -> Self {
         Self {
             set_unless_removed: Script::new(SET_UNLESS_REMOVED),
+            set: Script::new(SET),
             remove: Script::new(REMOVE),
+            generation: Script::new(GENERATION),
         }
     }
 }

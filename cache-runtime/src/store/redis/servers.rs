@@ -6,7 +6,7 @@ use ::redis::{Cmd, FromRedisValue};
 
 use super::address::{Address, Deployment};
 use super::cluster::Cluster;
-use super::link::{Link, NoAnswer, Pace, Target};
+use super::link::{Link, NoAnswer, Pace, Served, Target};
 use super::sentinel::Sentinels;
 use crate::store::StoreError;
 
@@ -65,6 +65,12 @@ impl Servers {
             Self::One(link) => Ok(vec![link.clone()]),
             Self::Cluster(cluster) => cluster.masters(),
         }
+    }
+
+    /// One that is there.
+    pub(super) fn any_served(&self) -> Option<Served> {
+        let links = self.all().ok()?;
+        links.iter().find_map(Link::served)
     }
 
     pub(super) async fn connect(&self) -> Result<(), StoreError> {

@@ -1,5 +1,7 @@
 //! One kind of cache: its tiers, its flights, its lifetimes and the operations that were called.
 
+mod listening;
+
 use std::any::TypeId;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,7 +11,7 @@ use crate::call::{Background, Function, Operation};
 use crate::clock::Clock;
 use crate::config::AiConfig;
 use crate::flight::Flights;
-use crate::generation::{Generations, Invalidation, Scope};
+use crate::generation::{Generations, Invalidation, Name, Scope};
 use crate::key::{CHOSEN, Identity, MemoryKey, StoreKeys, operation_of};
 use crate::memory::MemoryTier;
 use crate::observe::Counters;
@@ -186,34 +188,14 @@ impl Kind {
     /// Invalidates everything of all tenants.
     pub(crate) async fn invalidate_all(&self, how: Invalidation) -> Reach {
         let generation = self.keys.generation_of_kind();
-        let mark = || {
-            let has_many = self.generations.invalidate(Scope::Kind, how);
-            // Who comes from now on need not wait for what will not be served.
-            self.flights.invalidate_matching(|_| true);
-            has_many
-        };
+        let mark = || self.mark_kind(how);
         self.invalidate(&generation, how, mark).await
     }
 
     /// Invalidates everything of the operations with this name, of all tenants.
     pub(crate) async fn invalidate_operation(&self, name: &str, how: Invalidation) -> Reach {
         let generation = self.keys.generation_of_operation(name);
-        let mark = || {
-            let mut has_many = false;
-            let mut numbers = Vec::new();
-            // While the table is locked no operation of this name begins.
-            for operation in self.lock_operations().by_function.values() {
-                if operation.name == name {
-                    let scope = Scope::Operation(operation.number);
-                    has_many = self.generations.invalidate(scope, how);
-                    numbers.push(operation.number);
-                }
-            }
-            // Who comes from now on need not wait for what will not be served.
-            self.flights
-                .invalidate_matching(|key| numbers.contains(&operation_of(key)));
-            has_many
-        };
+        let mark = || self.mark_operation(name, how);
         self.invalidate(&generation, how, mark).await
     }
 
@@ -256,7 +238,7 @@ impl Kind {
     /// Invalidates everything of a tenant.
     pub(crate) async fn invalidate_tenant(&self, tenant: &[u8], how: Invalidation) -> Reach {
         let generation = self.keys.generation_of_tenant(tenant);
-        let scope = Scope::Named(self.generations.tenant(tenant));
+        let scope = Scope::Named(self.tenant(tenant));
         self.invalidate(&generation, how, || self.generations.invalidate(scope, how))
             .await
     }
@@ -269,7 +251,7 @@ impl Kind {
         how: Invalidation,
     ) -> Reach {
         let generation = self.keys.generation_of_tag(tenant, tag);
-        let scope = Scope::Named(self.generations.tag(tenant, tag));
+        let scope = Scope::Named(self.tag(tenant, tag));
         self.invalidate(&generation, how, || self.generations.invalidate(scope, how))
             .await
     }
@@ -285,9 +267,7 @@ impl Kind {
         let store = self.store.as_ref();
         let in_store = store.map(|store| store.invalidate(generation, how));
         if mark() {
-            let memory = self.memory.as_ref();
-            self.generations
-                .forget(|| memory.into_iter().for_each(MemoryTier::look_at_all));
+            self.forget_marks();
         }
         let is_everywhere = match in_store {
             Some(in_store) => in_store.await,
@@ -297,6 +277,29 @@ impl Kind {
             Reach::Everywhere
         } else {
             Reach::Queued
+        }
+    }
+
+    /// What entries of a tenant belong to. Where there is a store, it goes by the name that other
+    /// processes know.
+    pub(crate) fn tenant(&self, tenant: &[u8]) -> Name {
+        match &self.store {
+            Some(_) => {
+                let generation = self.keys.generation_of_tenant(tenant);
+                self.generations.name(&*generation)
+            }
+            None => self.generations.name(("tenant", tenant)),
+        }
+    }
+
+    /// What entries with a tag belong to, in the same way.
+    pub(crate) fn tag(&self, tenant: Option<&str>, tag: &str) -> Name {
+        match &self.store {
+            Some(_) => {
+                let generation = self.keys.generation_of_tag(tenant, tag);
+                self.generations.name(&*generation)
+            }
+            None => self.generations.name(("tag", tenant, tag)),
         }
     }
 
@@ -313,8 +316,11 @@ pub(crate) type InTiers<'a> = (&'a MemoryKey, Option<&'a str>);
 /// How far an invalidation has come. In this process it holds as soon as it returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reach {
-    /// The store has it, too, or there is none: what it has is not served to any process. What other
-    /// processes have in memory stays there until its lifetime is over.
+    /// The store has it, too, or there is none: what it has is not served to any process. Over Redis,
+    /// other processes have been told, so that what they have in memory is not served either: at
+    /// once (about the time of a message), and within the
+    /// [ceiling](crate::CacheConfigBuilder::invalidation_ceiling) where a message is lost. Over a
+    /// store that tells nobody, it stays there until its lifetime is over.
     Everywhere,
     /// The store could not be reached. It is told as soon as it answers, or with the next call that
     /// needs to know; if this process ends before, it is never told.

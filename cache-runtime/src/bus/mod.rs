@@ -1,0 +1,241 @@
+//! Invalidations between processes: what one of them does to a key, an operation, a tag, a tenant or a
+//! kind reaches the memory of the others.
+//!
+//! Every kind has a channel. Whoever invalidates something announces it there, in the same step in
+//! which the store is told, so that nobody hears of it who would then find the old entry. A process
+//! that may have missed something doubts all that it has in memory, which is then looked up in the
+//! store again: after a connection was lost, where a [number is missing](hearing), and where a sender
+//! falls silent. So what a lost message can do is bounded by the ceiling.
+
+mod hearing;
+mod message;
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::clock::{Clock, Tick};
+use crate::config::Secret;
+use crate::store::Announcement;
+use hearing::{Hearing, Missed};
+pub(crate) use message::Invalidated;
+use message::{Message, Said};
+
+/// Where nobody tells what others announce, what is in memory is looked up in the store after this time.
+const WITHOUT_BUS: Duration = Duration::from_secs(2);
+
+/// How one kind keeps up with the other processes.
+#[derive(Clone, Debug)]
+pub(crate) struct BusSettings {
+    pub(crate) channel: String,
+    pub(crate) secret: Option<Secret>,
+    /// For so long a lost message may go unnoticed.
+    pub(crate) ceiling: Duration,
+    /// While the store is away, what is in memory is served for so long.
+    pub(crate) while_away: Duration,
+}
+
+#[derive(Debug)]
+pub(crate) struct Bus {
+    settings: BusSettings,
+    /// Of this process and kind, at random.
+    sender: u64,
+    announced: AtomicU64,
+    /// Whether the store has a way to tell what others announce.
+    is_there: AtomicBool,
+    /// Whether it does so, at this moment.
+    is_heard: AtomicBool,
+    ears: Mutex<Ears>,
+    clock: Clock,
+}
+
+#[derive(Debug, Default)]
+struct Ears {
+    hearing: Hearing,
+    /// Something was missed, or may have been.
+    is_in_doubt: bool,
+    doubted: Option<Tick>,
+    /// The last beat, and what it said.
+    beat: Option<(Tick, u64)>,
+    /// Beats that said the same.
+    repeated: u32,
+    /// Somebody wants to know how much was announced.
+    is_asked: bool,
+}
+
+/// What is to be done every now and then.
+#[derive(Debug, Default)]
+pub(crate) struct Due {
+    /// All in memory is to be doubted.
+    pub(crate) doubt: bool,
+    pub(crate) beat: Option<Announcement>,
+}
+
+impl Bus {
+    pub(crate) fn new(settings: BusSettings, sender: u64, clock: Clock) -> Self {
+        Self {
+            settings,
+            sender,
+            announced: AtomicU64::new(0),
+            is_there: AtomicBool::new(false),
+            is_heard: AtomicBool::new(false),
+            ears: Mutex::default(),
+            clock,
+        }
+    }
+
+    pub(crate) fn channel(&self) -> &str {
+        &self.settings.channel
+    }
+
+    /// From now on it is announced what this process invalidates.
+    pub(crate) fn open(&self) {
+        self.is_there.store(true, Ordering::Release);
+    }
+
+    /// The announcement that something was invalidated, to be made once.
+    pub(crate) fn announce(&self, what: Invalidated) -> Option<Announcement> {
+        self.announce_next(|| Said::Invalidated(what))
+    }
+
+    /// The same for very much.
+    pub(crate) fn announce_everything(&self) -> Option<Announcement> {
+        self.announce_next(|| Said::Everything)
+    }
+
+    fn announce_next(&self, said: impl FnOnce() -> Said) -> Option<Announcement> {
+        self.is_there.load(Ordering::Acquire).then(|| {
+            let announced = self.announced.fetch_add(1, Ordering::Relaxed) + 1;
+            self.say(announced, said())
+        })
+    }
+
+    fn say(&self, announced: u64, said: Said) -> Announcement {
+        let message = Message {
+            sender: self.sender,
+            announced,
+            said,
+        };
+        let message = message.to_bytes(self.settings.secret.as_ref());
+        Announcement::new(&self.settings.channel, message)
+    }
+
+    /// The last words of this process, if there is somebody who hears them.
+    pub(crate) fn bye(&self) -> Option<Announcement> {
+        let announced = self.announced.load(Ordering::Relaxed);
+        self.is_heard().then(|| self.say(announced, Said::Bye))
+    }
+
+    /// What another process invalidated, if these bytes say so.
+    pub(crate) fn hear(&self, message: &[u8]) -> Option<Invalidated> {
+        let message = Message::parse(message, self.settings.secret.as_ref())?;
+        if message.sender == self.sender {
+            return None;
+        }
+        let mut ears = self.ears();
+        ears.is_asked |= message.said == Said::Hello;
+        let missed = ears.hearing.hear(&message, self.clock.now());
+        ears.is_in_doubt |= missed == Missed::Something || message.said == Said::Everything;
+        drop(ears);
+        match message.said {
+            Said::Invalidated(what) => Some(what),
+            Said::Beat | Said::Hello | Said::Bye | Said::Everything => None,
+        }
+    }
+
+    /// Whether invalidations by others are noticed at once.
+    fn is_heard(&self) -> bool {
+        self.is_heard.load(Ordering::Acquire)
+    }
+
+    /// How long it is good what was read from the store about others.
+    pub(crate) fn good_for(&self) -> Duration {
+        let ceiling = self.settings.ceiling;
+        if self.is_heard() {
+            ceiling
+        } else {
+            WITHOUT_BUS.min(ceiling)
+        }
+    }
+
+    /// Others are heard from now on, or not any more. Either way something may have been missed, from
+    /// when they are heard again at the latest.
+    pub(crate) fn note_heard(&self, is_heard: bool) {
+        let now = self.clock.now();
+        let mut ears = self.ears();
+        if is_heard {
+            // Others answer within the time that passes between two beats.
+            ears.hearing.begin(now.after(self.pace() * 2));
+            ears.is_in_doubt = true;
+        }
+        ears.beat = None;
+        // From now on it is doubted as often as without a bus.
+        ears.doubted = Some(now);
+        drop(ears);
+        self.is_heard.store(is_heard, Ordering::Release);
+    }
+
+    /// How often [`due`](Self::due) is to be asked.
+    pub(crate) fn pace(&self) -> Duration {
+        let shortest = Duration::from_millis(20);
+        (self.settings.ceiling / 20).clamp(shortest, Duration::from_secs(1))
+    }
+
+    /// What is to be done now, where the store answers or not.
+    pub(crate) fn due(&self, store_answers: bool) -> Due {
+        let now = self.clock.now();
+        let ceiling = self.settings.ceiling;
+        let mut ears = self.ears();
+        let ears = &mut *ears;
+        if !self.is_heard() {
+            let lasts = if store_answers {
+                self.good_for()
+            } else {
+                self.settings.while_away
+            };
+            let doubted = *ears.doubted.get_or_insert(now);
+            ears.is_in_doubt |= now.since(doubted) >= lasts;
+        }
+        let silence = ceiling.mul_f64(0.7);
+        for missed in [
+            ears.hearing.has_begun(now),
+            ears.hearing.forget_silent(now, silence),
+        ] {
+            ears.is_in_doubt |= missed == Missed::Something && self.is_heard();
+        }
+        let doubt = std::mem::take(&mut ears.is_in_doubt);
+        if doubt {
+            ears.doubted = Some(now);
+        }
+        let announced = self.announced.load(Ordering::Relaxed);
+        let said = ears.beat(announced, now, ceiling / 4);
+        let beat = said.filter(|_| self.is_heard());
+        Due {
+            doubt,
+            beat: beat.map(|said| self.say(announced, said)),
+        }
+    }
+
+    fn ears(&self) -> MutexGuard<'_, Ears> {
+        self.ears.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Ears {
+    /// What was announced is said twice, soon; and again for everybody who asks, and when nothing was
+    /// said for long.
+    fn beat(&mut self, announced: u64, now: Tick, long: Duration) -> Option<Said> {
+        let is_asked = std::mem::take(&mut self.is_asked);
+        let (said, repeated) = match self.beat {
+            None => (Said::Hello, 0),
+            Some((_, said)) if said != announced => (Said::Beat, 0),
+            Some((at, _)) if is_asked || self.repeated < 2 || now.since(at) >= long => {
+                (Said::Beat, self.repeated + 1)
+            }
+            Some(_) => return None,
+        };
+        self.beat = Some((now, announced));
+        self.repeated = repeated;
+        Some(said)
+    }
+}

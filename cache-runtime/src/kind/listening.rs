@@ -1,0 +1,104 @@
+//! What other processes invalidate.
+
+use std::time::Duration;
+
+use super::Kind;
+use crate::bus::Invalidated;
+use crate::generation::{Invalidation, Scope};
+use crate::key::operation_of;
+use crate::memory::MemoryTier;
+use crate::store::{Announcement, Listener};
+
+impl Listener for Kind {
+    fn heard(&self, message: &[u8]) {
+        let Some(store) = &self.store else {
+            return;
+        };
+        let has_many = match store.bus.hear(message) {
+            None => false,
+            Some(Invalidated::Entry(key)) => {
+                let scope = Scope::Key(key);
+                self.generations.invalidate(scope, Invalidation::Remove)
+            }
+            Some(Invalidated::Generation(name, how)) => {
+                // First: what is read from the store after the mark was made is compared with the
+                // new generation.
+                store.forget_generation(&name);
+                self.mark_generation(&name, how)
+            }
+        };
+        if has_many {
+            self.forget_marks();
+        }
+    }
+
+    fn connected(&self, is_connected: bool) {
+        if let Some(store) = &self.store {
+            store.bus.note_heard(is_connected);
+        }
+    }
+
+    fn pace(&self) -> Duration {
+        let store = self.store.as_ref();
+        store.map_or(Duration::MAX, |store| store.bus.pace())
+    }
+
+    fn due(&self, store_answers: bool) -> Option<Announcement> {
+        let store = self.store.as_ref()?;
+        let due = store.bus.due(store_answers);
+        if due.doubt {
+            // In this order: what is looked up again is compared with what is read again.
+            store.forget_generations();
+            self.generations.doubt();
+        }
+        due.beat
+    }
+}
+
+impl Kind {
+    fn mark_generation(&self, name: &str, how: Invalidation) -> bool {
+        if *name == *self.keys.generation_of_kind() {
+            return self.mark_kind(how);
+        }
+        let operations = self.operations();
+        let operation = operations
+            .iter()
+            .find(|operation| *name == *self.keys.generation_of_operation(&operation.name));
+        if let Some(operation) = operation {
+            self.mark_operation(&operation.name, how)
+        } else {
+            let name = self.generations.name(name);
+            self.generations.invalidate(Scope::Named(name), how)
+        }
+    }
+
+    pub(super) fn mark_kind(&self, how: Invalidation) -> bool {
+        let has_many = self.generations.invalidate(Scope::Kind, how);
+        // Who comes from now on need not wait for what will not be served.
+        self.flights.invalidate_matching(|_| true);
+        has_many
+    }
+
+    pub(super) fn mark_operation(&self, name: &str, how: Invalidation) -> bool {
+        let mut has_many = false;
+        let mut numbers = Vec::new();
+        // While the table is locked no operation of this name begins.
+        for operation in self.lock_operations().by_function.values() {
+            if operation.name == name {
+                let scope = Scope::Operation(operation.number);
+                has_many = self.generations.invalidate(scope, how);
+                numbers.push(operation.number);
+            }
+        }
+        // Who comes from now on need not wait for what will not be served.
+        self.flights
+            .invalidate_matching(|key| numbers.contains(&operation_of(key)));
+        has_many
+    }
+
+    pub(super) fn forget_marks(&self) {
+        let memory = self.memory.as_ref();
+        self.generations
+            .forget(|| memory.into_iter().for_each(MemoryTier::look_at_all));
+    }
+}

@@ -1,0 +1,253 @@
+//! What one process invalidates, in the memory of the others. Each process is a cache of its own over
+//! the same Redis.
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::time::Duration;
+
+use fixture::{Fault, Proxy, RedisServer};
+use larder::call::{self, Origin};
+use larder::{Cache, CacheConfigBuilder, Reach, cached};
+use support::{Runs, eventually, roomy};
+
+const PATIENCE: Duration = Duration::from_secs(5);
+
+fn over(url: &str) -> CacheConfigBuilder {
+    roomy().redis_url(url).store_budget(Duration::from_secs(2))
+}
+
+/// A process of its own, which hears the others.
+async fn process(kind: &str, config: CacheConfigBuilder) -> Cache {
+    let config = config.build().expect("valid settings");
+    let cache = Cache::builder(kind, &config).build().expect("a cache");
+    assert!(cache.connect().await);
+    cache
+}
+
+async fn processes(kind: &str, server: &RedisServer) -> [Cache; 2] {
+    let url = server.url();
+    [
+        process(kind, over(&url)).await,
+        process(kind, over(&url)).await,
+    ]
+}
+
+/// Where a process has a call from.
+async fn origin<F: Future>(process: &Cache, called: impl Fn() -> F) -> Origin {
+    larder::register(process.clone());
+    call::outcome(called()).await.origin
+}
+
+#[tokio::test]
+async fn a_key_that_one_process_removes_or_replaces_is_gone_from_the_others() {
+    let server = RedisServer::start();
+    let [ours, theirs] = processes("keys", &server).await;
+    ours.set("kept", 0).await;
+    ours.set("key", 1).await;
+    assert_eq!(theirs.get("key").await, Some(1));
+    assert_eq!(theirs.get("kept").await, Some(0));
+    let memory_hits = |cache: &Cache| cache.stats().memory_hits;
+
+    ours.set("key", 2).await;
+    eventually("it is replaced", async || {
+        theirs.get("key").await == Some(2)
+    })
+    .await;
+    assert!(ours.remove("key").await);
+    eventually("it is removed", async || {
+        theirs.get::<i32>("key").await.is_none()
+    })
+    .await;
+
+    // Nothing else is touched, and nobody is told of what he did himself.
+    for cache in [&ours, &theirs] {
+        let before = memory_hits(cache);
+        assert_eq!(cache.get("kept").await, Some(0));
+        assert_eq!(memory_hits(cache), before + 1);
+    }
+}
+
+#[tokio::test]
+async fn what_is_invalidated_together_is_gone_from_all_processes() {
+    static RUNS: Runs = Runs::new();
+    #[cached(kind = "scopes", op = "scopes.tagged", tags("user:{id}"))]
+    async fn tagged(id: u32) -> usize {
+        RUNS.count() + id as usize
+    }
+    #[cached(kind = "scopes", op = "scopes.plain")]
+    async fn plain() -> usize {
+        RUNS.count()
+    }
+    let server = RedisServer::start();
+    let [ours, theirs] = processes("scopes", &server).await;
+    let has_in_memory = async |call: &str| match call {
+        "tagged" => origin(&theirs, || tagged(1)).await == Origin::Memory,
+        "of a tenant" => {
+            let called = || call::tenant("acme", async { call::outcome(tagged(1)).await.origin });
+            larder::register(theirs.clone());
+            called().await == Origin::Memory
+        }
+        _ => origin(&theirs, plain).await == Origin::Memory,
+    };
+    let calls = ["tagged", "of a tenant", "plain"];
+    for (what, touched) in [
+        ("tag", vec!["tagged"]),
+        ("operation", vec!["tagged", "of a tenant"]),
+        ("tenant", vec!["of a tenant"]),
+        ("kind", vec!["tagged", "of a tenant", "plain"]),
+        ("everything", vec!["tagged", "of a tenant", "plain"]),
+    ] {
+        for call in calls {
+            has_in_memory(call).await;
+            assert!(has_in_memory(call).await, "{call} before {what}");
+        }
+        let reach = match what {
+            "tag" => ours.remove_tag("user:1").await,
+            "operation" => ours.expire_operation("scopes.tagged").await,
+            "tenant" => ours.remove_tenant("acme").await,
+            "kind" => ours.expire_all().await,
+            _ => ours.clear().await,
+        };
+        assert_eq!(reach, Reach::Everywhere, "{what}");
+        for call in calls {
+            if touched.contains(&call) {
+                eventually("it is gone", async || !has_in_memory(call).await).await;
+            } else {
+                assert!(has_in_memory(call).await, "{call} after {what}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_pattern_that_one_process_removes_is_gone_from_the_others() {
+    let server = RedisServer::start();
+    let [ours, theirs] = processes("patterns", &server).await;
+    for n in 0..10 {
+        ours.set(&format!("n:{n}"), n).await;
+        assert_eq!(theirs.get(&format!("n:{n}")).await, Some(n));
+    }
+    assert_eq!(ours.remove_matching("n:*").await, 10);
+    eventually("all of them are gone", async || {
+        for n in 0..10 {
+            if theirs.get::<i32>(&format!("n:{n}")).await.is_some() {
+                return false;
+            }
+        }
+        true
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_invalidated_while_a_process_is_cut_off_is_gone_when_it_is_back() {
+    let server = RedisServer::start();
+    let proxy = Proxy::before(server.port());
+    let ours = process("cut-off", over(&server.url())).await;
+    let theirs = process("cut-off", over(&proxy.url())).await;
+    ours.set("key", 1).await;
+    assert_eq!(theirs.get("key").await, Some(1));
+
+    proxy.set(Fault::Reset);
+    assert!(ours.remove("key").await);
+    // Nobody could tell it.
+    assert_eq!(theirs.get("key").await, Some(1));
+    proxy.set(Fault::None);
+    eventually("it is back", async || theirs.ping().await).await;
+    eventually("it is gone", async || {
+        theirs.get::<i32>("key").await.is_none()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn without_a_store_memory_goes_on_for_as_long_as_it_is_told_to() {
+    static RUNS: Runs = Runs::new();
+    #[cached(kind = "alone")]
+    async fn number() -> usize {
+        RUNS.count()
+    }
+    let mut server = RedisServer::start();
+    let config = over(&server.url()).memory_ttl_while_away(Duration::from_secs(1));
+    let cache = process("alone", config).await;
+    larder::register(cache.clone());
+    assert_eq!(number().await, 1);
+    server.kill();
+    eventually("the loss is noticed", async || !cache.ping().await).await;
+    assert_eq!((number().await, RUNS.total()), (1, 1));
+    eventually("it is computed again", async || number().await > 1).await;
+}
+
+#[tokio::test]
+async fn a_user_who_may_not_listen_looks_up_again_instead() {
+    let server = RedisServer::start_with_acl(&["user deaf on >pass ~* resetchannels +@all"]);
+    let url = format!("redis://deaf:pass@127.0.0.1:{}/0", server.port());
+    let ours = process("deaf", over(&server.url())).await;
+    let theirs = process("deaf", over(&url)).await;
+    ours.set("key", 1).await;
+    assert_eq!(theirs.get("key").await, Some(1));
+    assert!(ours.remove("key").await);
+    eventually("it is gone", async || {
+        theirs.get::<i32>("key").await.is_none()
+    })
+    .await;
+    // Who may not publish can still remove.
+    theirs.set("other", 1).await;
+    assert!(theirs.remove("other").await);
+    assert!(theirs.flush(PATIENCE).await);
+}
+
+#[tokio::test]
+async fn messages_without_the_secret_change_nothing() {
+    let server = RedisServer::start();
+    let secret = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    let url = server.url();
+    let ours = process("secret", over(&url).key_secret(secret.to_owned())).await;
+    let theirs = process("secret", over(&url).key_secret(secret.to_owned())).await;
+    ours.set("key", 1).await;
+    ours.set("other", 1).await;
+    assert_eq!(theirs.get("key").await, Some(1));
+    assert_eq!(theirs.get("other").await, Some(1));
+    let mut forged = b"\x01\x02".to_vec();
+    forged.extend_from_slice(&[7; 16]);
+    let heard = server.command(&[b"PUBLISH".as_slice(), b"secret:bus", &forged]);
+    assert_eq!(heard.int(), 2);
+
+    assert!(ours.remove("other").await);
+    eventually("the real one is heard", async || {
+        theirs.get::<i32>("other").await.is_none()
+    })
+    .await;
+    let before = theirs.stats().memory_hits;
+    assert_eq!(theirs.get("key").await, Some(1));
+    assert_eq!(theirs.stats().memory_hits, before + 1);
+}
+
+#[tokio::test]
+async fn a_lost_message_is_missed_before_the_ceiling() {
+    let server = RedisServer::start();
+    let proxy = Proxy::before(server.port());
+    let ceiling = Duration::from_secs(2);
+    let ours = process("lossy", over(&server.url()).invalidation_ceiling(ceiling)).await;
+    let theirs = over(&proxy.url()).invalidation_ceiling(ceiling);
+    let theirs = process("lossy", theirs).await;
+    for n in 0..50 {
+        ours.set(&format!("n:{n}"), n).await;
+        assert_eq!(theirs.get(&format!("n:{n}")).await, Some(n));
+    }
+    proxy.set(Fault::DropPushes { percent: 50 });
+    for n in 0..50 {
+        assert!(ours.remove(&format!("n:{n}")).await);
+    }
+    assert!(proxy.dropped_pushes() > 0);
+    eventually("all of them are gone", async || {
+        for n in 0..50 {
+            if theirs.get::<i32>(&format!("n:{n}")).await.is_some() {
+                return false;
+            }
+        }
+        true
+    })
+    .await;
+}
