@@ -6,7 +6,7 @@ mod support;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
-use fixture::{RedisServer, Reply};
+use fixture::{Fault, Proxy, RedisServer, Reply};
 use larder::call::{self, Origin};
 use larder::testing::ManualClock;
 use larder::{
@@ -138,6 +138,45 @@ async fn a_redis_that_comes_back_is_told_of_what_was_invalidated_meanwhile() {
     })
     .await;
     assert!(cache.flush(PATIENCE).await);
+}
+
+#[tokio::test]
+async fn a_value_that_was_given_up_and_arrives_late_does_not_bring_back_a_removed_key() {
+    let server = RedisServer::start();
+    let proxy = Proxy::before(server.port());
+    let config = || roomy().redis_url(proxy.url()).key_prefix("overtaken:");
+    let cache = Cache::builder("overtaken", &config().build().expect("valid settings"))
+        .build()
+        .expect("a cache");
+    assert!(cache.connect().await);
+    let sets = || {
+        let stats = server.command(&["INFO", "commandstats"]);
+        let stats = stats.text().to_owned();
+        let line = stats
+            .lines()
+            .find(|line| line.starts_with("cmdstat_evalsha:"));
+        line.and_then(|line| line.split(['=', ',']).nth(1)?.parse::<u64>().ok())
+            .unwrap_or_default()
+    };
+    // So that the script is known, and one command sets a value.
+    cache.set("k", "older".to_owned()).await;
+    assert!(cache.flush(PATIENCE).await);
+
+    proxy.set(Fault::Delay(Duration::from_secs(3)));
+    cache.set("k", "given up".to_owned()).await;
+    for _ in 0..20 {
+        assert!(!cache.ping().await);
+    }
+    proxy.set(Fault::None);
+    let before = sets();
+    eventually("there is another connection", async || cache.ping().await).await;
+    cache.remove("k").await;
+    assert!(cache.flush(PATIENCE).await);
+    let told = sets();
+    assert!(told > before, "the removal was told");
+    eventually("the old value arrives", async || sets() > told).await;
+    let there = stored(&server, "overtaken:key:k");
+    assert!(larder::Tombstone::is_all(&there), "{there:?}");
 }
 
 #[tokio::test]

@@ -46,7 +46,10 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// [`Tombstone`], or an entry behind one. No bytes are the same as nothing.
     fn get<'a>(&'a self, key: &'a str, limit: usize) -> StoreFuture<'a, Option<Vec<u8>>>;
 
-    /// Keeps `entry` until `ttl` has passed, in the place of whatever is there, and announces that.
+    /// Keeps `entry`, which begins with a [`Tombstone`], until `ttl` has passed, in the place of
+    /// whatever is there, and announces that. Where an operation that was given up may be done later
+    /// all the same, nothing takes the place of a tombstone that [came after](Tombstone::is_after)
+    /// its own.
     fn set<'a>(
         &'a self,
         key: &'a str,

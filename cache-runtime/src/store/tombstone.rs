@@ -8,8 +8,8 @@ use super::random;
 const MAGIC: [u8; 4] = *b"LRDT";
 const VERSION: u8 = 1;
 
-/// What a removal leaves under a key in the place of its entry: a number that no other removal
-/// has.
+/// What a removal leaves under a key in the place of its entry: two numbers that no other removal
+/// has, one of the process and one that counts what it does.
 ///
 /// A computation that began before the removal has not seen the number, and its value is refused
 /// ([`Store::set_unless_removed`](crate::Store::set_unless_removed)). One that began after it has,
@@ -45,9 +45,23 @@ impl Tombstone {
     /// pattern does not renew a tombstone that it finds alone.
     pub const LIFETIME: Duration = Duration::from_secs(10 * 60);
 
-    /// One that was never left anywhere, for one removal alone.
+    /// One that was never left anywhere, for one removal alone, or for one by pattern.
     pub(super) fn new() -> Self {
         Self(random().min(UNKNOWN - 1))
+    }
+
+    /// That of the write with this number, among all writes of one process.
+    pub(super) fn of_write(process: u32, number: u64) -> Self {
+        let [a, b, c, d, ..] = number.to_le_bytes();
+        let [e, f, g, h] = process.to_le_bytes();
+        Self(u64::from_le_bytes([a, b, c, d, e, f, g, h]).clamp(1, UNKNOWN - 1))
+    }
+
+    /// Whether both are from one process, which has left this one later.
+    #[must_use]
+    pub fn is_after(self, other: Self) -> bool {
+        let number = |it: Self| it.0 & u64::from(u32::MAX);
+        self.0 >> 32 == other.0 >> 32 && number(self) > number(other)
     }
 
     /// The tombstone that these bytes begin with.

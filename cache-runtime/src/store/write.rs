@@ -107,6 +107,27 @@ impl Write {
         }
     }
 
+    /// Gives it its place among all writes of this process. The tombstone that it leaves says so too:
+    /// where it was given up and arrives late, it does not take the place of what came after it.
+    pub(super) fn number(&mut self, process: u32, number: u64) {
+        self.number = number;
+        if !self.leaves_new_tombstone() {
+            return;
+        }
+        let tombstone = Tombstone::of_write(process, number);
+        match &mut self.content {
+            Content::Removal(removal) => *removal = tombstone,
+            Content::Unsealed(unsealed) => unsealed.tombstone = Some(tombstone),
+            Content::Sealed(sealed) => {
+                let bytes = sealed.bytes.first_chunk_mut();
+                bytes
+                    .into_iter()
+                    .for_each(|bytes| *bytes = tombstone.to_bytes());
+            }
+            Content::End(_) => {}
+        }
+    }
+
     /// What the key has from then on, before an entry or alone.
     pub(super) fn tombstone(&self) -> Option<Tombstone> {
         match &self.content {

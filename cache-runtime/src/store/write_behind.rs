@@ -44,11 +44,22 @@ struct Queue {
 
 /// Keys whose entry in the store is not to be served: it was removed or replaced, and the store has
 /// not confirmed that.
-#[derive(Default)]
 struct Unsettled {
     by_key: HashMap<String, Unconfirmed>,
     /// Number of the latest write.
     latest: u64,
+    /// Of this process, at random.
+    process: u32,
+}
+
+impl Default for Unsettled {
+    fn default() -> Self {
+        Self {
+            by_key: HashMap::new(),
+            latest: 0,
+            process: fastrand::u32(..),
+        }
+    }
 }
 
 /// What has to be done about an unsettled key.
@@ -101,7 +112,7 @@ impl WriteBehind {
             let removal = Write::removal(write.key.clone());
             replaced = Some(std::mem::replace(&mut write, removal));
         }
-        write.number = unsettled.add(&write, true);
+        unsettled.add(&mut write, true);
         let has_many = unsettled.by_key.len() > UNSETTLED;
         self.queue_or_drop(queue, unsettled, write);
         // With nothing locked, as all values.
@@ -112,7 +123,7 @@ impl WriteBehind {
     /// The same for a write that is not queued: it is the caller's to do, and has its number now.
     pub(super) fn unsettle(&self, write: &mut Write) -> bool {
         let mut unsettled = self.lock();
-        write.number = unsettled.add(write, false);
+        unsettled.add(write, false);
         unsettled.by_key.len() > UNSETTLED
     }
 
@@ -180,7 +191,7 @@ impl WriteBehind {
             let queue = self.queue(&mut unsettled);
             // With a tombstone of its own: the last attempt may still leave the one that it had.
             let mut removal = Write::removal(key.to_owned());
-            removal.number = unsettled.add(&removal, true);
+            unsettled.add(&mut removal, true);
             self.queue_or_drop(queue, unsettled, removal);
         }
         None
@@ -277,16 +288,16 @@ impl Unsettled {
         self.latest
     }
 
-    /// The number of a write that is to hold for its key.
-    fn add(&mut self, write: &Write, is_queued: bool) -> u64 {
+    /// Numbers a write that is to hold for its key.
+    fn add(&mut self, write: &mut Write, is_queued: bool) {
         let number = self.next();
+        write.number(self.process, number);
         let unconfirmed = Unconfirmed {
             number,
             is_queued,
             leaves_new_tombstone: write.leaves_new_tombstone(),
         };
         self.by_key.insert(write.key.clone(), unconfirmed);
-        number
     }
 
     /// Where the task has ended that emptied the queue, nothing that was in it is done any more.

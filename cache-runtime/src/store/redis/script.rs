@@ -30,9 +30,17 @@ const GENERATION: &str = concat!(
     "return known"
 );
 
-/// Sets what takes the place of whatever is there.
+/// Sets what takes the place of whatever is there, unless the same process has done something to the
+/// key later: this was given up then, and arrives late.
 const SET: &str = concat!(
-    "redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) ",
+    "\
+    local there = redis.pcall('GETRANGE', KEYS[1], 0, 15) \
+    if type(there) == 'string' and #there == 16 and string.sub(there, 1, 4) == 'LRDT' then \
+        local number, process = struct.unpack('<I4I4', string.sub(there, 9)) \
+        local ours, us = struct.unpack('<I4I4', string.sub(ARGV[1], 9, 16)) \
+        if process == us and number > ours then return 0 end \
+    end \
+    redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) ",
     announcing!("3", "4"),
     "return 1"
 );
