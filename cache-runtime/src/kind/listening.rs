@@ -32,6 +32,12 @@ impl Listener for Kind {
         }
     }
 
+    fn server_changed(&self) {
+        if let Some(store) = &self.store {
+            store.tell_again();
+        }
+    }
+
     fn connected(&self, is_connected: bool) {
         if let Some(store) = &self.store {
             store.bus.note_heard(is_connected);

@@ -12,6 +12,7 @@ use futures_util::future::try_join_all;
 use quick_cache::DefaultHashBuilder;
 use twox_hash::XxHash3_64;
 
+use super::write_behind::CONFIRMED_FOR;
 use super::{Store, StoreError};
 use crate::bus::{Bus, Invalidated};
 use crate::clock::{Clock, Tick, millis};
@@ -61,6 +62,8 @@ struct Known {
     read: Option<(Generation, Tick)>,
     /// What this process did to it and the store has not confirmed.
     unconfirmed: Option<Invalidation>,
+    /// What the store has confirmed last, and when.
+    confirmed: Option<(Invalidation, Tick)>,
     /// When this process did that last.
     changed: u64,
 }
@@ -119,7 +122,8 @@ impl StoreGenerations {
         key: &'a Arc<str>,
         how: Invalidation,
     ) -> impl Future<Output = Result<Generation, StoreError>> + 'a {
-        self.lock().change(key, how, &self.kind);
+        let now = self.clock.now();
+        self.lock().change(key, how, &self.kind, now);
         self.read_one(store, key)
     }
 
@@ -148,13 +152,26 @@ impl StoreGenerations {
 
     /// Invalidates everything in this process; the store is still to be told.
     pub(super) fn refuse_all(&self) {
-        let kind = &self.kind;
-        self.lock().change(kind, Invalidation::Remove, kind);
+        let (kind, now) = (&self.kind, self.clock.now());
+        self.lock().change(kind, Invalidation::Remove, kind, now);
     }
 
     /// Forgets what was read.
     pub(super) fn forget(&self) {
-        self.lock().forget();
+        let now = self.clock.now();
+        self.lock().forget(now);
+    }
+
+    /// Another server is asked from now on, which may not know what the last one has confirmed.
+    pub(super) fn tell_again(&self) {
+        let now = self.clock.now();
+        let mut table = self.lock();
+        table.forget(now);
+        for known in table.known.values_mut() {
+            if let Some((how, _)) = known.confirmed {
+                known.invalidate(how);
+            }
+        }
     }
 
     /// Forgets what was read of one: another process has changed it.
@@ -234,11 +251,12 @@ impl StoreGenerations {
             return Ok(None);
         }
         if table.known.len() >= REMEMBERED && !table.known.contains_key(key) {
-            table.forget();
+            table.forget(asked);
         }
         let known = table.known.entry(key.clone()).or_default();
         known.read = Some((generation, asked));
-        known.unconfirmed = None;
+        let confirmed = known.unconfirmed.take().map(|how| (how, asked));
+        known.confirmed = confirmed.or(known.confirmed);
         Ok(Some(generation))
     }
 
@@ -253,30 +271,40 @@ impl StoreGenerations {
 }
 
 impl Table {
-    fn change(&mut self, key: &Arc<str>, how: Invalidation, kind: &Arc<str>) {
+    fn change(&mut self, key: &Arc<str>, how: Invalidation, kind: &Arc<str>, now: Tick) {
         if self.known.len() >= REMEMBERED && !self.known.contains_key(key) {
-            self.forget();
+            self.forget(now);
             if self.known.len() >= REMEMBERED {
                 // More than can be remembered: everything is invalidated in their place.
                 self.known.clear();
-                self.change(kind, Invalidation::Remove, kind);
+                self.change(kind, Invalidation::Remove, kind, now);
             }
         }
         self.changes += 1;
         let known = self.known.entry(key.clone()).or_default();
         known.changed = self.changes;
         known.read = None;
-        if known.unconfirmed != Some(Invalidation::Remove) {
-            known.unconfirmed = Some(how);
-        }
+        known.invalidate(how);
     }
 
-    /// Forgets what was read; what the store has not confirmed stays.
-    fn forget(&mut self) {
+    /// Forgets what was read; what the store has not confirmed stays, and what it confirmed just now.
+    fn forget(&mut self, now: Tick) {
         self.changes += 1;
         self.forgotten = self.changes;
-        self.known.retain(|_, known| known.unconfirmed.is_some());
-        self.known.values_mut().for_each(|known| known.read = None);
+        self.known.retain(|_, known| {
+            let confirmed = known.confirmed;
+            let is_recent = confirmed.is_some_and(|(_, at)| now.since(at) < CONFIRMED_FOR);
+            known.read = None;
+            known.unconfirmed.is_some() || is_recent
+        });
+    }
+}
+
+impl Known {
+    fn invalidate(&mut self, how: Invalidation) {
+        if self.unconfirmed != Some(Invalidation::Remove) {
+            self.unconfirmed = Some(how);
+        }
     }
 }
 

@@ -185,6 +185,10 @@ pub trait Listener: Send + Sync + 'static {
     /// Somebody has announced this, maybe this process itself.
     fn heard(&self, message: &[u8]);
 
+    /// Another server takes the place of the one that was asked before, with a copy of what that one
+    /// had, or with something older. To be called before it is asked.
+    fn server_changed(&self);
+
     /// From now on everything that is announced is told, or no longer.
     fn connected(&self, is_connected: bool);
 

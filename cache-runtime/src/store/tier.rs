@@ -96,6 +96,15 @@ impl StoreTier {
         }
     }
 
+    /// Another server is asked from now on, which may have missed what the last one has confirmed: it is
+    /// told again, and nothing is served of what that was about until it knows.
+    pub(crate) fn tell_again(&self) {
+        self.generations.tell_again();
+        let has_many = self.writes.tell_again();
+        self.refuse_all_if(has_many);
+        self.recovery.begin();
+    }
+
     /// Another process has changed the generation of this name.
     pub(crate) fn forget_generation(&self, name: &str) {
         self.generations.forget_one(name);

@@ -1,9 +1,9 @@
 //! Writes to the store that no caller waits for: a bounded queue and the task that empties it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::stream::{self, StreamExt};
 use tokio::runtime::Handle;
@@ -19,6 +19,13 @@ const QUEUE: usize = 1024;
 
 /// Keys that are remembered because the store does not have yet what is to hold for them.
 const UNSETTLED: usize = 65_536;
+
+/// What the store has confirmed in this time is told again to a server that takes its place: copies
+/// lag behind by less, and what was written down on disk is seldom older where the last seconds count.
+pub(super) const CONFIRMED_FOR: Duration = Duration::from_secs(60);
+
+/// Keys that are remembered for that.
+const CONFIRMED: usize = 65_536;
 
 enum Message {
     Write(Write),
@@ -50,6 +57,29 @@ struct Unsettled {
     latest: u64,
     /// Of this process, at random.
     process: u32,
+    confirmed: Confirmed,
+}
+
+/// Keys whose removal or replacement the store has confirmed just now, in the order of that.
+#[derive(Default)]
+struct Confirmed {
+    keys: VecDeque<(Instant, String)>,
+    /// When there were more than are remembered.
+    overflowed: Option<Instant>,
+}
+
+impl Confirmed {
+    fn add(&mut self, key: String) {
+        let now = Instant::now();
+        let is_old = |at: Instant| now.duration_since(at) >= CONFIRMED_FOR;
+        while self.keys.pop_front_if(|(at, _)| is_old(*at)).is_some() {}
+        self.overflowed.take_if(|at| is_old(*at));
+        if self.keys.len() >= CONFIRMED {
+            self.keys.clear();
+            self.overflowed = Some(now);
+        }
+        self.keys.push_back((now, key));
+    }
 }
 
 impl Default for Unsettled {
@@ -58,6 +88,7 @@ impl Default for Unsettled {
             by_key: HashMap::new(),
             latest: 0,
             process: fastrand::u32(..),
+            confirmed: Confirmed::default(),
         }
     }
 }
@@ -134,6 +165,19 @@ impl WriteBehind {
     /// The store has done what was the caller's to do.
     pub(super) fn settle(&self, write: &Write) {
         self.lock().done(&write.key, write.number);
+    }
+
+    /// Unsettles all keys that were settled just now, and says whether there were more than are
+    /// remembered: then everything is to be refused.
+    pub(super) fn tell_again(&self) -> bool {
+        let mut unsettled = self.lock();
+        let Confirmed { keys, overflowed } = std::mem::take(&mut unsettled.confirmed);
+        for (_, key) in keys {
+            if !unsettled.by_key.contains_key(&key) {
+                unsettled.add(&mut Write::removal(key), false);
+            }
+        }
+        overflowed.is_some() || unsettled.by_key.len() > UNSETTLED
     }
 
     /// Whether the entry of this key is not to be served.
@@ -318,8 +362,10 @@ impl Unsettled {
 
     /// What was written settles the key, unless something later is to hold for it.
     fn done(&mut self, key: &str, number: u64) {
-        if self.by_key.get(key).is_some_and(|it| it.number == number) {
-            self.by_key.remove(key);
+        if self.by_key.get(key).is_some_and(|it| it.number == number)
+            && let Some((key, _)) = self.by_key.remove_entry(key)
+        {
+            self.confirmed.add(key);
         }
     }
 

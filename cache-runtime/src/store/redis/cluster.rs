@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 
 use super::access::Access;
 use super::address::Host;
-use super::link::{Link, NoAnswer, Pace, Target};
+use super::link::{Link, NoAnswer, Pace, ServerChanged, Target};
 use super::server;
 use crate::store::StoreError;
 
@@ -39,6 +39,7 @@ struct Shared {
     seeds: Vec<Host>,
     access: Access,
     pace: Pace,
+    changed: ServerChanged,
     nodes: RwLock<Nodes>,
 }
 
@@ -63,12 +64,18 @@ enum Redirection {
 }
 
 impl Cluster {
-    pub(super) fn new(seeds: Vec<Host>, access: Access, pace: Pace) -> Self {
+    pub(super) fn new(
+        seeds: Vec<Host>,
+        access: Access,
+        pace: Pace,
+        changed: ServerChanged,
+    ) -> Self {
         Self {
             shared: Arc::new(Shared {
                 seeds,
                 access,
                 pace,
+                changed,
                 nodes: RwLock::default(),
             }),
             refresh: Mutex::default(),
@@ -194,7 +201,8 @@ impl Shared {
         let link = nodes.links.entry(host.clone()).or_insert_with(|| {
             let target = Target::Fixed(host.clone());
             let name = format!("node {host} of a cluster");
-            Arc::new(Link::new(target, self.access.clone(), name, self.pace))
+            let (access, changed) = (self.access.clone(), self.changed.clone());
+            Arc::new(Link::new(target, access, name, self.pace, changed))
         });
         link.clone()
     }
@@ -220,11 +228,18 @@ impl Shared {
             Err(_) => self.slots_of_any(&self.seeds).await?,
         };
         let mut nodes = self.nodes.write().unwrap_or_else(PoisonError::into_inner);
+        let is_first = nodes.slots.is_empty();
+        let mut has_new = false;
         for (.., host) in &slots {
+            has_new |= !nodes.links.contains_key(host);
             self.link_of(&mut nodes, host);
         }
         let is_master = |host: &Host| slots.iter().any(|(.., master)| master == host);
         let gone: Vec<_> = nodes.links.extract_if(|host, _| !is_master(host)).collect();
+        if has_new && !is_first {
+            // It has the keys of another one, which it may have copied before the last changes.
+            (self.changed)();
+        }
         nodes.slots = slots;
         drop(nodes);
         drop(gone);

@@ -54,6 +54,9 @@ pub(crate) struct Pace {
     pub(crate) open_for: Duration,
 }
 
+/// To be called when another server takes the place of the last one, before it is asked.
+pub(super) type ServerChanged = Arc<dyn Fn() + Send + Sync>;
+
 struct Shared {
     target: Target,
     access: Access,
@@ -64,6 +67,9 @@ struct Shared {
     outcomes: Outcomes,
     /// Connections made so far: the number of the next one.
     connections: AtomicU64,
+    /// Which run of a server the last one went to, as far as that is known.
+    last: Mutex<Option<Option<String>>>,
+    changed: ServerChanged,
     in_use: AtomicU64,
 }
 
@@ -107,7 +113,13 @@ fn ends_connection(error: &RedisError) -> bool {
 }
 
 impl Link {
-    pub(super) fn new(target: Target, access: Access, name: String, pace: Pace) -> Self {
+    pub(super) fn new(
+        target: Target,
+        access: Access,
+        name: String,
+        pace: Pace,
+        changed: ServerChanged,
+    ) -> Self {
         Self {
             shared: Arc::new(Shared {
                 target,
@@ -117,6 +129,8 @@ impl Link {
                 state: watch::Sender::new(State::Idle),
                 outcomes: Outcomes::default(),
                 connections: AtomicU64::new(0),
+                last: Mutex::default(),
+                changed,
                 in_use: AtomicU64::new(0),
             }),
             seeker: Mutex::default(),
@@ -382,7 +396,18 @@ impl Shared {
         {
             tracing::warn!(redis = self.name, "{warning}");
         }
+        self.note_run(introduction.run);
         Ok((connection, host))
+    }
+
+    /// Notes who answers now. One that was restarted may have lost as much as one that takes the place
+    /// of another.
+    fn note_run(&self, run: Option<String>) {
+        let is_same = |last: &Option<String>| last.is_some() && *last == run;
+        let last = lock(&self.last).replace(run.clone());
+        if last.is_some_and(|last| !is_same(&last)) {
+            (self.changed)();
+        }
     }
 
     /// Returns the number of the connection.

@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const PACE: Duration = Duration::from_millis(100);
 
 /// Those who listen, by their channels.
-type Listeners = Arc<Mutex<Vec<(String, Weak<dyn Listener>)>>>;
+pub(super) type Listeners = Arc<Mutex<Vec<(String, Weak<dyn Listener>)>>>;
 
 pub(super) struct Ears {
     access: Access,
@@ -51,7 +51,7 @@ enum Hearing {
 }
 
 impl Ears {
-    pub(super) fn new(access: &Access, servers: Arc<Servers>) -> Self {
+    pub(super) fn new(access: &Access, servers: Arc<Servers>, listeners: Listeners) -> Self {
         Self {
             access: Access {
                 protocol: Protocol::Resp3,
@@ -59,7 +59,7 @@ impl Ears {
                 ..access.clone()
             },
             servers,
-            listeners: Arc::default(),
+            listeners,
             task: Mutex::default(),
             is_running: Arc::default(),
             hearing: watch::Sender::new(Hearing::NotYet),
@@ -256,7 +256,7 @@ pub(super) fn publish(announcement: &Announcement) -> ::redis::Cmd {
 }
 
 /// Those that are still there, to be called with nothing locked.
-fn present(listeners: &Listeners) -> Vec<(String, Arc<dyn Listener>)> {
+pub(super) fn present(listeners: &Listeners) -> Vec<(String, Arc<dyn Listener>)> {
     let listeners = lock(listeners);
     let present = listeners
         .iter()

@@ -23,7 +23,7 @@ pub(crate) use access::TlsFiles;
 pub(crate) use address::Address;
 use link::NoAnswer;
 pub(crate) use link::Pace;
-use listening::{Ears, publish};
+use listening::{Ears, Listeners, present, publish};
 use scan::Walk;
 use script::{Script, Scripts};
 use servers::Servers;
@@ -42,9 +42,16 @@ pub(crate) struct RedisStore {
 impl RedisStore {
     pub(crate) fn new(address: Address, pace: Pace) -> Self {
         let access = address.access.clone();
-        let servers = Arc::new(Servers::at(address, pace));
+        let listeners = Listeners::default();
+        let told = listeners.clone();
+        let changed = move || {
+            for (_, listener) in present(&told) {
+                listener.server_changed();
+            }
+        };
+        let servers = Arc::new(Servers::at(address, pace, Arc::new(changed)));
         Self {
-            ears: Ears::new(&access, servers.clone()),
+            ears: Ears::new(&access, servers.clone(), listeners),
             servers,
             scripts: Scripts::new(),
         }

@@ -46,6 +46,8 @@ pub(super) async fn connect(
 pub(super) struct Introduction {
     role: Option<String>,
     version: Option<String>,
+    /// Another one each time that a server is started.
+    pub(super) run: Option<String>,
 }
 
 impl Introduction {
@@ -78,6 +80,12 @@ impl Introduction {
             // That Redis answers so is all that is known of its version.
             Err(_) => introduction.version = Some("0.0".to_owned()),
         }
+        let info: RedisResult<String> = cmd("INFO").arg("server").query_async(connection).await;
+        // Who may not ask does not know whether it is still the same server.
+        introduction.run = info.ok().and_then(|info| {
+            let mut lines = info.lines();
+            lines.find_map(|line| line.strip_prefix("run_id:").map(str::to_owned))
+        });
         introduction
     }
 

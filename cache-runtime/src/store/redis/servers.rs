@@ -6,7 +6,7 @@ use ::redis::{Cmd, FromRedisValue};
 
 use super::address::{Address, Deployment};
 use super::cluster::Cluster;
-use super::link::{Link, NoAnswer, Pace, Served, Target};
+use super::link::{Link, NoAnswer, Pace, Served, ServerChanged, Target};
 use super::sentinel::Sentinels;
 use crate::store::StoreError;
 
@@ -17,7 +17,7 @@ pub(super) enum Servers {
 }
 
 impl Servers {
-    pub(super) fn at(address: Address, pace: Pace) -> Self {
+    pub(super) fn at(address: Address, pace: Pace, changed: ServerChanged) -> Self {
         let name = address.to_string();
         let Address {
             deployment,
@@ -26,7 +26,9 @@ impl Servers {
             ..
         } = address;
         let target = match deployment {
-            Deployment::Cluster => return Self::Cluster(Cluster::new(hosts, access, pace)),
+            Deployment::Cluster => {
+                return Self::Cluster(Cluster::new(hosts, access, pace, changed));
+            }
             Deployment::Single => Target::Fixed(hosts.swap_remove(0)),
             Deployment::Sentinel {
                 master,
@@ -36,7 +38,7 @@ impl Servers {
                 Target::Sentinels(Box::new(sentinels))
             }
         };
-        Self::One(Arc::new(Link::new(target, access, name, pace)))
+        Self::One(Arc::new(Link::new(target, access, name, pace, changed)))
     }
 
     /// The answer to a command about this key.
