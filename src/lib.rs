@@ -44,6 +44,8 @@ pub use cache_runtime::{
     Store, StoreError, StoreFuture, TextTier, TimedOut, Tombstone, Ttl, Value, cache, close, init,
     kinds, register, sites, testing, unknown_kind_calls, verify,
 };
+#[cfg(feature = "redis")]
+pub use cache_runtime::{SecurityLevel, SecurityReport};
 
 /// Control of one call, by wrapping the call expression.
 ///

@@ -18,6 +18,8 @@ pub(crate) use environment::{Settings, read_environment};
 pub use preset::Preset;
 pub(crate) use secret::Secret;
 pub use security::{CredentialSource, Credentials, SecurityConfig};
+#[cfg(feature = "redis")]
+pub use security::{SecurityLevel, SecurityReport};
 
 use crate::envelope::{Codec, Compression, Format, Keyring};
 use crate::error::CacheError;
@@ -317,11 +319,16 @@ mod redis {
         for warning in config.security.warnings() {
             tracing::warn!(redis, "{warning}");
         }
-        let pace = Pace {
-            budget: config.store_budget,
-            open_for: config.open_for,
-        };
-        Ok(Arc::new(RedisStore::new(address, pace)))
+        Ok(Arc::new(RedisStore::new(address, config.pace())))
+    }
+
+    impl CacheConfig {
+        pub(super) fn pace(&self) -> Pace {
+            Pace {
+                budget: self.store_budget,
+                open_for: self.open_for,
+            }
+        }
     }
 }
 

@@ -22,11 +22,8 @@ use super::access::Access;
 use super::address::Host;
 use super::breaker::Outcomes;
 use super::sentinel::Sentinels;
-use super::server::{self, Introduction};
+use super::server::{self, ATTEMPT, Introduction};
 use crate::store::StoreError;
-
-/// How long one attempt may take, from name resolution to the answer to a PING.
-const ATTEMPT: Duration = Duration::from_millis(500);
 
 /// How often the sentinels are asked whether there is another master.
 const WATCH: Duration = Duration::from_secs(1);

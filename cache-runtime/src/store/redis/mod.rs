@@ -23,6 +23,7 @@ use link::NoAnswer;
 pub(crate) use link::Pace;
 use scan::Walk;
 use script::{GENERATION, Script, Scripts};
+pub(crate) use server::lets_in_anybody;
 use servers::Servers;
 
 use super::{Generation, Store, StoreError, StoreFuture, Tombstone};
