@@ -26,7 +26,7 @@ use crate::error::CacheError;
 use crate::key::{Digests, HashAlgorithm, KeyPrivacy, ParsedKey, StoreKeys};
 use crate::memory::Bounds;
 use crate::policy::{Lifetimes, Promotion, Ttl};
-use crate::store::{Store, StoreSettings};
+use crate::store::{Store, StoreError, StoreSettings};
 
 /// Texts of more characters than this are hashed, where nothing else is said.
 const TEXT_HASH_THRESHOLD: usize = 1000;
@@ -273,6 +273,16 @@ impl CacheConfig {
         }
     }
 
+    /// What is to be said of a store that could not be connected to.
+    pub(crate) fn unreachable(&self, error: &StoreError) -> CacheError {
+        let url = self.redis_url.as_ref();
+        let address = url.map_or_else(String::new, |url| redis::shown(self, url));
+        CacheError::Infrastructure {
+            store: format!("redis_url {address}"),
+            reason: error.to_string(),
+        }
+    }
+
     /// The store of the configured Redis, not connected yet.
     pub(crate) fn open_store(&self) -> Result<Option<Arc<dyn Store>>, CacheError> {
         match &self.redis_url {
@@ -297,6 +307,11 @@ mod redis {
     /// What is wrong with the URL.
     pub(super) fn check(config: &CacheConfig, url: &SecretString) -> Result<(), String> {
         Address::parse(url, &config.security).map(drop)
+    }
+
+    /// The URL without user and password.
+    pub(super) fn shown(config: &CacheConfig, url: &SecretString) -> String {
+        Address::parse(url, &config.security).map_or_else(|error| error, |it| it.to_string())
     }
 
     pub(super) fn open(config: &CacheConfig, url: &SecretString) -> Result<Arc<dyn Store>, String> {
@@ -343,6 +358,10 @@ mod redis {
 
     pub(super) fn check(config: &CacheConfig, url: &SecretString) -> Result<(), String> {
         open(config, url).map(drop)
+    }
+
+    pub(super) fn shown(_config: &CacheConfig, _url: &SecretString) -> String {
+        "(not shown)".to_owned()
     }
 
     pub(super) fn open(

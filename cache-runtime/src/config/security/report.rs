@@ -159,10 +159,7 @@ impl CacheConfig {
         let address = self.address()?;
         let store = RedisStore::new(address.clone(), self.pace());
         let connected = store.connect().await;
-        connected.map_err(|error| CacheError::Infrastructure {
-            store: address.to_string(),
-            reason: error.to_string(),
-        })?;
+        connected.map_err(|error| self.unreachable(&error))?;
         let mut facts = Facts::of(self, &address);
         // There would be no connection without one.
         facts.has_valid_certificate = true;
