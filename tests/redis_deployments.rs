@@ -100,7 +100,7 @@ async fn a_cluster_holds_everything_wherever_its_keys_are() {
         .collect();
     assert_eq!(names.len(), 20);
     let name = names.first().expect("a key");
-    let (slot, from) = (cluster.slot_of(name), cluster.node_of(name));
+    let (slot, from) = (Cluster::slot_of(name), cluster.node_of(name));
     let to = (from + 1) % 3;
     cluster.begin_move_slot(slot, to);
     let cache = fresh("cluster", &url).await;
