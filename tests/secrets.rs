@@ -204,7 +204,7 @@ async fn refused(server: &RedisServer, protocol: &str, seen: &mut Seen) {
         username: Some("app".to_owned()),
         password: WRONG_PASSWORD.into(),
     });
-    seen.debug(&security.credentials.as_ref().map(|_| "a source"));
+    seen.debug(&security);
     let cache = register(
         "secrets",
         roomy().redis_url(server.url()).security(security),

@@ -258,3 +258,17 @@ async fn a_connection_that_is_not_made_is_an_error_that_says_why() {
         assert!(!shown.contains("canary"), "{shown}");
     }
 }
+
+#[test]
+fn a_runtime_without_timers_or_network_is_an_error_too() {
+    let server = RedisServer::start();
+    let config = over(&server, SecurityConfig::default());
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let bare = builder.build().expect("a runtime");
+    let with_timers = builder.enable_time().build().expect("a runtime");
+    for runtime in [bare, with_timers] {
+        let checked = runtime.block_on(config.check_connection());
+        let error = checked.expect_err("no connection").to_string();
+        assert!(error.contains("tokio runtime"), "{error}");
+    }
+}

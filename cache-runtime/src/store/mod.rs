@@ -16,6 +16,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use crate::generation::Invalidation;
+use crate::runtime;
 
 pub(crate) use bounded::StoreSettings;
 pub(crate) use generations::FoldedGenerations;
@@ -117,6 +118,17 @@ pub trait Store: Debug + Send + Sync + 'static {
 
     /// Lets go of connections. Another operation may open them again.
     fn disconnect(&self);
+}
+
+/// Has a store connect, and waits for so long.
+pub(crate) async fn connect(store: &dyn Store, patience: Duration) -> Result<(), StoreError> {
+    if !runtime::has_timer() {
+        return Err(StoreError::Away("no tokio runtime with timers".to_owned()));
+    }
+    match tokio::time::timeout(patience, store.connect()).await {
+        Ok(connected) => connected,
+        Err(_elapsed) => Err(StoreError::TimedOut(patience)),
+    }
 }
 
 /// Why a store did not do what it was asked for. Calls of annotated functions never see it.

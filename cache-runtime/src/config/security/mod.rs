@@ -1,6 +1,8 @@
 //! Who may use the store, and how the way to it is protected.
 
 #[cfg(feature = "redis")]
+mod facts;
+#[cfg(feature = "redis")]
 mod files;
 #[cfg(feature = "redis")]
 mod report;
