@@ -24,6 +24,7 @@
 //! - [`cached`]: every option of the attribute, what is kept, and what is in a key
 //! - [`init`], [`register`], [`close`]: from settings to the caches behind the kinds
 //! - [`CacheConfig`], [`Preset`], [`CacheFactory`]: the settings themselves
+//! - [`SecurityConfig`]: users, passwords and TLS of Redis, and a report on them
 //! - [`Cache`]: one kind as a handle, for keys that the application chooses itself
 //! - [`sites`], [`verify`]: the annotated functions of the program, and whether they fit the kinds
 //! - [`KeyBuilder`]: the names of keys in a store
@@ -44,6 +45,8 @@ pub use cache_runtime::{
     SharedError, Store, StoreError, StoreFuture, TextTier, TimedOut, Tombstone, Ttl, Value, cache,
     close, init, kinds, register, sites, testing, unknown_kind_calls, verify,
 };
+#[cfg(feature = "redis")]
+pub use cache_runtime::{SecurityLevel, SecurityReport};
 
 /// Control of one call, by wrapping the call expression.
 ///

@@ -434,6 +434,31 @@ async fn bytes_that_are_not_the_stored_entry_are_a_miss() {
 }
 
 #[tokio::test]
+async fn what_another_program_left_in_the_place_of_a_generation_gives_way() {
+    #[cached(kind = "squatted", op = "squatted")]
+    async fn id(id: u32) -> u32 {
+        id
+    }
+    let server = RedisServer::start();
+    let cache = fresh("squatted", &server).await;
+    id(1).await;
+    assert!(cache.flush(PATIENCE).await);
+    for key in all_keys(&server) {
+        if key.contains(":gen:") {
+            server.command(&["DEL", &key]);
+            server.command(&["LPUSH", &key, "a list"]);
+        }
+    }
+    let cache = fresh("squatted", &server).await;
+    assert_eq!(call::outcome(id(1)).await.origin, Origin::Computed);
+    assert_eq!(cache.remove_operation("squatted").await, Reach::Everywhere);
+    id(2).await;
+    assert!(cache.flush(PATIENCE).await);
+    fresh("squatted", &server).await;
+    assert_eq!(call::outcome(id(2)).await.origin, Origin::Store);
+}
+
+#[tokio::test]
 async fn an_entry_that_was_moved_to_another_key_is_a_miss() {
     let server = RedisServer::start();
     let cache = fresh("moved", &server).await;

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-use fixture::{Certificates, ClientCertificate, RedisServer};
+use fixture::{Certificates, ClientCertificate, Fault, Proxy, RedisServer};
 use larder::{
     Cache, CacheConfig, CacheConfigBuilder, CacheError, CacheFactory, Credentials, SecurityConfig,
     cached,
@@ -196,6 +196,73 @@ fn settings_that_contradict_themselves_are_refused_in_words() {
         assert!(shown.contains(expected), "{shown}");
         assert!(!shown.contains("canary"), "{shown}");
     }
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_waits_for_any_more_is_given_to_nobody_else() {
+    let server = RedisServer::start();
+    let proxy = Proxy::before(server.port());
+    let config = roomy()
+        .redis_url(proxy.url())
+        .enable_l1_cache(false)
+        .store_budget(Duration::from_secs(2));
+    let cache = register("shifted", config);
+    assert!(cache.connect().await);
+    let keys: Vec<String> = (0..50).map(|n| format!("key {n}")).collect();
+    cache.set_many(keys.iter().cloned().zip(0_usize..)).await;
+    proxy.set(Fault::Delay(Duration::from_millis(10)));
+
+    let looked_up = (0..500_usize).map(async |n| {
+        let key = &keys[n * 7 % 50];
+        // Some leave at once, some stay, and the others may go either way.
+        let patience = Duration::from_millis(match n % 5 {
+            0 => 0,
+            1 => 10_000,
+            _ => n as u64 * 13 % 200,
+        });
+        let found = tokio::time::timeout(patience, cache.get::<usize>(key)).await;
+        found.is_ok_and(|found| {
+            assert_eq!(found, Some(n * 7 % 50));
+            true
+        })
+    });
+    let looked_up = futures_util::future::join_all(looked_up).await;
+    let answered = looked_up.iter().filter(|answered| **answered).count();
+    assert!((1..500).contains(&answered), "{answered} of 500 answered");
+    assert_eq!(cache.stats().refused.foreign, 0);
+}
+
+#[tokio::test]
+async fn a_redis_that_throws_keys_away_costs_no_answer_and_brings_nothing_back() {
+    #[cached(kind = "evicted", op = "evicted", tags("tag"))]
+    async fn padded(id: u32, version: u32) -> (u32, u32, String) {
+        (id, version, format!("{id}").repeat(500))
+    }
+    let server =
+        RedisServer::start_with(&["--maxmemory", "3mb", "--maxmemory-policy", "allkeys-random"]);
+    let config = over(&server, SecurityConfig::default()).compression_threshold(1 << 20);
+    for version in 0..3 {
+        let cache = register("evicted", config.clone().enable_l1_cache(false));
+        assert!(cache.connect().await);
+        for id in 0..1000 {
+            let found = padded(id, version).await;
+            assert_eq!((found.0, found.1), (id, version));
+            cache.set(&format!("{id}"), version).await;
+        }
+        cache.remove_tag("tag").await;
+        let after = larder::call::outcome(padded(1, version)).await;
+        assert_eq!(after.origin, larder::call::Origin::Computed);
+        for id in 0..1000 {
+            let found = cache.get::<u32>(&format!("{id}")).await;
+            assert!(found.is_none_or(|found| found == version), "{found:?}");
+        }
+    }
+    let info = server.command(&["INFO", "stats"]);
+    let evicted = info
+        .text()
+        .lines()
+        .find(|line| line.starts_with("evicted_keys:"));
+    assert_ne!(evicted, Some("evicted_keys:0"));
 }
 
 /// The log is that of the process, so everything that is logged at start-up is looked at here.

@@ -28,7 +28,7 @@ pub enum CacheError {
     /// A store that has to be there is not.
     #[error("{store} is not reachable: {reason}")]
     Infrastructure {
-        /// Address of the store, without user and password.
+        /// The setting with the address of the store, and that, without user and password.
         store: String,
         /// What the store or the network said.
         reason: String,

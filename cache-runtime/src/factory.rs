@@ -5,7 +5,6 @@ use std::time::Duration;
 use crate::cache::Cache;
 use crate::config::{CacheConfig, CacheConfigBuilder};
 use crate::error::CacheError;
-use crate::store::StoreError;
 
 /// Builds caches for a purpose that the application names; nothing is guessed.
 ///
@@ -97,15 +96,8 @@ impl CacheFactory {
     pub async fn for_kind(kind: &str, config: &CacheConfig) -> Result<Cache, CacheError> {
         let cache = Cache::builder(kind, config).build()?;
         match cache.try_connect().await {
-            Err(error) if config.fail_on_connection_error => Err(unreachable_store(&cache, &error)),
+            Err(error) if config.fail_on_connection_error => Err(config.unreachable(&error)),
             _ => Ok(cache),
         }
-    }
-}
-
-fn unreachable_store(cache: &Cache, error: &StoreError) -> CacheError {
-    CacheError::Infrastructure {
-        store: format!("the store of the kind {:?}", cache.name()),
-        reason: error.to_string(),
     }
 }

@@ -44,6 +44,8 @@ pub use config::{
     AiConfig, CacheConfig, CacheConfigBuilder, CredentialSource, Credentials, Preset,
     SecurityConfig,
 };
+#[cfg(feature = "redis")]
+pub use config::{SecurityLevel, SecurityReport};
 pub use envelope::Codec;
 pub use error::CacheError;
 pub use factory::CacheFactory;

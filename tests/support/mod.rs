@@ -91,6 +91,19 @@ impl Log {
         log
     }
 
+    /// Collects everything that any crate logs from now on, spans too, for the whole process.
+    pub fn collect_everything() -> Self {
+        let log = Self::default();
+        let writer = log.clone();
+        tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .with_span_events(tracing_subscriber::fmt::format::FmtSpan::FULL)
+            .with_ansi(false)
+            .with_writer(move || writer.clone())
+            .init();
+        log
+    }
+
     /// Collects the warnings of this thread, until the guard is dropped.
     pub fn collect_warnings_here() -> (Self, tracing::subscriber::DefaultGuard) {
         let log = Self::default();

@@ -18,6 +18,8 @@ pub(crate) use environment::{Settings, read_environment};
 pub use preset::Preset;
 pub(crate) use secret::Secret;
 pub use security::{CredentialSource, Credentials, SecurityConfig};
+#[cfg(feature = "redis")]
+pub use security::{SecurityLevel, SecurityReport};
 
 use crate::bus::BusSettings;
 use crate::envelope::{Codec, Compression, Format, Keyring};
@@ -25,7 +27,7 @@ use crate::error::CacheError;
 use crate::key::{Digests, HashAlgorithm, KeyPrivacy, ParsedKey, StoreKeys};
 use crate::memory::Bounds;
 use crate::policy::{Lifetimes, Promotion, Ttl};
-use crate::store::{Store, StoreSettings};
+use crate::store::{Store, StoreError, StoreSettings};
 
 /// Texts of more characters than this are hashed, where nothing else is said.
 const TEXT_HASH_THRESHOLD: usize = 1000;
@@ -298,6 +300,16 @@ impl CacheConfig {
         secret.transpose().map_err(CacheError::configuration)
     }
 
+    /// What is to be said of a store that could not be connected to.
+    pub(crate) fn unreachable(&self, error: &StoreError) -> CacheError {
+        let url = self.redis_url.as_ref();
+        let address = url.map_or_else(String::new, |url| redis::shown(self, url));
+        CacheError::Infrastructure {
+            store: format!("redis_url {address}"),
+            reason: error.to_string(),
+        }
+    }
+
     /// The store of the configured Redis, not connected yet.
     pub(crate) fn open_store(&self) -> Result<Option<Arc<dyn Store>>, CacheError> {
         match &self.redis_url {
@@ -324,6 +336,11 @@ mod redis {
         Address::parse(url, &config.security).map(drop)
     }
 
+    /// The URL without user and password.
+    pub(super) fn shown(config: &CacheConfig, url: &SecretString) -> String {
+        Address::parse(url, &config.security).map_or_else(|error| error, |it| it.to_string())
+    }
+
     pub(super) fn open(config: &CacheConfig, url: &SecretString) -> Result<Arc<dyn Store>, String> {
         let address = Address::parse(url, &config.security)?;
         let redis = address.to_string();
@@ -344,11 +361,16 @@ mod redis {
         for warning in config.security.warnings() {
             tracing::warn!(redis, "{warning}");
         }
-        let pace = Pace {
-            budget: config.store_budget,
-            open_for: config.open_for,
-        };
-        Ok(Arc::new(RedisStore::new(address, pace)))
+        Ok(Arc::new(RedisStore::new(address, config.pace())))
+    }
+
+    impl CacheConfig {
+        pub(super) fn pace(&self) -> Pace {
+            Pace {
+                budget: self.store_budget,
+                open_for: self.open_for,
+            }
+        }
     }
 }
 
@@ -363,6 +385,10 @@ mod redis {
 
     pub(super) fn check(config: &CacheConfig, url: &SecretString) -> Result<(), String> {
         open(config, url).map(drop)
+    }
+
+    pub(super) fn shown(_config: &CacheConfig, _url: &SecretString) -> String {
+        "(not shown)".to_owned()
     }
 
     pub(super) fn open(

@@ -17,6 +17,7 @@ use std::sync::Weak;
 use std::time::Duration;
 
 use crate::generation::Invalidation;
+use crate::runtime;
 
 pub(crate) use bounded::StoreSettings;
 pub(crate) use generations::FoldedGenerations;
@@ -198,6 +199,17 @@ pub trait Listener: Send + Sync + 'static {
     /// Does what is to be done every now and then, and gives what is to be announced. To be called
     /// whether or not there is a connection.
     fn due(&self, store_answers: bool) -> Option<Announcement>;
+}
+
+/// Has a store connect, and waits for so long.
+pub(crate) async fn connect(store: &dyn Store, patience: Duration) -> Result<(), StoreError> {
+    if !runtime::has_timer() {
+        return Err(StoreError::Away("no tokio runtime with timers".to_owned()));
+    }
+    match tokio::time::timeout(patience, store.connect()).await {
+        Ok(connected) => connected,
+        Err(_elapsed) => Err(StoreError::TimedOut(patience)),
+    }
 }
 
 /// Why a store did not do what it was asked for. Calls of annotated functions never see it.

@@ -498,13 +498,7 @@ impl StoreTier {
     }
 
     pub(crate) async fn connect(&self, patience: Duration) -> Result<(), StoreError> {
-        if !runtime::has_timer() {
-            return Err(StoreError::Away("no tokio runtime with timers".to_owned()));
-        }
-        match tokio::time::timeout(patience, self.bounded.store.connect()).await {
-            Ok(connected) => connected,
-            Err(_elapsed) => Err(StoreError::TimedOut(patience)),
-        }
+        super::connect(&*self.bounded.store, patience).await
     }
 
     /// Waits until the store has what is to hold for this key, for as long as a look-up may take, and

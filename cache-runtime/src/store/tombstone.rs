@@ -52,9 +52,8 @@ impl Tombstone {
 
     /// That of the write with this number, among all writes of one process.
     pub(super) fn of_write(process: u32, number: u64) -> Self {
-        let [a, b, c, d, ..] = number.to_le_bytes();
-        let [e, f, g, h] = process.to_le_bytes();
-        Self(u64::from_le_bytes([a, b, c, d, e, f, g, h]).clamp(1, UNKNOWN - 1))
+        let number = number & u64::from(u32::MAX);
+        Self((u64::from(process) << 32 | number).clamp(1, UNKNOWN - 1))
     }
 
     /// Whether both are from one process, which has left this one later.

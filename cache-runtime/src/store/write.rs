@@ -119,10 +119,9 @@ impl Write {
             Content::Removal(removal) => *removal = tombstone,
             Content::Unsealed(unsealed) => unsealed.tombstone = Some(tombstone),
             Content::Sealed(sealed) => {
-                let bytes = sealed.bytes.first_chunk_mut();
-                bytes
-                    .into_iter()
-                    .for_each(|bytes| *bytes = tombstone.to_bytes());
+                if let Some(bytes) = sealed.bytes.first_chunk_mut() {
+                    *bytes = tombstone.to_bytes();
+                }
             }
             Content::End(_) => {}
         }

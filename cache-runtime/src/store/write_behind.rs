@@ -72,7 +72,9 @@ impl Confirmed {
     fn add(&mut self, key: String) {
         let now = Instant::now();
         let is_old = |at: Instant| now.duration_since(at) >= CONFIRMED_FOR;
-        while self.keys.pop_front_if(|(at, _)| is_old(*at)).is_some() {}
+        while self.keys.front().is_some_and(|(at, _)| is_old(*at)) {
+            self.keys.pop_front();
+        }
         self.overflowed.take_if(|at| is_old(*at));
         if self.keys.len() >= CONFIRMED {
             self.keys.clear();

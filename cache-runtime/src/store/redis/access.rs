@@ -35,6 +35,16 @@ pub(super) enum User {
     Asked(CredentialSource),
 }
 
+impl User {
+    pub(super) fn credentials(&self) -> Option<Credentials> {
+        match self {
+            Self::Nobody => None,
+            Self::Known(credentials) => Some(credentials.clone()),
+            Self::Asked(source) => Some(source.ask()),
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) enum Protocol {
     #[default]
@@ -61,12 +71,7 @@ impl Access {
             })
             // A user with few rights may not say it.
             .set_skip_set_lib_name();
-        let credentials = match &self.user {
-            User::Nobody => None,
-            User::Known(credentials) => Some(credentials.clone()),
-            User::Asked(source) => Some(source.ask()),
-        };
-        if let Some(credentials) = credentials {
+        if let Some(credentials) = self.user.credentials() {
             settings = settings.set_password(credentials.password.expose_secret());
             if let Some(username) = credentials.username {
                 settings = settings.set_username(username);

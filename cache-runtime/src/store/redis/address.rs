@@ -117,7 +117,7 @@ impl Address {
         }?;
         let database = parameters.database(if is_socket { "" } else { parsed.path() })?;
         let access = Access {
-            user: user(&parsed, security),
+            user: user(&parsed, security)?,
             database,
             protocol: parameters.protocol,
             in_flight: parameters.in_flight,
@@ -149,6 +149,19 @@ impl Address {
             without_meaning: parameters.without_meaning,
             shown,
         })
+    }
+
+    /// Who connections are opened as now.
+    pub(crate) fn credentials(&self) -> Option<Credentials> {
+        self.access.user.credentials()
+    }
+
+    pub(crate) fn is_tls(&self) -> bool {
+        self.access.tls.is_some()
+    }
+
+    pub(crate) fn is_socket(&self) -> bool {
+        matches!(self.hosts[0], Host::Unix(_))
     }
 }
 
@@ -294,9 +307,9 @@ fn socket(url: &Url) -> Result<Host, String> {
     }
 }
 
-fn user(url: &Url, security: &SecurityConfig) -> User {
+fn user(url: &Url, security: &SecurityConfig) -> Result<User, String> {
     if let Some(source) = &security.credentials {
-        return User::Asked(source.clone());
+        return Ok(User::Asked(source.clone()));
     }
     let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
     let password = security
@@ -308,12 +321,17 @@ fn user(url: &Url, security: &SecurityConfig) -> User {
             username: security.acl_username.clone(),
             password: password.clone(),
         }),
+        None if url.password().is_none() && !url.username().is_empty() => {
+            return Err(format!(
+                "redis_url names a user and no password; {EXPECTED}"
+            ));
+        }
         None => url.password().map(|password| Credentials {
             username: (!url.username().is_empty()).then(|| decoded(url.username())),
             password: decoded(password).into(),
         }),
     };
-    said.map_or(User::Nobody, User::Known)
+    Ok(said.map_or(User::Nobody, User::Known))
 }
 
 impl fmt::Display for Host {

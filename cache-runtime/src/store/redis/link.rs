@@ -22,11 +22,8 @@ use super::access::Access;
 use super::address::Host;
 use super::breaker::Outcomes;
 use super::sentinel::Sentinels;
-use super::server::{self, Introduction};
+use super::server::{self, ATTEMPT, Introduction};
 use crate::store::StoreError;
-
-/// How long one attempt may take, from name resolution to the answer to a PING.
-const ATTEMPT: Duration = Duration::from_millis(500);
 
 /// How often the sentinels are asked whether there is another master.
 const WATCH: Duration = Duration::from_secs(1);
@@ -68,7 +65,7 @@ struct Shared {
     /// Connections made so far: the number of the next one.
     connections: AtomicU64,
     /// Which run of a server the last one went to, as far as that is known.
-    last: Mutex<Option<Option<String>>>,
+    last_run: Mutex<Option<String>>,
     changed: ServerChanged,
     in_use: AtomicU64,
 }
@@ -129,7 +126,7 @@ impl Link {
                 state: watch::Sender::new(State::Idle),
                 outcomes: Outcomes::default(),
                 connections: AtomicU64::new(0),
-                last: Mutex::default(),
+                last_run: Mutex::default(),
                 changed,
                 in_use: AtomicU64::new(0),
             }),
@@ -403,9 +400,10 @@ impl Shared {
     /// Notes who answers now. One that was restarted may have lost as much as one that takes the place
     /// of another.
     fn note_run(&self, run: Option<String>) {
-        let is_same = |last: &Option<String>| last.is_some() && *last == run;
-        let last = lock(&self.last).replace(run.clone());
-        if last.is_some_and(|last| !is_same(&last)) {
+        let is_first = self.connections.load(Ordering::Relaxed) == 0;
+        let is_known = run.is_some();
+        let last = std::mem::replace(&mut *lock(&self.last_run), run.clone());
+        if !is_first && !(is_known && last == run) {
             (self.changed)();
         }
     }

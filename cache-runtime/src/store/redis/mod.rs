@@ -26,6 +26,7 @@ pub(crate) use link::Pace;
 use listening::{Ears, Listeners, present, publish};
 use scan::Walk;
 use script::{Script, Scripts};
+pub(crate) use server::lets_in_anybody;
 use servers::Servers;
 
 use super::{Announcement, Generation, Listener, Store, StoreError, StoreFuture, Tombstone};

@@ -19,10 +19,14 @@ macro_rules! announcing {
     };
 }
 
-/// Reads or changes the 16 bytes of a generation.
+/// Reads or changes the 16 bytes of a generation. What is no string is none of ours.
 const GENERATION: &str = concat!(
     "\
-    local known = redis.call('GET', KEYS[1]) \
+    local known = redis.pcall('GET', KEYS[1]) \
+    if type(known) == 'table' then \
+        if not string.find(known.err, 'WRONGTYPE', 1, true) then return known end \
+        known = '' \
+    end \
     if not known or #known ~= 16 or ARGV[1] == 'remove' then known = ARGV[2] .. ARGV[3] \
     elseif ARGV[1] == 'expire' then known = string.sub(known, 1, 8) .. ARGV[3] end \
     redis.call('SET', KEYS[1], known, 'PX', ARGV[4]) ",

@@ -1,14 +1,18 @@
 //! One server: a connection to it, and whether it is the right one.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ::redis::aio::{AsyncPushSender, MultiplexedConnection};
 use ::redis::{
     AsyncConnectionConfig, ErrorKind, RedisError, RedisResult, ServerErrorKind, Value, cmd,
 };
 
-use super::access::Access;
-use super::address::Host;
+use super::access::{Access, User};
+use super::address::{Address, Deployment, Host};
+
+/// How long one attempt may take, from name resolution to the answer to a PING.
+pub(super) const ATTEMPT: Duration = Duration::from_millis(500);
 
 /// What all of this was tried with.
 const OLDEST: (u32, u32) = (6, 2);
@@ -39,6 +43,23 @@ pub(super) async fn connect(
         }
         _ => describe(&error),
     })
+}
+
+/// Whether a server at this address, the first one that is named, answers who does not say who asks.
+/// Sentinels commonly do; nothing is kept there.
+pub(crate) async fn lets_in_anybody(address: &Address) -> bool {
+    if matches!(address.deployment, Deployment::Sentinel { .. }) {
+        return false;
+    }
+    let access = Access {
+        user: User::Nobody,
+        ..address.access.clone()
+    };
+    let ping = async {
+        let mut connection = connect(&access, &address.hosts[0], None).await.ok()?;
+        cmd("PING").query_async::<()>(&mut connection).await.ok()
+    };
+    tokio::time::timeout(ATTEMPT, ping).await == Ok(Some(()))
 }
 
 /// What a server says about itself.

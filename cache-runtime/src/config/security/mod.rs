@@ -1,10 +1,22 @@
 //! Who may use the store, and how the way to it is protected.
 
+#[cfg(feature = "redis")]
+mod facts;
+#[cfg(feature = "redis")]
+mod files;
+#[cfg(feature = "redis")]
+mod report;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
+
+#[cfg(feature = "redis")]
+use files::{Content, TlsFile};
+#[cfg(feature = "redis")]
+pub use report::{SecurityLevel, SecurityReport};
 
 #[cfg(feature = "redis")]
 use crate::store::redis::TlsFiles;
@@ -52,8 +64,8 @@ pub struct SecurityConfig {
     pub tls_cert_path: Option<PathBuf>,
     /// Its key, as a file in PEM.
     pub tls_key_path: Option<PathBuf>,
-    /// Whether what is only a warning elsewhere is an error: files of TLS that are missing. Default:
-    /// no.
+    /// Whether what is only a warning elsewhere is an error: files of TLS that are missing, hold
+    /// something else, or have expired. Default: no.
     pub production: bool,
 }
 
@@ -209,14 +221,16 @@ impl SecurityConfig {
                 "one of tls_cert_path and tls_key_path is set; expected both or none".to_owned(),
             );
         }
-        if !self.use_tls && self.named_files().next().is_some() {
+        let files = [&self.tls_ca_path, &self.tls_cert_path, &self.tls_key_path];
+        if !self.use_tls && files.into_iter().any(Option::is_some) {
             problems.push(
                 "files of TLS are named and use_tls is false; set it, or leave the files out"
                     .to_owned(),
             );
         }
+        #[cfg(feature = "redis")]
         if self.production {
-            problems.extend(self.missing_files());
+            problems.extend(self.warnings());
         }
         problems
     }
@@ -224,17 +238,7 @@ impl SecurityConfig {
     /// What is worth a word at start-up.
     #[cfg(feature = "redis")]
     pub(crate) fn warnings(&self) -> Vec<String> {
-        self.missing_files().collect()
-    }
-
-    fn missing_files(&self) -> impl Iterator<Item = String> {
-        self.named_files().filter_map(|(setting, path)| {
-            let error = std::fs::File::open(path).err()?;
-            Some(format!(
-                "{setting} is {}, which cannot be read ({error}); expected a file in PEM",
-                path.display()
-            ))
-        })
+        self.files().filter_map(|file| file.problem()).collect()
     }
 
     #[cfg(feature = "redis")]
@@ -246,14 +250,20 @@ impl SecurityConfig {
         }
     }
 
-    fn named_files(&self) -> impl Iterator<Item = (&'static str, &Path)> {
+    #[cfg(feature = "redis")]
+    fn files(&self) -> impl Iterator<Item = TlsFile<'_>> {
         let files = [
-            ("tls_ca_path", &self.tls_ca_path),
-            ("tls_cert_path", &self.tls_cert_path),
-            ("tls_key_path", &self.tls_key_path),
+            ("tls_ca_path", &self.tls_ca_path, Content::Authorities),
+            ("tls_cert_path", &self.tls_cert_path, Content::Certificate),
+            ("tls_key_path", &self.tls_key_path, Content::Key),
         ];
-        files
-            .into_iter()
-            .filter_map(|(setting, path)| Some((setting, path.as_deref()?)))
+        files.into_iter().filter_map(|(setting, path, content)| {
+            let path = path.as_deref()?;
+            Some(TlsFile {
+                setting,
+                path,
+                content,
+            })
+        })
     }
 }
