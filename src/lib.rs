@@ -38,12 +38,13 @@
 
 pub use cache_macros::cached;
 pub use cache_runtime::{
-    AiConfig, Announcement, Cache, CacheBuilder, CacheConfig, CacheConfigBuilder, CacheError,
-    CacheFactory, CacheStats, CallSite, Codec, CredentialSource, Credentials, Generation,
-    HashAlgorithm, Invalidation, KeyBuilder, KeyPrivacy, MemoryBudget, ParsedKey, Preset,
-    Promotion, REDIS_AVAILABLE, Reach, RefusedEntries, Removal, RemovalCause, SecurityConfig,
-    SharedError, Store, StoreError, StoreFuture, TextTier, TimedOut, Tombstone, Ttl, Value, cache,
-    close, init, kinds, register, sites, testing, unknown_kind_calls, verify,
+    AiConfig, Announcement, Breaker, Cache, CacheBuilder, CacheConfig, CacheConfigBuilder,
+    CacheError, CacheFactory, CacheStats, CallSite, Codec, Connections, CredentialSource,
+    Credentials, Generation, HashAlgorithm, Invalidation, KeyBuilder, KeyPrivacy, MemoryBudget,
+    ParsedKey, Preset, Promotion, REDIS_AVAILABLE, Reach, RefusedEntries, Removal, RemovalCause,
+    SecurityConfig, SharedError, Store, StoreError, StoreFuture, StoreInfo, TextTier, TimedOut,
+    Tombstone, Ttl, Value, cache, close, init, kinds, register, sites, testing, unknown_kind_calls,
+    verify,
 };
 #[cfg(feature = "redis")]
 pub use cache_runtime::{SecurityLevel, SecurityReport};

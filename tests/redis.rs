@@ -10,7 +10,7 @@ use fixture::{Fault, Proxy, RedisServer, Reply};
 use larder::call::{self, Origin};
 use larder::testing::ManualClock;
 use larder::{
-    Cache, CacheConfig, CacheConfigBuilder, CacheError, CacheFactory, Reach, Ttl, cached,
+    Breaker, Cache, CacheConfig, CacheConfigBuilder, CacheError, CacheFactory, Reach, Ttl, cached,
 };
 use serde::{Deserialize, Serialize};
 use support::{Runs, eventually, register, roomy};
@@ -740,6 +740,40 @@ async fn a_connection_outlives_the_runtime_it_was_made_on() {
         .expect("no panic");
         assert_eq!(keys(&server).len(), keys_before + 1);
     }
+}
+
+#[tokio::test]
+async fn operators_see_the_way_to_redis_and_what_it_says_about_itself() {
+    let mut server = RedisServer::start();
+    let config = over(&server).redis_url(format!("{}?max_connections=20", server.url()));
+    let cache = register("operators", config);
+    assert_eq!(cache.stats().connections.breaker, Breaker::Closed);
+    assert!(cache.connect().await);
+    cache.set("key", 1).await;
+    let connections = cache.stats().connections;
+    assert_eq!((connections.in_use, connections.available), (0, Some(20)));
+    assert_eq!(connections.created_connections, 1);
+    let info = cache.store_info().await.expect("Redis says it");
+    assert!(info.version.contains('.'), "{info:?}");
+    assert!(
+        info.used_memory > 0 && info.connected_clients >= 2,
+        "{info:?}"
+    );
+    assert_eq!(info.keys, all_keys(&server).len() as u64);
+
+    server.kill();
+    eventually("it is left alone", async || {
+        cache.ping().await;
+        cache.stats().connections.breaker != Breaker::Closed
+    })
+    .await;
+    assert_eq!(cache.store_info().await, None);
+    server.restart();
+    eventually("it is asked again", async || {
+        cache.ping().await && cache.stats().connections.breaker == Breaker::Closed
+    })
+    .await;
+    assert_eq!(cache.stats().connections.created_connections, 2);
 }
 
 #[tokio::test]

@@ -56,7 +56,10 @@ pub use memory::MemoryBudget;
 pub use observe::{CacheStats, RefusedEntries, Removal, RemovalCause};
 pub use policy::{Promotion, TextTier, Ttl};
 pub use registry::{cache, close, init, kinds, register, unknown_kind_calls};
-pub use store::{Announcement, Generation, Listener, Store, StoreError, StoreFuture, Tombstone};
+pub use store::{
+    Announcement, Breaker, Connections, Generation, Listener, Store, StoreError, StoreFuture,
+    StoreInfo, Tombstone,
+};
 pub use verify::{sites, verify};
 
 /// Whether this build can keep values in Redis.

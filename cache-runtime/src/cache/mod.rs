@@ -18,6 +18,7 @@ use crate::kind::Kind;
 use crate::memory::Entry;
 use crate::observe::{CacheStats, Event, RefusedEntries};
 use crate::policy::{Promoted, Ttl};
+use crate::store::StoreInfo;
 
 /// Keys that one listing shows at most.
 const LISTED: usize = 100_000;
@@ -335,6 +336,7 @@ impl Cache {
             stats.add(operation.counters.tally());
         }
         if let Some(store) = &kind.store {
+            stats.connections = store.connections();
             stats.store_failures = store.failures();
             stats.store_timeouts = store.timeouts();
             stats.refused = RefusedEntries::of(store);
@@ -366,6 +368,15 @@ impl Cache {
         match &self.inner.store {
             Some(store) => store.ping().await,
             None => true,
+        }
+    }
+
+    /// What the store says about itself, if it does so within the time budget of a look-up; `None`
+    /// without a store. In Redis, the user needs the right to `INFO`.
+    pub async fn store_info(&self) -> Option<StoreInfo> {
+        match &self.inner.store {
+            Some(store) => store.info().await,
+            None => None,
         }
     }
 

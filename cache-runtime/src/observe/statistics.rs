@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::envelope::Fault;
-use crate::store::StoreTier;
+use crate::store::{Connections, StoreTier};
 
 /// How a call or a look-up ended; each ends in exactly one of these. The last two are counted
 /// beside.
@@ -253,6 +253,8 @@ pub struct CacheStats {
     pub rule_panics: u64,
     /// Calls that went past the cache because their caller wanted it so; neither hits nor misses.
     pub bypassed: u64,
+    /// The way to the store.
+    pub connections: Connections,
     /// Store operations that failed or took too long.
     pub store_failures: u64,
     /// Of `store_failures`, those that took too long.

@@ -3,6 +3,7 @@
 mod bounded;
 mod generations;
 mod recovery;
+mod report;
 mod tier;
 mod tombstone;
 mod write;
@@ -23,6 +24,7 @@ pub(crate) use bounded::StoreSettings;
 pub(crate) use generations::FoldedGenerations;
 pub use generations::Generation;
 use generations::random;
+pub use report::{Breaker, Connections, StoreInfo};
 pub(crate) use tier::{Lost, StoreName, StoreTier};
 pub(crate) use tombstone::Seen;
 pub use tombstone::Tombstone;
@@ -146,6 +148,16 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Begins to connect, where that means anything, and returns once the store answered and tells
     /// what others announce, or a first attempt failed.
     fn connect(&self) -> StoreFuture<'_, ()>;
+
+    /// The way to the store, for statistics.
+    fn connections(&self) -> Connections {
+        Connections::default()
+    }
+
+    /// What the store says about itself, for operators.
+    fn info(&self) -> StoreFuture<'_, StoreInfo> {
+        Box::pin(async { Err(StoreError::Refused("it says nothing".to_owned())) })
+    }
 
     /// Lets go of connections. Another operation may open them again.
     fn disconnect(&self);

@@ -13,7 +13,9 @@ use super::generations::{FoldedGenerations, StoreGenerations};
 use super::recovery::{Attempt, Recovery};
 use super::write::{Unsealed, Write};
 use super::write_behind::WriteBehind;
-use super::{AT_ONCE, Listener, Seen, Store, StoreError, Tombstone, random};
+use super::{
+    AT_ONCE, Connections, Listener, Seen, Store, StoreError, StoreInfo, Tombstone, random,
+};
 use crate::bus::Bus;
 use crate::clock::Clock;
 use crate::envelope::{self, Fault, Unstorable, VALUE_LIMIT, ValueType, Wanted};
@@ -567,6 +569,14 @@ impl StoreTier {
     pub(crate) fn disconnect(&self) {
         self.recovery.end();
         self.bounded.store.disconnect();
+    }
+
+    pub(crate) fn connections(&self) -> Connections {
+        self.bounded.store.connections()
+    }
+
+    pub(crate) async fn info(&self) -> Option<StoreInfo> {
+        self.ask(self.bounded.store.info()).await.ok()
     }
 
     pub(crate) fn failures(&self) -> u64 {

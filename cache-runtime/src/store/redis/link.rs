@@ -7,7 +7,7 @@
 
 use std::fmt;
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,7 @@ use super::address::Host;
 use super::breaker::Outcomes;
 use super::sentinel::Sentinels;
 use super::server::{self, ATTEMPT, Introduction};
-use crate::store::StoreError;
+use crate::store::{Breaker, Connections, StoreError};
 
 /// How often the sentinels are asked whether there is another master.
 const WATCH: Duration = Duration::from_secs(1);
@@ -68,6 +68,8 @@ struct Shared {
     last_run: Mutex<Option<String>>,
     changed: ServerChanged,
     in_use: AtomicU64,
+    /// Whether a server is tried at this moment.
+    is_trying: AtomicBool,
 }
 
 enum State {
@@ -129,6 +131,7 @@ impl Link {
                 last_run: Mutex::default(),
                 changed,
                 in_use: AtomicU64::new(0),
+                is_trying: AtomicBool::new(false),
             }),
             seeker: Mutex::default(),
         }
@@ -216,6 +219,26 @@ impl Link {
         match &*state.borrow() {
             State::Away { reason, .. } => Err(StoreError::Away(reason.clone())),
             State::Live { .. } | State::Idle => Ok(()),
+        }
+    }
+
+    pub(super) fn database(&self) -> i64 {
+        self.shared.access.database
+    }
+
+    pub(super) fn connections(&self) -> Connections {
+        let shared = &self.shared;
+        let in_use = shared.in_use.load(Ordering::Relaxed);
+        let limit = shared.access.in_flight.map(|limit| limit as u64);
+        Connections {
+            in_use,
+            available: limit.map(|limit| limit.saturating_sub(in_use)),
+            created_connections: shared.connections.load(Ordering::Relaxed),
+            breaker: match *shared.state.borrow() {
+                State::Idle | State::Live { .. } => Breaker::Closed,
+                State::Away { .. } if shared.is_trying.load(Ordering::Relaxed) => Breaker::HalfOpen,
+                State::Away { .. } => Breaker::Open,
+            },
         }
     }
 
@@ -329,7 +352,10 @@ impl Shared {
             let began = Instant::now();
             // On a runtime without network, tokio panics.
             let open = AssertUnwindSafe(self.open()).catch_unwind();
-            match tokio::time::timeout(ATTEMPT, open).await {
+            self.is_trying.store(true, Ordering::Relaxed);
+            let opened = tokio::time::timeout(ATTEMPT, open).await;
+            self.is_trying.store(false, Ordering::Relaxed);
+            match opened {
                 Ok(Ok(Ok((connection, host)))) => {
                     let number = self.found(connection, host.clone());
                     match &self.target {

@@ -4,6 +4,7 @@ mod access;
 mod address;
 mod breaker;
 mod cluster;
+mod info;
 mod link;
 mod listening;
 mod scan;
@@ -29,7 +30,10 @@ use script::{Script, Scripts};
 pub(crate) use server::lets_in_anybody;
 use servers::Servers;
 
-use super::{Announcement, Generation, Listener, Store, StoreError, StoreFuture, Tombstone};
+use super::{
+    Announcement, Connections, Generation, Listener, Store, StoreError, StoreFuture, StoreInfo,
+    Tombstone,
+};
 use crate::clock::millis;
 use crate::generation::Invalidation;
 
@@ -300,6 +304,14 @@ impl Store for RedisStore {
             self.ears.are_open().await;
             Ok(())
         })
+    }
+
+    fn connections(&self) -> Connections {
+        self.servers.connections()
+    }
+
+    fn info(&self) -> StoreFuture<'_, StoreInfo> {
+        Box::pin(info::info(&self.servers))
     }
 
     fn disconnect(&self) {

@@ -8,7 +8,7 @@ use super::address::{Address, Deployment};
 use super::cluster::Cluster;
 use super::link::{Link, NoAnswer, Pace, Served, ServerChanged, Target};
 use super::sentinel::Sentinels;
-use crate::store::StoreError;
+use crate::store::{Connections, StoreError};
 
 #[derive(Debug)]
 pub(super) enum Servers {
@@ -67,6 +67,12 @@ impl Servers {
             Self::One(link) => Ok(vec![link.clone()]),
             Self::Cluster(cluster) => cluster.masters(),
         }
+    }
+
+    pub(super) fn connections(&self) -> Connections {
+        let links = self.all().unwrap_or_default();
+        let connections = links.iter().map(|link| link.connections());
+        connections.reduce(Connections::and).unwrap_or_default()
     }
 
     /// One that is there.

@@ -1,0 +1,54 @@
+//! What a store says about itself, for operators.
+
+/// The way to a store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Connections {
+    /// Operations under way.
+    pub in_use: u64,
+    /// So many more may be under way at once (`max_connections`); `None`: as many as there are.
+    pub available: Option<u64>,
+    /// Connections made so far. There is one at a time to each server.
+    pub created_connections: u64,
+    /// Whether the store is asked at all.
+    pub breaker: Breaker,
+}
+
+/// Whether a store is asked at all. Of several servers, the one that is worst off counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Breaker {
+    /// It is asked; or nobody has wanted anything of it so far.
+    #[default]
+    Closed,
+    /// It is tried, in the background.
+    HalfOpen,
+    /// It is left alone: calls go on without it, and lose no time.
+    Open,
+}
+
+/// What a store says about itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StoreInfo {
+    /// Such as `7.0.15`; of several servers, the oldest one.
+    pub version: String,
+    /// Connections of all applications.
+    pub connected_clients: u64,
+    /// Bytes in use.
+    pub used_memory: u64,
+    /// Keys of all applications, in this database.
+    pub keys: u64,
+}
+
+impl Connections {
+    /// Those of two servers.
+    #[cfg(feature = "redis")]
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            in_use: self.in_use + other.in_use,
+            available: self.available.zip(other.available).map(|(a, b)| a + b),
+            created_connections: self.created_connections + other.created_connections,
+            breaker: self.breaker.max(other.breaker),
+        }
+    }
+}
