@@ -2,8 +2,10 @@
 
 mod address;
 mod link;
+mod look_ups;
 mod script;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ::redis::{Cmd, FromRedisValue, cmd};
@@ -11,6 +13,7 @@ use futures_util::future::{try_join, try_join_all};
 
 pub(crate) use address::Address;
 use link::Link;
+use look_ups::LookUps;
 use script::{GENERATION, Script, Scripts};
 
 use super::{Generation, Store, StoreError, StoreFuture, Tombstone};
@@ -20,16 +23,22 @@ use crate::generation::Invalidation;
 /// Keys that one step of a scan asks for.
 const SCAN_STEP: usize = 1000;
 
+/// Room for the name of `GETRANGE` and the numbers of a range.
+const NAME_AND_RANGE: usize = 32;
+
 #[derive(Debug)]
 pub(crate) struct RedisStore {
-    link: Link,
+    link: Arc<Link>,
+    look_ups: Arc<LookUps>,
     scripts: Scripts,
 }
 
 impl RedisStore {
     pub(crate) fn new(address: Address) -> Self {
+        let link = Arc::new(Link::new(address));
         Self {
-            link: Link::new(address),
+            look_ups: Arc::new(LookUps::new(link.clone())),
+            link,
             scripts: Scripts::new(),
         }
     }
@@ -118,9 +127,9 @@ impl Store for RedisStore {
 
     fn get<'a>(&'a self, key: &'a str, limit: usize) -> StoreFuture<'a, Option<Vec<u8>>> {
         Box::pin(async move {
-            let mut get = cmd("GETRANGE");
-            get.arg(key).arg(0).arg(limit);
-            let value: Vec<u8> = self.ask(get).await?;
+            let mut get = Cmd::with_capacity(4, key.len() + NAME_AND_RANGE);
+            get.arg("GETRANGE").arg(key).arg(0).arg(limit);
+            let value = self.look_ups.ask(get).await?;
             Ok((!value.is_empty()).then_some(value))
         })
     }
