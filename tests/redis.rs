@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use fixture::{Fault, Proxy, RedisServer, Reply};
+use futures_util::future::join_all;
 use larder::call::{self, Origin};
 use larder::testing::ManualClock;
 use larder::{
@@ -388,6 +389,125 @@ async fn many_keys_are_commands_of_one_key_each_that_are_sent_together() {
     cache.remove("user:0").await;
     assert_eq!(cache.remove_many(&keys).await, 99);
     is_sent_together();
+}
+
+/// A cache of this kind with a hundred numbers in Redis and nothing in memory, and their keys.
+async fn a_hundred(kind: &str, server: &RedisServer, budget: Duration) -> (Cache, Vec<String>) {
+    let keys: Vec<String> = (0..100).map(|n| format!("user:{n}")).collect();
+    let writer = fresh(kind, server).await;
+    writer.set_many(keys.iter().zip(0..100)).await;
+    let reader = register(
+        kind,
+        over(server).enable_l1_cache(false).store_budget(budget),
+    );
+    assert!(reader.connect().await);
+    // What is to be known of invalidations is read now.
+    assert_eq!(reader.get(&keys[0]).await, Some(0));
+    (reader, keys)
+}
+
+#[tokio::test]
+async fn look_ups_of_many_callers_are_sent_together_and_each_has_its_own_answer() {
+    let server = RedisServer::start();
+    let (cache, keys) = a_hundred("callers", &server, PATIENCE).await;
+    let names = all_keys(&server);
+    let of_seven = names.iter().find(|name| name.ends_with("user:7"));
+    let of_seven = of_seven.expect("the name of a key");
+    server.command(&["DEL", of_seven]);
+    server.command(&["RPUSH", of_seven, "no string"]);
+    server.command(&["CONFIG", "RESETSTAT"]);
+
+    let callers = keys.iter().map(|key| cache.get::<i32>(key));
+    let found = join_all(callers).await;
+    let expected = (0..100).map(|n| (n != 7).then_some(n));
+    assert_eq!(found, expected.collect::<Vec<_>>());
+    let number = |section, name: &str| -> u32 {
+        let info = server.command(&["INFO", section]);
+        let line = info.text().lines().find_map(|line| line.strip_prefix(name));
+        let digits = line
+            .unwrap_or_default()
+            .split(|c: char| !c.is_ascii_digit());
+        let number = digits.map(str::parse).next().expect("a number");
+        number.expect("a number")
+    };
+    assert_eq!(number("commandstats", "cmdstat_getrange:calls="), 100);
+    let reads = number("stats", "total_reads_processed:");
+    assert!(reads < 20, "{reads} reads for 100 keys");
+}
+
+#[tokio::test]
+async fn look_ups_that_are_dropped_hold_up_nobody() {
+    let server = RedisServer::start();
+    let (cache, keys) = a_hundred("dropped", &server, PATIENCE).await;
+    for polled in 0..4 {
+        let callers = keys.iter().cloned().map(|key| {
+            let cache = cache.clone();
+            tokio::spawn(async move { cache.get::<i32>(&key).await })
+        });
+        let callers: Vec<_> = callers.collect();
+        for _ in 0..polled {
+            tokio::task::yield_now().await;
+        }
+        for (caller, n) in callers.into_iter().zip(0..100) {
+            if n % 3 == 1 {
+                assert_eq!(caller.await.expect("no panic"), Some(n));
+            } else {
+                caller.abort();
+            }
+        }
+    }
+    assert_eq!(cache.stats().store_failures, 0);
+}
+
+#[tokio::test]
+async fn look_ups_in_a_redis_that_is_stopped_leave_nothing_behind() {
+    let mut server = RedisServer::start();
+    let (cache, keys) = a_hundred("behind", &server, Duration::from_millis(200)).await;
+    let tasks = || {
+        tokio::runtime::Handle::current()
+            .metrics()
+            .num_alive_tasks()
+    };
+    let before = tasks();
+    server.stop();
+    let found = join_all(keys.iter().map(|key| cache.get::<i32>(key))).await;
+    assert_eq!(found, [None; 100]);
+    // The one that looks for a new connection is left, and that of a connection.
+    eventually("nobody waits", async || tasks() <= before + 1).await;
+    server.resume();
+    eventually("Redis is back", async || {
+        cache.get(&keys[1]).await == Some(1)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn look_ups_that_wait_on_another_runtime_hold_up_nobody() {
+    let server = RedisServer::start();
+    let (cache, keys) = a_hundred("ended", &server, PATIENCE).await;
+    let (in_thread, some_keys) = (cache.clone(), keys[..10].to_vec());
+    let begin = move || {
+        let runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = { runtime }.enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            // The runtime stands still before anything is run that they begin.
+            let look_ups = some_keys.iter().map(|key| in_thread.get::<i32>(key));
+            let mut look_ups: Vec<_> = look_ups.map(Box::pin).collect();
+            for look_up in &mut look_ups {
+                assert!(support::poll_once(look_up).is_pending());
+            }
+        });
+        runtime
+    };
+    let runtime = std::thread::spawn(begin).join().expect("no panic");
+    let look_up_all = async || {
+        let found = join_all(keys.iter().map(|key| cache.get(key))).await;
+        assert_eq!(found, (0..100).map(Some).collect::<Vec<_>>());
+    };
+    look_up_all().await;
+    runtime.shutdown_background();
+    look_up_all().await;
+    assert_eq!(cache.stats().store_failures, 0);
 }
 
 #[tokio::test]

@@ -116,7 +116,7 @@ impl Cache {
         Pending {
             kind: kind.clone(),
             operation: kind.chosen.clone(),
-            key: chosen.in_memory,
+            key: chosen.in_memory.into(),
             in_store: kind
                 .store
                 .as_ref()

@@ -297,7 +297,7 @@ impl KeptFor {
     fn put_into_memory(&self, entry: &SharedEntry) -> Left {
         let memory = self.pending.kind.memory.as_ref();
         memory.map_or_else(Left::default, |memory| {
-            memory.insert(self.pending.key.clone(), entry.clone())
+            memory.insert((*self.pending.key).into(), entry.clone())
         })
     }
 

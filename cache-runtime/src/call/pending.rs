@@ -13,10 +13,10 @@ use super::operation::Operation;
 use super::outcome::{MissReason, Origin, StaleCause};
 use super::results::Results;
 use super::verdict::Verdict;
-use crate::envelope::ValueType;
+use crate::envelope::{Opened, ValueType, Whole};
 use crate::flight::{Landing, Leader, Role};
 use crate::generation::{Carried, KeyHash, Name};
-use crate::key::{MemoryKey, Written, key_hash, with_memory_key};
+use crate::key::{SharedKey, Written, key_hash, with_memory_key};
 use crate::kind::{InTiers, Kind};
 use crate::memory::{Failure, Head, MemoryTier, SharedEntry, Weigher};
 use crate::observe::Event;
@@ -31,7 +31,7 @@ const LOOKS: usize = 3;
 pub(crate) struct Pending {
     pub(crate) kind: Arc<Kind>,
     pub(crate) operation: Arc<Operation>,
-    pub(crate) key: MemoryKey,
+    pub(crate) key: SharedKey,
     /// Where there is a store, or the caller asks for it.
     pub(crate) in_store: Option<StoreName>,
     /// What the entry belongs to, besides the kind and the operation.
@@ -79,6 +79,8 @@ impl Deadlines {
 /// asked.
 pub(super) enum Stand {
     Found(SharedEntry, Origin),
+    /// The same, read for this call: its value may be taken out if nobody else has the entry.
+    Read(SharedEntry, Origin, Whole),
     /// To be computed.
     Leads(Lead),
     /// To be computed, and not to be kept.
@@ -115,7 +117,7 @@ impl Pending {
         let Bound {
             kind, operation, ..
         } = bound;
-        let key: MemoryKey = with_memory_key(operation.number, written, |key| key.into());
+        let key: SharedKey = with_memory_key(operation.number, written, |key| key.into());
         let is_asked_for = control.is_some_and(Control::asks);
         let needs_name = kind.store.is_some() || is_asked_for;
         let arguments = noticed.arguments(written);
@@ -146,7 +148,8 @@ impl Pending {
         self.names.push(self.kind.tag(tenant, tag));
         if let Some(name) = &mut self.in_store {
             let generation = self.kind.keys.generation_of_tag(tenant, tag);
-            name.generations.push(generation);
+            let generations = name.generations.iter().cloned();
+            name.generations = generations.chain([generation]).collect();
         }
     }
 
@@ -173,8 +176,9 @@ impl Pending {
                 Some((entry, origin)) => Ok(Stand::Found(entry, origin)),
                 None => Err(Finding::Nothing),
             },
-            Some(Way::Remove) => Err(Finding::Forgot(self.remove().await)),
-            Some(Way::Expire) => Err(Finding::Forgot(self.expire().await)),
+            // In boxes: they are long, and every look-up would be.
+            Some(Way::Remove) => Err(Finding::Forgot(Box::pin(self.remove()).await)),
+            Some(Way::Expire) => Err(Finding::Forgot(Box::pin(self.expire()).await)),
             Some(Way::Key) => Err(Finding::Key(self.name_in_store())),
         }
     }
@@ -205,7 +209,8 @@ impl Pending {
     /// Asks the store for what is written with what is computed, without a look-up.
     async fn prepare(&self) {
         if let Some((store, name)) = self.store() {
-            store.prepare(name).await;
+            // In a box: it is long, and every look-up would be.
+            Box::pin(store.prepare(name)).await;
         }
     }
 
@@ -303,10 +308,14 @@ impl Pending {
                 Verdict::Nothing(why) => (why, None),
             };
             if asks_store {
-                match self.in_store(&leader, control, results).await {
+                let (verdict, whole) = self.in_store(&leader, control, results).await;
+                match verdict {
                     Verdict::Answer(entry, origin) => {
                         leader.land(landing(entry.clone(), origin));
-                        return Stand::Found(entry, origin);
+                        return match whole {
+                            Some(whole) => Stand::Read(entry, origin, whole),
+                            None => Stand::Found(entry, origin),
+                        };
                     }
                     Verdict::Due(entry, origin) => {
                         leader.land(landing(entry.clone(), origin));
@@ -376,7 +385,8 @@ impl Pending {
                 return Some(found);
             }
             let leader = self.kind.flights.fly_alone(&self.key);
-            let found = self.in_store(&leader, control, results).await.answer();
+            let (found, _) = self.in_store(&leader, control, results).await;
+            let found = found.answer();
             // Else there may be another one by now.
             if found.is_some() || !leader.is_invalidated() {
                 return found;
@@ -384,25 +394,29 @@ impl Pending {
         }
     }
 
-    /// What the store has for this caller; it is in memory then too.
+    /// What the store has for this caller; it is in memory then too, or where there is none the
+    /// caller may be the only one that has it.
     async fn in_store(
         &self,
         leader: &Leader,
         control: Option<&Control>,
         results: &Results,
-    ) -> Verdict {
+    ) -> (Verdict, Option<Whole>) {
         let wanted = results.in_store(self.operation.staleness.kept_for());
         let Some(((store, name), wanted)) = self.store().zip(wanted) else {
-            return Verdict::Nothing(MissReason::Absent);
+            return (Verdict::Nothing(MissReason::Absent), None);
         };
         let mut looks = 0;
         loop {
             looks += 1;
             match store.look_up(name, wanted, self.carry()).await {
                 // Another process said that it had changed, while this one looked.
-                Ok(entry) if looks < LOOKS && self.has_changed(&entry) => {}
-                Ok(entry) => return self.take_in(leader, entry, control, results),
-                Err(lost) => return Verdict::Nothing(MissReason::of_lost(lost)),
+                Ok(Opened { entry, .. }) if looks < LOOKS && self.has_changed(&entry) => {}
+                Ok(Opened { entry, whole }) => {
+                    let whole = self.kind.memory.is_none().then_some(whole);
+                    return (self.take_in(leader, entry, control, results), whole);
+                }
+                Err(lost) => return (Verdict::Nothing(MissReason::of_lost(lost)), None),
             }
         }
     }
@@ -438,7 +452,7 @@ impl Pending {
             }
             there
                 .is_none()
-                .then(|| memory.insert(self.key.clone(), entry))
+                .then(|| memory.insert((*self.key).into(), entry))
         };
         match leader.keep(keep) {
             Some(_left) => verdict,
@@ -450,7 +464,7 @@ impl Pending {
     /// too.
     pub(super) async fn newer(&self, leader: &Leader, results: &Results) -> Option<SharedEntry> {
         match self.in_store(leader, None, results).await {
-            Verdict::Answer(entry, Origin::Store) => Some(entry),
+            (Verdict::Answer(entry, Origin::Store), _) => Some(entry),
             _ => None,
         }
     }
@@ -507,7 +521,7 @@ impl Pending {
                     None => store.remove_behind(name.key.clone()),
                 }
             }
-            memory.map(|memory| memory.insert(self.key.clone(), entry))
+            memory.map(|memory| memory.insert((*self.key).into(), entry))
         });
     }
 

@@ -1,11 +1,12 @@
 //! Results from entries.
 
 use std::any::TypeId;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::shape::Shape;
-use crate::envelope::{Erased, ValueType, Wanted};
-use crate::memory::{Absent, Entry, Failure};
+use crate::envelope::{Erased, ValueType, Wanted, Whole};
+use crate::memory::{Absent, Entry, Failure, SharedEntry};
 
 /// What the results of one shape are, for code that is compiled once.
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +58,17 @@ pub(crate) fn served<S: Shape>(value: &Erased) -> Option<S::Returned> {
         Some(kept) => Some(S::returned(kept.clone())),
         None => negative::<S>(value),
     }
+}
+
+/// The same for an entry that was read for this call: where nobody else has it, its value is handed
+/// over and not cloned.
+pub(super) fn handed_over<S: Shape>(entry: SharedEntry, whole: Whole) -> Option<S::Returned> {
+    let Ok(whole) = whole.downcast::<Entry<S::Kept>>() else {
+        return negative::<S>(&entry.value);
+    };
+    drop(entry);
+    let kept = Arc::try_unwrap(whole).map_or_else(|it| it.value.clone(), |it| it.value);
+    Some(S::returned(kept))
 }
 
 #[cold]

@@ -9,9 +9,10 @@ use super::keeping::{KeptFor, report, report_entry, report_uncached};
 use super::local;
 use super::outcome::{MissReason, Origin, StaleCause, Told};
 use super::pending::{Deadlines, Pending, Stand};
-use super::results::{Results, served};
+use super::results::{Results, handed_over, served};
 use super::rule::Rule;
 use super::shape::Shape;
+use crate::envelope::Whole;
 use crate::flight::Landing;
 use crate::generation::Carried;
 use crate::memory::{Entry, SharedEntry, Weight, weigher};
@@ -36,6 +37,8 @@ pub struct Asked(Got);
 
 enum Got {
     Entry(SharedEntry),
+    /// The same, of which nobody else may know.
+    Read(SharedEntry, Whole),
     TimedOut(TimedOut),
     Turn(Turn),
 }
@@ -189,17 +192,12 @@ impl Asked {
         let wishes = control.as_deref();
         let lead = match stand {
             Stand::Found(entry, origin) => {
-                match origin {
-                    Origin::Memory => pending.operation.counters.count_memory_hit(),
-                    Origin::Store => pending.count(Event::StoreHit),
-                    Origin::Stale(_) => pending.count(Event::Stale),
-                    _ => pending.count(Event::Joined),
-                }
-                // The clock is read for those who ask alone.
-                if wishes.is_some() {
-                    report_entry(wishes, &pending, &entry, origin);
-                }
+                found(&pending, wishes, &entry, origin);
                 return Self(Got::Entry(entry));
+            }
+            Stand::Read(entry, origin, whole) => {
+                found(&pending, wishes, &entry, origin);
+                return Self(Got::Read(entry, whole));
             }
             Stand::TimedOut(after) => {
                 pending.count(Event::TimedOut);
@@ -225,6 +223,7 @@ impl Asked {
     pub fn answer<S: Shape>(self, _shape: S) -> Answered<S> {
         let answer = match self.0 {
             Got::Entry(entry) => served::<S>(&entry.value),
+            Got::Read(entry, whole) => handed_over::<S>(entry, whole),
             Got::TimedOut(after) => S::timed_out(after),
             Got::Turn(turn) => return Answered::Turn(turn),
         };
@@ -235,6 +234,20 @@ impl Asked {
             deadlines: Deadlines::default(),
         };
         answer.map_or(Answered::Turn(without), Answered::Answer)
+    }
+}
+
+/// Counts and reports an answer that was found.
+fn found(pending: &Pending, wishes: Option<&Control>, entry: &SharedEntry, origin: Origin) {
+    match origin {
+        Origin::Memory => pending.operation.counters.count_memory_hit(),
+        Origin::Store => pending.count(Event::StoreHit),
+        Origin::Stale(_) => pending.count(Event::Stale),
+        _ => pending.count(Event::Joined),
+    }
+    // The clock is read for those who ask alone.
+    if wishes.is_some() {
+        report_entry(wishes, pending, entry, origin);
     }
 }
 

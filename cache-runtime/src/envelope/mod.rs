@@ -24,13 +24,13 @@ pub use codec::Codec;
 pub(crate) use compression::Compression;
 pub(crate) use encryption::Keyring;
 pub(crate) use header::Times;
-pub(crate) use value_type::{Erased, Keep, ValueType};
+pub(crate) use value_type::{Erased, Keep, Opened, ValueType, Whole};
 
 use crate::clock::{Clock, millis};
 use crate::generation::Carried;
 use crate::key::Refused;
 use crate::key::key_hash;
-use crate::memory::{Absent, Entry, Head, SharedEntry};
+use crate::memory::{Absent, Head};
 use crate::policy::Ttl;
 use crate::store::FoldedGenerations;
 use compression::{deflate, inflate};
@@ -218,7 +218,7 @@ pub(crate) fn open(
     carried: Carried,
     clock: &Clock,
     format: &Format,
-) -> Result<SharedEntry, Fault> {
+) -> Result<Opened, Fault> {
     if sealed.len() > VALUE_LIMIT {
         return Err(Fault::TooLarge);
     }
@@ -291,8 +291,7 @@ pub(crate) fn open(
         if !wanted.has_none || !payload.is_empty() {
             return Err(Fault::Undecodable);
         }
-        let value = Absent;
-        return Ok(Arc::new(Entry { head, value }));
+        return Ok(Opened::of(head, Absent));
     }
     let decoded = wanted
         .value_type
@@ -301,7 +300,7 @@ pub(crate) fn open(
     if decoded.digest != *digest {
         return Err(Fault::Unverified);
     }
-    Ok(decoded.entry)
+    Ok(decoded.opened)
 }
 
 fn seal_length(sealing: Sealing) -> usize {

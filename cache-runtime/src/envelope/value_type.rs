@@ -41,8 +41,28 @@ pub struct ValueType {
 
 /// A value that was read, before it is known whether it is the one that was stored.
 pub(super) struct Decoded {
-    pub(super) entry: SharedEntry,
+    pub(super) opened: Opened,
     pub(super) digest: Digest,
+}
+
+/// An entry that was read, in two forms.
+pub(crate) struct Opened {
+    pub(crate) entry: SharedEntry,
+    /// For who knows the type of the value, and may take it out if nobody else has the entry.
+    pub(crate) whole: Whole,
+}
+
+/// An [`Entry`] of one type, all of it erased.
+pub(crate) type Whole = Arc<Erased>;
+
+impl Opened {
+    pub(super) fn of<T: Send + Sync + 'static>(head: Head, value: T) -> Self {
+        let entry = Arc::new(Entry { head, value });
+        Self {
+            whole: entry.clone(),
+            entry,
+        }
+    }
 }
 
 impl ValueType {
@@ -95,7 +115,6 @@ fn decode<K: Keep>(bytes: &[u8], codec: Codec, head: Head) -> Option<Decoded> {
     let value: K::Written = codec::read(codec, bytes)?;
     // Tags and lengths take room beside the bytes.
     let digest = digest(&value, bytes.len() + bytes.len() / 8 + 64).ok()?;
-    let value = K::kept(value);
-    let entry = Arc::new(Entry { head, value });
-    Some(Decoded { entry, digest })
+    let opened = Opened::of(head, K::kept(value));
+    Some(Decoded { opened, digest })
 }

@@ -19,7 +19,7 @@ use std::task::{Context, Poll, Waker};
 
 use quick_cache::DefaultHashBuilder;
 
-use crate::key::MemoryKey;
+use crate::key::SharedKey;
 use crate::memory::SharedEntry;
 use crate::sync::{Mutex, lock};
 
@@ -58,7 +58,7 @@ pub(crate) struct Flights {
 
 #[derive(Default)]
 struct Table {
-    under_way: HashMap<MemoryKey, UnderWay, DefaultHashBuilder>,
+    under_way: HashMap<SharedKey, UnderWay, DefaultHashBuilder>,
     /// Number of the latest flight.
     latest: u64,
 }
@@ -73,7 +73,7 @@ struct UnderWay {
 }
 
 struct Flight {
-    key: MemoryKey,
+    key: SharedKey,
     /// Of flights that make a value anew, the later one has the last word.
     number: u64,
     makes_anew: bool,
@@ -114,7 +114,7 @@ impl Flights {
     /// Leads the flight of `key`, or waits until it has landed.
     ///
     /// Dropping the future while it waits leaves the flight to the others.
-    pub(crate) fn join(self: &Arc<Self>, key: &MemoryKey) -> impl Future<Output = Role> {
+    pub(crate) fn join(self: &Arc<Self>, key: &SharedKey) -> impl Future<Output = Role> {
         let mut table = lock(&self.table);
         let number = table.next();
         let of_key = table.of_key(key);
@@ -135,7 +135,7 @@ impl Flights {
     }
 
     /// Begins a flight that takes others along, unless there is one.
-    pub(crate) fn lead(self: &Arc<Self>, key: &MemoryKey) -> Option<Leader> {
+    pub(crate) fn lead(self: &Arc<Self>, key: &SharedKey) -> Option<Leader> {
         let mut table = lock(&self.table);
         let number = table.next();
         let joint = &mut table.of_key(key).joint;
@@ -151,23 +151,23 @@ impl Flights {
     }
 
     /// Begins a flight that takes nobody along.
-    pub(crate) fn fly_alone(self: &Arc<Self>, key: &MemoryKey) -> Leader {
+    pub(crate) fn fly_alone(self: &Arc<Self>, key: &SharedKey) -> Leader {
         self.fly(key, false, None)
     }
 
     /// The same for a caller that waited for a failure.
-    pub(crate) fn fly_in_turn(self: &Arc<Self>, key: &MemoryKey, turn: AfterFailure) -> Leader {
+    pub(crate) fn fly_in_turn(self: &Arc<Self>, key: &SharedKey, turn: AfterFailure) -> Leader {
         self.fly(key, false, Some(turn))
     }
 
     /// The same for one whose value is to take the place of everything older.
-    pub(crate) fn fly_anew(self: &Arc<Self>, key: &MemoryKey) -> Leader {
+    pub(crate) fn fly_anew(self: &Arc<Self>, key: &SharedKey) -> Leader {
         self.fly(key, true, None)
     }
 
     fn fly(
         self: &Arc<Self>,
-        key: &MemoryKey,
+        key: &SharedKey,
         makes_anew: bool,
         turn: Option<AfterFailure>,
     ) -> Leader {
@@ -220,7 +220,7 @@ impl Table {
         self.latest
     }
 
-    fn of_key(&mut self, key: &MemoryKey) -> &mut UnderWay {
+    fn of_key(&mut self, key: &SharedKey) -> &mut UnderWay {
         self.under_way.entry(key.clone()).or_default()
     }
 
@@ -264,7 +264,7 @@ impl UnderWay {
 }
 
 impl Flight {
-    fn led(key: &MemoryKey, number: u64, makes_anew: bool) -> Arc<Self> {
+    fn led(key: &SharedKey, number: u64, makes_anew: bool) -> Arc<Self> {
         Arc::new(Self {
             key: key.clone(),
             number,
@@ -348,6 +348,10 @@ impl Future for Boarding {
 }
 
 impl Seat {
+    fn has_landed(&self) -> bool {
+        lock(&self.flight.board).has_landed()
+    }
+
     /// What there is to see; who has to wait leaves its waker. A waker that is left over is given
     /// back, to be dropped when nothing is locked.
     fn look(&mut self, waker: Waker) -> (Sight, Option<Waker>) {
@@ -380,14 +384,14 @@ impl Drop for Seat {
         let _own_waker;
         let mut waiting = Waiting::default();
         {
-            let mut table = lock(&self.flights.table);
+            // A landed flight left the table when it landed; the key may have a new one by now.
+            let table = (!self.has_landed()).then(|| lock(&self.flights.table));
             let mut board = lock(&self.flight.board);
             board.seats -= 1;
             _own_waker = self.ticket.and_then(|ticket| board.waiting.remove(&ticket));
-            // A landed flight left the table when it landed; the key may have a new one by now.
-            if board.has_landed() {
+            let Some(mut table) = table.filter(|_| !board.has_landed()) else {
                 return;
-            }
+            };
             if self.leads {
                 board.panics += usize::from(std::thread::panicking());
                 board.state = if board.panics < 2 {
@@ -430,7 +434,7 @@ pub(crate) struct Leader {
 impl Leader {
     /// Whether nothing that the flight brings is to be kept, or given to anybody else.
     pub(crate) fn is_invalidated(&self) -> bool {
-        lock(&self.seat.flight.board).has_landed()
+        self.seat.has_landed()
     }
 
     /// Keeps something, unless the key was invalidated on the way.

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use hmac::digest::OutputSizeUser;
 use hmac::{EagerHash, Hmac, KeyInit, Mac};
+use sha2::digest::Output;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
 use crate::config::Secret;
@@ -108,32 +109,30 @@ pub(crate) struct Digests {
 }
 
 impl Digests {
-    /// The whole digest: 32, 48 or 64 bytes.
-    pub(super) fn whole(&self, bytes: &[u8]) -> Vec<u8> {
+    /// Gives the whole digest to `use_digest`: 32, 48 or 64 bytes.
+    pub(super) fn with_whole<R>(&self, bytes: &[u8], use_digest: impl FnOnce(&[u8]) -> R) -> R {
         match self.algorithm {
-            HashAlgorithm::Sha256 => self.sha::<Sha256>(bytes),
-            HashAlgorithm::Sha384 => self.sha::<Sha384>(bytes),
-            HashAlgorithm::Sha512 => self.sha::<Sha512>(bytes),
+            HashAlgorithm::Sha256 => use_digest(&self.sha::<Sha256>(bytes)),
+            HashAlgorithm::Sha384 => use_digest(&self.sha::<Sha384>(bytes)),
+            HashAlgorithm::Sha512 => use_digest(&self.sha::<Sha512>(bytes)),
             HashAlgorithm::Blake3 => {
                 let digest = match &self.secret {
                     Some(secret) => blake3::keyed_hash(secret.bytes(), bytes),
                     None => blake3::hash(bytes),
                 };
-                digest.as_bytes().to_vec()
+                use_digest(digest.as_bytes())
             }
         }
     }
 
-    /// The first 128 bits.
-    pub(super) fn short(&self, bytes: &[u8]) -> Vec<u8> {
-        let mut digest = self.whole(bytes);
-        digest.truncate(SHORT);
-        digest
+    /// The same with the first 128 bits.
+    pub(super) fn with_short<R>(&self, bytes: &[u8], use_digest: impl FnOnce(&[u8]) -> R) -> R {
+        self.with_whole(bytes, |digest| use_digest(&digest[..SHORT]))
     }
 
-    fn sha<D: Digest + EagerHash>(&self, bytes: &[u8]) -> Vec<u8>
+    fn sha<D: Digest + EagerHash>(&self, bytes: &[u8]) -> Output<D>
     where
-        Hmac<D>: Mac + KeyInit + OutputSizeUser,
+        Hmac<D>: Mac + KeyInit + OutputSizeUser<OutputSize = D::OutputSize>,
     {
         match &self.secret {
             Some(secret) => {
@@ -141,9 +140,9 @@ impl Digests {
                 let mut key = hmac::digest::Key::<Hmac<D>>::default();
                 key[..secret.bytes().len()].copy_from_slice(secret.bytes());
                 let mac = <Hmac<D> as KeyInit>::new(&key).chain_update(bytes);
-                mac.finalize().into_bytes().to_vec()
+                mac.finalize().into_bytes()
             }
-            None => D::digest(bytes).to_vec(),
+            None => D::digest(bytes),
         }
     }
 }

@@ -30,7 +30,7 @@ mod store_key;
 
 use std::any::type_name;
 use std::ops::Range;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use serde::Serialize;
 
@@ -46,6 +46,9 @@ pub(crate) use store_key::{
 
 /// A key in memory, owned.
 pub(crate) type MemoryKey = Box<[u8]>;
+
+/// The same, for the calls and the flights that have it in common.
+pub(crate) type SharedKey = Arc<[u8]>;
 
 /// Up to this many bytes a key in memory is kept and compared whole; a longer one is replaced by
 /// a digest, so that a few huge arguments cannot fill the memory tier with their keys.

@@ -72,11 +72,8 @@ fn push_hex(text: &mut String, bytes: &[u8]) {
     const DIGITS: [char; 16] = [
         '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
     ];
-    text.reserve(2 * bytes.len());
-    for byte in bytes {
-        text.push(DIGITS[usize::from(byte >> 4)]);
-        text.push(DIGITS[usize::from(byte & 0xF)]);
-    }
+    let digits = |byte: &u8| [byte >> 4, byte & 0xF].map(|digit| DIGITS[usize::from(digit)]);
+    text.extend(bytes.iter().flat_map(digits));
 }
 
 /// Adds text with its separators and invisible characters percent-encoded, so that it cannot be
@@ -116,8 +113,10 @@ pub(crate) struct OperationKeys {
     kind: Arc<StoreKeys>,
     beginning: String,
     identity: Identity,
+    /// Of calls without a tenant.
+    ending: String,
     /// Names of the generations of kind and operation.
-    generations: [Arc<str>; 2],
+    generations: Arc<[Arc<str>]>,
 }
 
 /// The arguments of one call, as they were written.
@@ -137,14 +136,17 @@ impl StoreKeys {
         operation: &str,
         identity: Identity,
     ) -> OperationKeys {
+        let mut ending = "|id:".to_owned();
+        push_hex(&mut ending, &identity.0);
         OperationKeys {
+            ending,
             kind: self.clone(),
             beginning: self.beginning(operation),
             identity,
-            generations: [
+            generations: Arc::new([
                 self.generation_of_kind(),
                 self.generation_of_operation(operation),
-            ],
+            ]),
         }
     }
 
@@ -174,7 +176,8 @@ impl StoreKeys {
             KeyPrivacy::Hashed => {
                 // Not `key:hash:…`, which an application without hashing may have chosen.
                 name.push_str("keyhash:");
-                push_hex(&mut name, &self.digests.whole(key.as_bytes()));
+                self.digests
+                    .with_whole(key.as_bytes(), |digest| push_hex(&mut name, digest));
             }
         }
         name
@@ -186,7 +189,7 @@ impl StoreKeys {
         generations.extend(tenant.map(|tenant| self.generation_of_tenant(tenant.as_bytes())));
         StoreName {
             key: self.of_chosen(tenant, key),
-            generations,
+            generations: generations.into(),
             ttl,
             seen: Seen::default(),
         }
@@ -237,14 +240,16 @@ impl StoreKeys {
             }
             None => {
                 key.push_str(HASHED);
-                push_hex(key, &self.digests.whole(text));
+                self.digests
+                    .with_whole(text, |digest| push_hex(key, digest));
             }
         }
     }
 
     fn push_digest(&self, key: &mut String, label: &str, bytes: &[u8]) {
         key.push_str(label);
-        push_hex(key, &self.digests.short(bytes));
+        self.digests
+            .with_short(bytes, |digest| push_hex(key, digest));
     }
 }
 
@@ -269,10 +274,16 @@ pub(super) const HASHED: &str = "hash:";
 
 impl OperationKeys {
     /// Names of the generations of everything that a call belongs to.
-    pub(crate) fn generations(&self, tenant: Option<&[u8]>) -> Vec<Arc<str>> {
-        let mut generations = self.generations.to_vec();
-        generations.extend(tenant.map(|tenant| self.kind.generation_of_tenant(tenant)));
-        generations
+    pub(crate) fn generations(&self, tenant: Option<&[u8]>) -> Arc<[Arc<str>]> {
+        let Some(tenant) = tenant else {
+            return self.generations.clone();
+        };
+        let of_tenant = self.kind.generation_of_tenant(tenant);
+        self.generations
+            .iter()
+            .cloned()
+            .chain([of_tenant])
+            .collect()
     }
 
     /// The key of a call.
@@ -296,10 +307,7 @@ impl OperationKeys {
             self.kind.push_digest(&mut key, "|q:", question);
         }
         match arguments.tenant {
-            None => {
-                key.push_str("|id:");
-                push_hex(&mut key, &self.identity.0);
-            }
+            None => key.push_str(&self.ending),
             Some(tenant) => {
                 let identity = [&self.identity.0, tenant].concat();
                 self.kind.push_digest(&mut key, "|id:", &identity);

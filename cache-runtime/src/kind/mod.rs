@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::config::AiConfig;
 use crate::flight::Flights;
 use crate::generation::{Generations, Invalidation, Name, Scope};
-use crate::key::{CHOSEN, Identity, MemoryKey, StoreKeys, operation_of};
+use crate::key::{CHOSEN, Identity, StoreKeys, operation_of};
 use crate::memory::MemoryTier;
 use crate::observe::Counters;
 use crate::policy::{Lifetimes, Promotions};
@@ -166,7 +166,7 @@ impl Kind {
 
     /// Forgets an entry in memory, and does something while nobody begins anew and nothing is kept
     /// any more of what was under way. Says whether memory had it, and it was fresh.
-    fn forget_here(&self, key: &MemoryKey, how: Invalidation, meanwhile: impl FnOnce()) -> bool {
+    fn forget_here(&self, key: &[u8], how: Invalidation, meanwhile: impl FnOnce()) -> bool {
         let memory = self.memory.as_ref();
         // What leaves is dropped when nothing is locked.
         let (left, expired) = self.flights.invalidate(key, || {
@@ -311,7 +311,7 @@ impl Kind {
 }
 
 /// What the tiers call an entry; without the second, no store has it.
-pub(crate) type InTiers<'a> = (&'a MemoryKey, Option<&'a str>);
+pub(crate) type InTiers<'a> = (&'a [u8], Option<&'a str>);
 
 /// How far an invalidation has come. In this process it holds as soon as it returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

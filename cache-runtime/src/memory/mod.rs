@@ -317,7 +317,7 @@ impl MemoryTier {
     pub(crate) fn weigh(
         &self,
         entry: &mut SharedEntry,
-        key: &MemoryKey,
+        key: &[u8],
         weigher: Option<&Weigher>,
         value_type: Option<ValueType>,
     ) {

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::bus::Bus;
 use crate::clock::Clock;
-use crate::envelope::{self, Fault, Unstorable, VALUE_LIMIT, ValueType, Wanted};
+use crate::envelope::{self, Fault, Opened, Unstorable, VALUE_LIMIT, ValueType, Wanted};
 use crate::generation::{Carried, Invalidation};
 use crate::memory::SharedEntry;
 use crate::policy::{LONGEST, Ttl};
@@ -37,7 +37,7 @@ const AGAIN: Duration = Duration::from_millis(20);
 pub(crate) struct StoreName {
     pub(crate) key: String,
     /// Names of the generations of everything that it belongs to.
-    pub(crate) generations: Vec<Arc<str>>,
+    pub(crate) generations: Arc<[Arc<str>]>,
     /// How long the entry stays, as far as that is known before there is one.
     pub(crate) ttl: Ttl,
     /// What the last look-up found before or in the place of the entry.
@@ -124,7 +124,7 @@ impl StoreTier {
         name: &StoreName,
         wanted: Wanted,
         carried: Carried,
-    ) -> Result<SharedEntry, Lost> {
+    ) -> Result<Opened, Lost> {
         let Some(time) = self.settled(&name.key).await else {
             // It is from before what the store is going to have.
             name.seen.forget();
@@ -136,9 +136,9 @@ impl StoreTier {
             let stored = self.bounded.within(time, stored).await;
             stored.map(|stored| (generations, stored))
         } else {
-            // Both at once: no round trip more.
+            // Both at once: no round trip more. In a box: it is long, and every look-up would be.
             let generations = self.read(&name.generations);
-            let both = try_join(generations, stored);
+            let both = Box::pin(try_join(generations, stored));
             self.bounded.within(time, both).await
         };
         let (generations, stored) = asked?;
@@ -185,7 +185,8 @@ impl StoreTier {
         let (generations, stored) = self.bounded.within(time, all).await.ok()?;
         let entries = names.iter().zip(stored).zip(carried);
         let entries = entries.map(|((name, stored), carried)| {
-            self.open(name, stored, wanted, generations, carried).ok()
+            let opened = self.open(name, stored, wanted, generations, carried);
+            opened.ok().map(|opened| opened.entry)
         });
         Some(entries.collect())
     }
@@ -210,7 +211,7 @@ impl StoreTier {
         wanted: Wanted,
         generations: FoldedGenerations,
         carried: Carried,
-    ) -> Result<SharedEntry, Lost> {
+    ) -> Result<Opened, Lost> {
         let mut sealed = stored.unwrap_or_default();
         let tombstone = Tombstone::of(&sealed);
         name.seen.note(tombstone);
@@ -512,7 +513,8 @@ impl StoreTier {
             return Some(time);
         }
         self.recovery.begin();
-        let (_, left) = self.quiet(time).await;
+        // In a box: it is long, and every look-up would be.
+        let (_, left) = Box::pin(self.quiet(time)).await;
         (!self.writes.is_unsettled(key)).then_some(left)
     }
 

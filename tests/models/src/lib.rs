@@ -16,7 +16,7 @@ mod generation;
 
 /// What the rooms know of keys.
 mod key {
-    pub(crate) type MemoryKey = Box<[u8]>;
+    pub(crate) type SharedKey = std::sync::Arc<[u8]>;
 }
 
 /// What the rooms know of entries: in the models, a value is the state of the world that it was

@@ -10,7 +10,7 @@ use shuttle::thread;
 use crate::Entry;
 use crate::flight::{Flights, Landing, Leader, Role};
 use crate::generation::{Generations, Invalidation, KeyHash, Scope, Touched};
-use crate::key::MemoryKey;
+use crate::key::SharedKey;
 use crate::memory::SharedEntry;
 use crate::sync::lock;
 
@@ -32,7 +32,7 @@ struct World {
     memory: Mutex<Option<SharedEntry>>,
     flights: Arc<Flights>,
     generations: Generations,
-    key: MemoryKey,
+    key: SharedKey,
     /// Whether the state 0 is one in which nothing is found.
     zero_is_none: bool,
 }

@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use ::redis::aio::MultiplexedConnection;
-use ::redis::{Cmd, FromRedisValue, RedisError, RedisResult, cmd, pipe};
+use ::redis::aio::{ConnectionLike, MultiplexedConnection};
+use ::redis::{Cmd, FromRedisValue, Pipeline, RedisError, RedisResult, cmd, pipe};
 use futures_util::FutureExt;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -156,6 +156,25 @@ impl Link {
         self.note(use_of, answer).map(|(answer,)| answer)
     }
 
+    /// The answers to so many commands that are sent together, each of them bytes.
+    pub(super) async fn ask_together(
+        &self,
+        commands: &Pipeline,
+        count: usize,
+    ) -> Result<Vec<Result<Vec<u8>, NoAnswer>>, NoAnswer> {
+        let mut use_of = self.take()?;
+        let number = use_of.number;
+        let answers = use_of.connection.req_packed_commands(commands, 0, count);
+        let answers = answers.await;
+        let answers = self.note(use_of, answers)?;
+        let answers = answers.into_iter().map(|answer| {
+            let answer = answer.extract_error();
+            let answer = answer.and_then(|answer| Ok(Vec::from_redis_value(answer)?));
+            answer.map_err(|error| self.conclude(number, error))
+        });
+        Ok(answers.collect())
+    }
+
     fn take(&self) -> Result<Use<'_>, NoAnswer> {
         let reason = match &*self.shared.state.borrow() {
             State::Live {
@@ -182,14 +201,17 @@ impl Link {
         use_of.has_answer = true;
         answer
             .inspect(|_| self.shared.outcomes.answered())
-            .map_err(|error| {
-                if ends_connection(&error) {
-                    let reason = server::describe(&error);
-                    self.shared.lost(use_of.number, reason, false);
-                    self.seek();
-                }
-                NoAnswer::Error(error)
-            })
+            .map_err(|error| self.conclude(use_of.number, error))
+    }
+
+    /// Draws the conclusions from an error of the connection with this number.
+    fn conclude(&self, number: u64, error: RedisError) -> NoAnswer {
+        if ends_connection(&error) {
+            let reason = server::describe(&error);
+            self.shared.lost(number, reason, false);
+            self.seek();
+        }
+        NoAnswer::Error(error)
     }
 
     /// Nobody waits any more for an operation that began then over the connection with this number.

@@ -7,6 +7,7 @@ mod cluster;
 mod info;
 mod link;
 mod listening;
+mod look_ups;
 mod scan;
 mod script;
 mod sentinel;
@@ -36,6 +37,9 @@ use super::{
 };
 use crate::clock::millis;
 use crate::generation::Invalidation;
+
+/// Room for the name of `GETRANGE` and the numbers of a range.
+const NAME_AND_RANGE: usize = 32;
 
 #[derive(Debug)]
 pub(crate) struct RedisStore {
@@ -109,9 +113,10 @@ impl Store for RedisStore {
 
     fn get<'a>(&'a self, key: &'a str, limit: usize) -> StoreFuture<'a, Option<Vec<u8>>> {
         Box::pin(async move {
-            let mut get = cmd("GETRANGE");
-            get.arg(key).arg(0).arg(limit);
-            let value: Vec<u8> = self.ask(key, get).await?;
+            self.ears.begin();
+            let mut get = Cmd::with_capacity(4, key.len() + NAME_AND_RANGE);
+            get.arg("GETRANGE").arg(key).arg(0).arg(limit);
+            let value = self.servers.look_up(key, get).await?;
             Ok((!value.is_empty()).then_some(value))
         })
     }

@@ -7,12 +7,13 @@ use ::redis::{Cmd, FromRedisValue};
 use super::address::{Address, Deployment};
 use super::cluster::Cluster;
 use super::link::{Link, NoAnswer, Pace, Served, ServerChanged, Target};
+use super::look_ups::LookUps;
 use super::sentinel::Sentinels;
 use crate::store::{Connections, StoreError};
 
 #[derive(Debug)]
 pub(super) enum Servers {
-    One(Arc<Link>),
+    One(Arc<Link>, Arc<LookUps>),
     Cluster(Cluster),
 }
 
@@ -38,7 +39,8 @@ impl Servers {
                 Target::Sentinels(Box::new(sentinels))
             }
         };
-        Self::One(Arc::new(Link::new(target, access, name, pace, changed)))
+        let link = Arc::new(Link::new(target, access, name, pace, changed));
+        Self::One(link.clone(), Arc::new(LookUps::new(link)))
     }
 
     /// The answer to a command about this key.
@@ -48,15 +50,23 @@ impl Servers {
         command: &Cmd,
     ) -> Result<T, NoAnswer> {
         match self {
-            Self::One(link) => link.ask(command).await,
+            Self::One(link, _) => link.ask(command).await,
             Self::Cluster(cluster) => cluster.ask(key, command).await,
+        }
+    }
+
+    /// The bytes that a command about this key asks for; one server is asked for many at once.
+    pub(super) async fn look_up(&self, key: &str, command: Cmd) -> Result<Vec<u8>, StoreError> {
+        match self {
+            Self::One(_, look_ups) => look_ups.ask(command).await,
+            Self::Cluster(cluster) => Ok(cluster.ask(key, &command).await?),
         }
     }
 
     /// A cluster takes one command for several keys only where they are in one place.
     pub(super) fn keys_in_one_command(&self) -> usize {
         match self {
-            Self::One(_) => usize::MAX,
+            Self::One(..) => usize::MAX,
             Self::Cluster(_) => 1,
         }
     }
@@ -64,7 +74,7 @@ impl Servers {
     /// All that have keys.
     pub(super) fn all(&self) -> Result<Vec<Arc<Link>>, StoreError> {
         match self {
-            Self::One(link) => Ok(vec![link.clone()]),
+            Self::One(link, _) => Ok(vec![link.clone()]),
             Self::Cluster(cluster) => cluster.masters(),
         }
     }
@@ -83,14 +93,14 @@ impl Servers {
 
     pub(super) async fn connect(&self) -> Result<(), StoreError> {
         match self {
-            Self::One(link) => link.connect().await,
+            Self::One(link, _) => link.connect().await,
             Self::Cluster(cluster) => cluster.connect().await,
         }
     }
 
     pub(super) fn disconnect(&self) {
         match self {
-            Self::One(link) => link.disconnect(),
+            Self::One(link, _) => link.disconnect(),
             Self::Cluster(cluster) => cluster.disconnect(),
         }
     }
