@@ -89,7 +89,7 @@ async fn a_slot_of_a_cluster_that_moves_costs_no_answer() {
             let node = &cluster.nodes()[0];
             let keys = node.command(&["KEYS", "*"]);
             let key = keys.list()[0].text().to_owned();
-            let slot = cluster.slot_of(&key);
+            let slot = Cluster::slot_of(&key);
             cluster.begin_move_slot(slot, 1);
             std::thread::sleep(pause);
             cluster.finish_move_slot(slot, 1);

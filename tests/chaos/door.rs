@@ -105,7 +105,9 @@ async fn commands_that_the_user_may_not_use_cost_no_answer() {
         ("ACL without GETRANGE", "-getrange"),
         ("ACL without HELLO", "-hello"),
         ("ACL without PING", "-ping"),
+        ("ACL without PUBLISH", "-publish"),
         ("ACL without SET", "-set"),
+        ("ACL without SUBSCRIBE", "-subscribe"),
         ("ACL without UNLINK", "-unlink"),
         ("ACL without anything", "-@all"),
     ] {
