@@ -29,11 +29,9 @@ pub(crate) struct Sample {
     pub(crate) overhead: Duration,
     pub(crate) failed: bool,
     pub(crate) wrong: Option<(Question, Wrong)>,
-    pub(crate) timed_out: bool,
-    /// The store was known to be away when the call began, and still was when it ended.
-    pub(crate) left_alone: bool,
-    /// It waited for the store in vain, although that was known to be away when it began.
-    pub(crate) waited_again: bool,
+    pub(crate) miss: Option<MissReason>,
+    /// Whether the store was known to be away when the call began.
+    pub(crate) began_alone: bool,
 }
 
 /// Calls that are being made.
@@ -81,16 +79,14 @@ impl Subject {
     /// Asks one question.
     pub(crate) async fn ask(&self, question: Question) -> Sample {
         let acknowledged = self.source.acknowledged(question);
-        let was_left_alone = self.is_left_alone.load(Ordering::SeqCst);
+        let began_alone = self.is_left_alone.load(Ordering::SeqCst);
         let began = Instant::now();
         let call = (self.call)(&self.cache, &self.source, question);
         let outcome = call::outcome(call).await;
         let took = began.elapsed();
-        let asked_store = outcome.origin == Origin::Store || outcome.miss.is_some();
-        let left_alone = outcome.miss == Some(MissReason::StoreAway);
-        let timed_out = outcome.miss == Some(MissReason::StoreTimedOut);
-        if asked_store {
-            self.is_left_alone.store(left_alone, Ordering::SeqCst);
+        if outcome.origin == Origin::Store || outcome.miss.is_some() {
+            let is_left_alone = outcome.miss == Some(MissReason::StoreAway);
+            self.is_left_alone.store(is_left_alone, Ordering::SeqCst);
         }
         let answer = outcome.value.as_ref().ok();
         let wrong = answer.and_then(|answer| self.source.judge(question, answer, acknowledged));
@@ -102,9 +98,8 @@ impl Subject {
             overhead: took.saturating_sub(body.unwrap_or_default()),
             failed: outcome.value.is_err(),
             wrong: wrong.map(|wrong| (question, wrong)),
-            timed_out,
-            left_alone: was_left_alone && left_alone,
-            waited_again: was_left_alone && timed_out,
+            miss: outcome.miss,
+            began_alone,
         }
     }
 

@@ -15,7 +15,7 @@ const LEFT: u32 = 10;
 const OF_EACH_SHAPE: u32 = ASKED + LEFT;
 
 const GROUPS: u32 = 8;
-const TENANTS: [&str; 4] = ["red", "green", "blue", "grey"];
+const TENANTS: u32 = 4;
 
 /// How a function is written, and how its answers are invalidated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,8 +88,8 @@ impl Question {
         self.shape as usize * OF_EACH_SHAPE as usize + self.id as usize
     }
 
-    fn tenant(self) -> &'static str {
-        TENANTS[self.id as usize % TENANTS.len()]
+    fn tenant(self) -> String {
+        format!("tenant:{}", self.id % TENANTS)
     }
 
     fn tag(self) -> String {
@@ -145,7 +145,7 @@ impl Source {
     async fn answer(&self, question: Question) -> Answer {
         let began = Instant::now();
         let version = self.truths[question.index()].version.load(Ordering::SeqCst);
-        if question.id % 3 == 0 {
+        if question.id.is_multiple_of(3) {
             // Long enough that it is invalidated meanwhile.
             tokio::time::sleep(Duration::from_millis(1)).await;
         } else {
@@ -208,7 +208,7 @@ impl Source {
         match question.shape {
             Shape::Tagged => drop(cache.remove_tag(&question.tag()).await),
             Shape::Fallible if wide => drop(cache.remove_operation("fallible").await),
-            Shape::OfTenant if wide => drop(cache.remove_tenant(question.tenant()).await),
+            Shape::OfTenant if wide => drop(cache.remove_tenant(&question.tenant()).await),
             Shape::Chosen => drop(cache.remove(&question.key()).await),
             _ => drop(call::remove(call(cache, self, question)).await),
         }
@@ -274,7 +274,7 @@ macro_rules! functions_of {
                         Shape::Plain => Ok(plain(source, id).await),
                         Shape::Tagged => Ok(tagged(source, &question.tag(), id).await),
                         Shape::OfTenant => {
-                            let answer = of_tenant(source, id, id / TENANTS.len() as u32);
+                            let answer = of_tenant(source, id, id / TENANTS);
                             Ok(call::tenant(question.tenant(), answer).await)
                         }
                         Shape::Fallible => fallible(source, id).await,

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use fixture::{RedisServer, Reply};
 use futures_util::future::join_all;
-use larder::call::{self, Origin};
+use larder::call::{self, MissReason, Origin};
 use larder::{Cache, CacheConfigBuilder};
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -244,9 +244,13 @@ impl Run {
             Wrong::Stale(time) => *time,
             Wrong::Foreign => Duration::ZERO,
         });
-        let count = |is: fn(&&_) -> bool| under.samples.iter().filter(is).count();
-        let left_alone = under.samples.iter();
-        let left_alone = left_alone.filter(|sample| sample.left_alone && !self.still_answers);
+        let missed = |reason| {
+            let samples = under.samples.iter();
+            samples.filter(move |sample| sample.miss == Some(reason))
+        };
+        let left_alone = missed(MissReason::StoreAway)
+            .filter(|sample| sample.began_alone && !self.still_answers);
+        let timed_out = || missed(MissReason::StoreTimedOut);
         let figures = Figures {
             room: self.room,
             fault: self.fault,
@@ -260,8 +264,8 @@ impl Run {
             served_elsewhere: served.values,
             overhead: Spread::of(under.samples.iter().map(|sample| sample.overhead)),
             left_alone: Spread::of(left_alone.map(|sample| sample.overhead)),
-            timed_out: count(|sample| sample.timed_out),
-            waited_again: count(|sample| sample.waited_again),
+            timed_out: timed_out().count(),
+            waited_again: timed_out().filter(|sample| sample.began_alone).count(),
             recovery: recovery.map(|time| time.as_micros()),
             told: told.map(|time| time.as_micros()),
             stale: stale.max().unwrap_or_default().as_micros(),
@@ -279,7 +283,7 @@ impl Run {
 }
 
 /// What another process was served.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Served {
     values: usize,
     /// Invalidated before.
