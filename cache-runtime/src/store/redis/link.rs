@@ -436,6 +436,12 @@ impl Shared {
         if let Some(role) = introduction.is_no_master() {
             return Err(format!("it is no master but a {role}"));
         }
+        // It may have answered for the first time after they had given it up, and not know that yet.
+        if let Target::Sentinels(sentinels) = &self.target
+            && sentinels.find().await.is_ok_and(|master| master != host)
+        {
+            return Err("the sentinels name another master by now".to_owned());
+        }
         if let Some(warning) = introduction.is_too_old()
             && self.connections.load(Ordering::Relaxed) == 0
         {
