@@ -22,7 +22,6 @@ fn of(cluster: &Cluster) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "what the last master has confirmed and the next one never got is not told again"]
 async fn sentinels_that_choose_another_master_cost_no_answer() {
     let sentinels = Sentinels::start();
     let mut run = Run::new(

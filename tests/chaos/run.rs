@@ -196,7 +196,13 @@ impl Run {
         for subject in &self.subjects {
             assert!(subject.cache.flush(PATIENCE).await, "the store is told");
         }
-        let served = self.served().await;
+        let mut served = self.served().await;
+        // Until this process knows of another master, the old one confirms what the new one has never
+        // got; then that is told again.
+        while served.lost > 0 && answered.elapsed() < PATIENCE {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            served = self.served().await;
+        }
         self.conclude(Some(recovery), told, served)
     }
 

@@ -143,7 +143,6 @@ async fn a_server_that_evicts_anything_costs_no_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "what a server has lost that it had confirmed is not told again"]
 async fn a_server_that_comes_back_as_it_was_before_serves_nothing_that_was_removed() {
     let snapshots = Snapshots::new("older");
     let mut server = RedisServer::start_with(&["--dir", snapshots.path()]);

@@ -2,6 +2,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -131,6 +132,7 @@ impl Pending {
                 .unwrap_or(operation.lifetime.ttl)
                 .longer(operation.staleness.kept_for()),
             seen: Seen::default(),
+            spent: AtomicU64::new(0),
         });
         let text = arguments.text.filter(|_| in_store.is_some());
         Self {

@@ -23,6 +23,7 @@
 //! of the application's own keys are whole, the others are cut to 128 bits.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -192,6 +193,7 @@ impl StoreKeys {
             generations: generations.into(),
             ttl,
             seen: Seen::default(),
+            spent: AtomicU64::new(0),
         }
     }
 

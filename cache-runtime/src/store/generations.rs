@@ -255,8 +255,16 @@ impl StoreGenerations {
         }
         let known = table.known.entry(key.clone()).or_default();
         known.read = Some((generation, asked));
-        let confirmed = known.unconfirmed.take().map(|how| (how, asked));
-        known.confirmed = confirmed.or(known.confirmed);
+        if let Some(how) = known.unconfirmed.take() {
+            let was_removed = matches!(known.confirmed, Some((Invalidation::Remove, at))
+                if asked.since(at) < CONFIRMED_FOR);
+            let how = if was_removed {
+                Invalidation::Remove
+            } else {
+                how
+            };
+            known.confirmed = Some((how, asked));
+        }
         Ok(Some(generation))
     }
 

@@ -1,6 +1,6 @@
 //! The store of one kind, as calls use it: within a time budget, and never in the way.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use super::{
     AT_ONCE, Connections, Listener, Seen, Store, StoreError, StoreInfo, Tombstone, random,
 };
 use crate::bus::Bus;
-use crate::clock::Clock;
+use crate::clock::{Clock, Tick, millis};
 use crate::envelope::{self, Fault, Opened, Unstorable, VALUE_LIMIT, ValueType, Wanted};
 use crate::generation::{Carried, Invalidation};
 use crate::memory::SharedEntry;
@@ -42,6 +42,25 @@ pub(crate) struct StoreName {
     pub(crate) ttl: Ttl,
     /// What the last look-up found before or in the place of the entry.
     pub(crate) seen: Seen,
+    /// Milliseconds for which its call has waited for the store.
+    pub(crate) spent: AtomicU64,
+}
+
+/// The time of a call, as it is used up.
+struct Spending<'a> {
+    left: Duration,
+    spent: &'a AtomicU64,
+    began: Tick,
+    clock: &'a Clock,
+}
+
+impl Drop for Spending<'_> {
+    fn drop(&mut self) {
+        let spent = millis(self.clock.now().since(self.began));
+        if spent > 0 {
+            self.spent.fetch_add(spent, Ordering::Relaxed);
+        }
+    }
 }
 
 /// Why a look-up in the store brought nothing.
@@ -125,7 +144,8 @@ impl StoreTier {
         wanted: Wanted,
         carried: Carried,
     ) -> Result<Opened, Lost> {
-        let Some(time) = self.settled(&name.key).await else {
+        let spending = self.spend(name)?;
+        let Some(time) = self.settled(&name.key, spending.left).await else {
             // It is from before what the store is going to have.
             name.seen.forget();
             return Err(Lost::Unsettled);
@@ -271,7 +291,10 @@ impl StoreTier {
     /// What a computation has to know that begins now without a look-up: the generations that its
     /// entry is going to carry, and what was left by the last removal of the key.
     pub(crate) async fn prepare(&self, name: &StoreName) {
-        let Some(time) = self.settled(&name.key).await else {
+        let Ok(spending) = self.spend(name) else {
+            return;
+        };
+        let Some(time) = self.settled(&name.key, spending.left).await else {
             name.seen.forget();
             return;
         };
@@ -399,7 +422,7 @@ impl StoreTier {
     }
 
     pub(crate) async fn ttl(&self, key: &str) -> Option<Duration> {
-        let time = self.settled(key).await?;
+        let time = self.settled(key, self.bounded.settings.budget).await?;
         let ttl = self.bounded.store.ttl(key);
         self.bounded.within(time, ttl).await.ok().flatten()
     }
@@ -504,11 +527,26 @@ impl StoreTier {
         super::connect(&*self.bounded.store, patience).await
     }
 
-    /// Waits until the store has what is to hold for this key, for as long as a look-up may take, and
-    /// says what is left of that; `None` where it still has not. Only then can it be seen what
-    /// removals by others have left.
-    async fn settled(&self, key: &str) -> Option<Duration> {
-        let time = self.bounded.settings.budget;
+    /// What is left of the time of the call with this name, which is used up from now on. A call that
+    /// begins anew, because others have invalidated something, has no more time than any other.
+    fn spend<'a>(&'a self, name: &'a StoreName) -> Result<Spending<'a>, Lost> {
+        let spent = Duration::from_millis(name.spent.load(Ordering::Relaxed));
+        let left = self.bounded.settings.budget.saturating_sub(spent);
+        if left.is_zero() {
+            return Err(Lost::TimedOut);
+        }
+        Ok(Spending {
+            left,
+            spent: &name.spent,
+            began: self.clock.now(),
+            clock: &self.clock,
+        })
+    }
+
+    /// Waits until the store has what is to hold for this key, for at most so long, and says what is
+    /// left of that; `None` where it still has not. Only then can it be seen what removals by others
+    /// have left.
+    async fn settled(&self, key: &str, time: Duration) -> Option<Duration> {
         if !self.writes.tell_if_unsettled(key) {
             return Some(time);
         }

@@ -49,9 +49,12 @@ const SET: &str = concat!(
     "return 1"
 );
 
-/// Sets what is no string, too: that is none of ours.
+/// Sets what is no string, too: that is none of ours. Not where it may not be looked at.
 const SET_UNLESS_REMOVED: &str = "\
     local there = redis.pcall('GETRANGE', KEYS[1], 0, 15) \
+    if type(there) == 'table' and not string.find(there.err, 'WRONGTYPE', 1, true) then \
+        return there \
+    end \
     if type(there) == 'string' and #there == 16 and string.sub(there, 1, 4) == 'LRDT' \
         and string.sub(there, 9) ~= ARGV[1] then return 0 end \
     redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) \
