@@ -455,9 +455,11 @@ impl Shared {
     /// of another.
     fn note_run(&self, run: Option<String>) {
         let is_first = self.connections.load(Ordering::Relaxed) == 0;
-        let is_known = run.is_some();
-        let last = std::mem::replace(&mut *lock(&self.last_run), run.clone());
-        if !is_first && !(is_known && last == run) {
+        let mut last = lock(&self.last_run);
+        let is_same = run.is_some() && *last == run;
+        *last = run;
+        drop(last);
+        if !is_first && !is_same {
             (self.changed)();
         }
     }
