@@ -45,8 +45,7 @@ def reached(is_reached):
 def fault_table(rows):
     head = (
         "fault | calls | wrong, errors, panics | overhead p50 | p99 | p99.9 | max | known to be away: p99 "
-        "| recovery | invalidations | lost | stale here | stale elsewhere, from the store "
-        "| stale elsewhere, from memory | memory"
+        "| recovery | invalidations | lost | stale here | stale elsewhere | memory"
     )
     lines = [f"| {head} |", "|---|" + "--:|" * (head.count("|"))]
     for room, shown in ROOMS.items():
@@ -64,11 +63,23 @@ def fault_table(rows):
                 row["lost"] if row["recovery"] is not None else "–",
                 ms(row["stale"]) if row["stale"] else "0",
                 ms(row["told"]),
-                # Not measured yet.
-                "bus: …",
                 f"{row['memory_kib'] / 1024:.0f} MiB",
             ]
             lines.append(f"| {' | '.join(map(str, cells))} |")
+    return lines
+
+
+def between_table(rows):
+    lines = ["| what | how often | p50 | p99 | max | within the ceiling |", "|---|--:|--:|--:|--:|---|"]
+    for row in sorted(rows, key=lambda row: row["what"]):
+        times, ceiling = row["times"], row["ceiling"]
+        cells = [
+            row["what"],
+            times["count"],
+            *(ms(times[name]) for name in ("p50", "p99", "max")),
+            reached(times["max"] <= ceiling) if ceiling else "",
+        ]
+        lines.append(f"| {' | '.join(map(str, cells))} |")
     return lines
 
 
@@ -136,12 +147,15 @@ def machine_table():
 def main():
     directory, page = map(Path, sys.argv[1:3])
     rows = [json.loads(path.read_text()) for path in directory.glob("*.json")]
+    between = [row for row in rows if row["room"] == "between"]
+    rows = [row for row in rows if row["room"] != "between"]
     if not rows:
         sys.exit(f"{directory} has no figures: run scripts/chaos")
     sections = {
         "machine": machine_table,
         "promises": lambda: target_table(rows),
         "faults": lambda: fault_table(rows),
+        "between": lambda: between_table(between),
     }
     text = page.read_text()
     for name, section in sections.items():

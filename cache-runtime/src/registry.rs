@@ -58,7 +58,7 @@ pub(crate) fn epoch() -> u64 {
 /// | variable | meaning | default |
 /// |---|---|---|
 /// | `CACHE_PRESET` | name of a [`Preset`](crate::Preset) | `development` |
-/// | `CACHE_REDIS_URL` | `redis://[user:password@]host[:port][/database]` | in memory only |
+/// | `CACHE_REDIS_URL` | as [`redis_url`](crate::CacheConfigBuilder::redis_url) takes it | in memory only |
 /// | `ENABLE_AI_CACHE` | whether the kind `ai` has settings and lifetimes for language models | as the preset says |
 ///
 /// `disabled` is not off: it keeps a few entries in memory, and never uses Redis. The kind `ai`

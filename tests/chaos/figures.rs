@@ -71,16 +71,44 @@ impl Spread {
     }
 }
 
-impl Figures {
-    /// Writes the row where `LARDER_CHAOS_FIGURES` says, and prints it.
-    pub(crate) fn publish(&self) {
-        let row = serde_json::to_string(self).expect("a row");
-        println!("{row}");
-        if let Some(directory) = std::env::var_os("LARDER_CHAOS_FIGURES") {
-            let name = format!("{} {}.json", self.room, self.fault);
-            let path = PathBuf::from(directory).join(name.replace([' ', '/', ':'], "-"));
-            std::fs::write(path, row).expect("a place for the figures");
+/// A row of the other table: times from one process to another, in microseconds.
+#[derive(Debug, Serialize)]
+pub(crate) struct Between {
+    room: &'static str,
+    what: &'static str,
+    times: Spread,
+    ceiling: Option<u128>,
+}
+
+impl Between {
+    pub(crate) fn new(what: &'static str, times: Spread, ceiling: Option<Duration>) -> Self {
+        Self {
+            room: "between",
+            what,
+            times,
+            ceiling: ceiling.map(|ceiling| ceiling.as_micros()),
         }
+    }
+
+    pub(crate) fn publish(&self) {
+        publish(&format!("{} {}", self.room, self.what), self);
+    }
+}
+
+impl Figures {
+    pub(crate) fn publish(&self) {
+        publish(&format!("{} {}", self.room, self.fault), self);
+    }
+}
+
+/// Writes a row where `LARDER_CHAOS_FIGURES` says, and prints it.
+fn publish(name: &str, row: &impl Serialize) {
+    let row = serde_json::to_string(row).expect("a row");
+    println!("{row}");
+    if let Some(directory) = std::env::var_os("LARDER_CHAOS_FIGURES") {
+        let name = name.replace(|it: char| !it.is_ascii_alphanumeric(), "-");
+        let path = PathBuf::from(directory).join(name + ".json");
+        std::fs::write(path, row).expect("a place for the figures");
     }
 }
 

@@ -9,6 +9,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod between;
 mod calls;
 mod deployments;
 mod door;
