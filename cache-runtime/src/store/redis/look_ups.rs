@@ -6,16 +6,15 @@
 //! theirs. What is sent then is sent by a task of its own: a caller that is dropped or slow holds up
 //! nobody.
 
-use std::future::poll_fn;
-use std::mem::{replace, take};
+use std::mem::take;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
 
 use ::redis::{Cmd, Pipeline};
 use futures_util::future::{Either, select};
 use tokio::runtime::{Handle, Id};
 use tokio::sync::oneshot;
+use tokio::task::yield_now;
 
 use super::link::Link;
 use crate::store::StoreError;
@@ -146,16 +145,8 @@ struct Gatherer(Option<Arc<LookUps>>);
 
 impl Gatherer {
     async fn gather(mut self) {
-        let mut others_have_run = false;
-        // Woken by itself, the task comes after all that are ready now.
-        poll_fn(|context| {
-            if replace(&mut others_have_run, true) {
-                return Poll::Ready(());
-            }
-            context.waker().wake_by_ref();
-            Poll::Pending
-        })
-        .await;
+        // After those that are ready now.
+        yield_now().await;
         if let Some(look_ups) = self.0.take() {
             let together = look_ups.take(&mut look_ups.lock());
             together.send().await;
