@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use fixture::{Fault, Proxy, RedisServer};
 use larder::{Cache, CacheConfigBuilder};
 
-use crate::calls::all_calls;
 use crate::figures::{Between, Spread};
+use crate::run::all_calls;
 use crate::support::{eventually, roomy};
 
 const CEILING: Duration = Duration::from_secs(2);

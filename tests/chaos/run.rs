@@ -70,7 +70,7 @@ pub(crate) struct Run {
 }
 
 /// How many calls there are for every fault.
-fn all_calls() -> usize {
+pub(crate) fn all_calls() -> usize {
     let calls = std::env::var("LARDER_CHAOS_CALLS");
     calls.map_or(500, |calls| calls.parse().expect("a number of calls"))
 }
