@@ -870,6 +870,7 @@ async fn operators_see_the_way_to_redis_and_what_it_says_about_itself() {
     assert_eq!(cache.stats().connections.breaker, Breaker::Closed);
     assert!(cache.connect().await);
     cache.set("key", 1).await;
+    assert!(cache.connect().await, "again");
     let connections = cache.stats().connections;
     assert_eq!((connections.in_use, connections.available), (0, Some(20)));
     assert_eq!(connections.created_connections, 1);

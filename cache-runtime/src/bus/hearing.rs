@@ -22,6 +22,8 @@ pub(super) struct Hearing {
     senders: HashMap<u64, Heard>,
     /// Until then others say for the first time how much they have announced.
     begins_until: Option<Tick>,
+    /// Somebody has done so who had announced something.
+    has_others: bool,
 }
 
 /// What was heard of one sender.
@@ -46,16 +48,18 @@ pub(super) enum Missed {
 
 impl Hearing {
     /// From now on everything is heard. What was announced before is of no interest, and nobody knows
-    /// yet how much that was: until then they say it, and then everything is to be doubted.
+    /// yet how much that was: until then they say it, and then everything is to be doubted. Who is heard
+    /// later for the first time is noticed then.
     pub(super) fn begin(&mut self, until: Tick) {
         self.senders.clear();
         self.begins_until = Some(until);
+        self.has_others = false;
     }
 
     /// Whether it has begun.
     pub(super) fn has_begun(&mut self, now: Tick) -> Missed {
         let has_begun = self.begins_until.take_if(|until| now >= *until);
-        Missed::unless(has_begun.is_none())
+        Missed::unless(has_begun.is_none() || !self.has_others)
     }
 
     pub(super) fn hear(&mut self, message: &Message, now: Tick) -> Missed {
@@ -64,8 +68,10 @@ impl Hearing {
         let is_beat = matches!(message.said, Said::Beat | Said::Hello | Said::Bye);
         let Some(mut heard) = known else {
             // Whatever it has announced before.
-            let first =
-                self.begins_until.is_some() || announced == 0 || (announced == 1 && !is_beat);
+            let has_said_nothing = announced == 0 || (announced == 1 && !is_beat);
+            let begins = self.begins_until.is_some();
+            self.has_others |= begins && !has_said_nothing;
+            let first = begins || has_said_nothing;
             let has_room = self.senders.len() < SENDERS;
             if !has_room {
                 self.senders.clear();
@@ -198,6 +204,10 @@ mod tests {
         assert_eq!(hearing.has_begun(Tick::NEVER), Nothing, "once");
         assert_eq!(hear(&mut hearing, 2, 7, Said::Beat), Something);
         assert_eq!(hear(&mut hearing, 1, 8, invalidated()), Nothing);
+
+        hearing.begin(Tick::NEVER);
+        assert_eq!(hear(&mut hearing, 1, 0, Said::Hello), Nothing);
+        assert_eq!(hearing.has_begun(Tick::NEVER), Nothing, "nothing was said");
     }
 
     #[test]

@@ -371,6 +371,10 @@ impl Shared {
 
     async fn seek(self: Arc<Self>) {
         loop {
+            if matches!(*self.state.borrow(), State::Live { .. }) {
+                // Somebody else asked for it meanwhile.
+                return;
+            }
             let began = Instant::now();
             // On a runtime without network, tokio panics.
             let open = AssertUnwindSafe(self.open()).catch_unwind();
