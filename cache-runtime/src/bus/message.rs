@@ -45,7 +45,7 @@ pub(crate) enum Said {
 /// What others may have in memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Invalidated {
-    /// Removed, or replaced.
+    /// Removed, or set by the application.
     Entry(KeyHash),
     /// All that carries the generation of this name.
     Generation(String, Invalidation),

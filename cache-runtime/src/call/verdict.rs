@@ -130,8 +130,9 @@ impl Pending {
             && self.is_young(entry, control)
     }
 
-    /// Whether nothing was invalidated that an entry which was just computed belongs to. What may have
-    /// been missed meanwhile counts only if nobody is going to ask the store about it.
+    /// Whether nothing was invalidated that an entry which was just computed belongs to. It may be kept
+    /// although something was missed meanwhile, if the store is going to have it too: who asks for it
+    /// next looks there.
     pub(super) fn is_untouched(&self, head: &Head, asks_store: bool) -> bool {
         if !asks_store {
             return self.touched(head) == Touched::No;

@@ -255,9 +255,8 @@ impl CacheConfigBuilder {
     }
 
     /// While the store is away, nobody hears what other processes invalidate: so what is in memory
-    /// is served for so long at most, counted from when the store was lost, and then each time from
-    /// when it was computed. 1 s to 1 year. Default: 5 min with settings for language models, else
-    /// 30 min.
+    /// is served for so long at most. 1 s to 1 year. Default: 5 min with settings for language models,
+    /// else 30 min.
     pub fn memory_ttl_while_away(mut self, ttl: Duration) -> Self {
         self.config.memory_ttl_while_away = Some(ttl);
         self

@@ -168,8 +168,8 @@ impl Generations {
         self.compare(latest, operation, key, carried, true)
     }
 
-    /// The same for an entry about which the store is going to be asked: nobody need doubt it for what
-    /// was before.
+    /// The same for what was just computed and the store is going to have: that may be kept although it
+    /// is doubted. In memory it is looked up in the store before it is served.
     pub(crate) fn touched_beyond_doubt(
         &self,
         operation: u32,
@@ -217,7 +217,8 @@ impl Generations {
                 touched = Touched::Expired;
             }
         }
-        if touched == Touched::No {
+        // What is doubted stays so until the store has been asked.
+        if touched == Touched::No && seen >= marks.doubted {
             // Found untouched by everything up to the number that was read before the marks were.
             // Where it was expired or revoked meanwhile, it stays so.
             let (seen, relaxed) = (&carried.seen, Ordering::Relaxed);

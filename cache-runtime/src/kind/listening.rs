@@ -41,7 +41,14 @@ impl Listener for Kind {
     fn connected(&self, is_connected: bool) {
         if let Some(store) = &self.store {
             store.bus.note_heard(is_connected);
+            if !is_connected {
+                store.note_lost();
+            }
         }
+    }
+
+    fn abandoned(&self) {
+        self.doubt();
     }
 
     fn pace(&self) -> Duration {
@@ -53,15 +60,21 @@ impl Listener for Kind {
         let store = self.store.as_ref()?;
         let due = store.bus.due(store_answers);
         if due.doubt {
-            // In this order: what is looked up again is compared with what is read again.
-            store.forget_generations();
-            self.generations.doubt();
+            self.doubt();
         }
         due.beat
     }
 }
 
 impl Kind {
+    fn doubt(&self) {
+        if let Some(store) = &self.store {
+            // In this order: what is looked up again is compared with what is read again.
+            store.forget_generations();
+            self.generations.doubt();
+        }
+    }
+
     fn mark_generation(&self, name: &str, how: Invalidation) -> bool {
         if *name == *self.keys.generation_of_kind() {
             return self.mark_kind(how);

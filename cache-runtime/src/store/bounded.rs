@@ -127,7 +127,8 @@ impl BoundedStore {
                     .remove(key, Some(*tombstone), announcement.as_ref())
                     .await
             }
-            Content::End(_) => store.remove(key, None, announcement().as_ref()).await,
+            // Nobody has asked for that: what others have in memory is theirs.
+            Content::End(_) => store.remove(key, None, None).await,
             Content::Sealed(Sealed { bytes, ttl }) if write.is_refusable() => {
                 store.set_unless_removed(key, bytes, *ttl).await
             }

@@ -179,9 +179,13 @@ impl StoreGenerations {
         let mut table = self.lock();
         table.changes += 1;
         let changes = table.changes;
-        if let Some(known) = table.known.get_mut(key) {
-            known.read = None;
-            known.changed = changes;
+        match table.known.get_mut(key) {
+            Some(known) => {
+                known.read = None;
+                known.changed = changes;
+            }
+            // It may be read for the first time at this moment.
+            None => table.forgotten = changes,
         }
     }
 

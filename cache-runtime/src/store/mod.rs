@@ -52,7 +52,7 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Keeps `entry`, which begins with a [`Tombstone`], until `ttl` has passed, in the place of
     /// whatever is there, and announces that. Where an operation that was given up may be done later
     /// all the same, nothing takes the place of a tombstone that [came after](Tombstone::is_after)
-    /// its own.
+    /// its own; what another process has done meanwhile is not recognized.
     fn set<'a>(
         &'a self,
         key: &'a str,
@@ -136,7 +136,7 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Tells `listener`, as long as there is one, what others announce on this channel, from when it
     /// can: and says whether it ever can. Where it cannot, nothing is announced.
     ///
-    /// What was announced is heard before anything is read that was written after it.
+    /// What was announced may be heard a moment after what was written with it is there.
     fn listen(&self, channel: &str, listener: Weak<dyn Listener>) -> bool {
         let _ = (channel, listener);
         false
@@ -204,6 +204,10 @@ pub trait Listener: Send + Sync + 'static {
 
     /// From now on everything that is announced is told, or no longer.
     fn connected(&self, is_connected: bool);
+
+    /// Nobody is going to tell anything any more until the store is asked again: the runtime has ended
+    /// on which that was done.
+    fn abandoned(&self);
 
     /// How often [`due`](Self::due) is to be called.
     fn pace(&self) -> Duration;

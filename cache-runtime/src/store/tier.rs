@@ -17,7 +17,7 @@ use super::{
     AT_ONCE, Connections, Listener, Seen, Store, StoreError, StoreInfo, Tombstone, random,
 };
 use crate::bus::Bus;
-use crate::clock::{Clock, Tick, millis};
+use crate::clock::{Clock, Tick};
 use crate::envelope::{self, Fault, Opened, Unstorable, VALUE_LIMIT, ValueType, Wanted};
 use crate::generation::{Carried, Invalidation};
 use crate::memory::SharedEntry;
@@ -42,7 +42,7 @@ pub(crate) struct StoreName {
     pub(crate) ttl: Ttl,
     /// What the last look-up found before or in the place of the entry.
     pub(crate) seen: Seen,
-    /// Milliseconds for which its call has waited for the store.
+    /// Microseconds for which its call has waited for the store.
     pub(crate) spent: AtomicU64,
 }
 
@@ -56,10 +56,9 @@ struct Spending<'a> {
 
 impl Drop for Spending<'_> {
     fn drop(&mut self) {
-        let spent = millis(self.clock.now().since(self.began));
-        if spent > 0 {
-            self.spent.fetch_add(spent, Ordering::Relaxed);
-        }
+        let spent = self.clock.now().since(self.began).as_micros();
+        let spent = u64::try_from(spent).unwrap_or(u64::MAX);
+        self.spent.fetch_add(spent, Ordering::Relaxed);
     }
 }
 
@@ -117,6 +116,11 @@ impl StoreTier {
         }
     }
 
+    /// The store has been lost at this moment.
+    pub(crate) fn note_lost(&self) {
+        self.writes.note_lost();
+    }
+
     /// Another server is asked from now on, which may have missed what the last one has confirmed: it is
     /// told again, and nothing is served of what that was about until it knows.
     pub(crate) fn tell_again(&self) {
@@ -162,6 +166,11 @@ impl StoreTier {
             self.bounded.within(time, both).await
         };
         let (generations, stored) = asked?;
+        if self.writes.is_unsettled(&name.key) {
+            // Meanwhile: it may be from before that.
+            name.seen.forget();
+            return Err(Lost::Unsettled);
+        }
         self.open(name, stored, wanted, generations, carried)
     }
 
@@ -442,7 +451,7 @@ impl StoreTier {
         let remove = async {
             let removed = store.remove_matching(prefix, pattern, Tombstone::new());
             let removed = removed.await;
-            // Also where it came to an end before all were found.
+            // Also where some could not be removed.
             if let Some(announcement) = self.bus.announce_everything() {
                 store.announce(&announcement).await?;
             }
@@ -530,7 +539,7 @@ impl StoreTier {
     /// What is left of the time of the call with this name, which is used up from now on. A call that
     /// begins anew, because others have invalidated something, has no more time than any other.
     fn spend<'a>(&'a self, name: &'a StoreName) -> Result<Spending<'a>, Lost> {
-        let spent = Duration::from_millis(name.spent.load(Ordering::Relaxed));
+        let spent = Duration::from_micros(name.spent.load(Ordering::Relaxed));
         let left = self.bounded.settings.budget.saturating_sub(spent);
         if left.is_zero() {
             return Err(Lost::TimedOut);

@@ -59,8 +59,9 @@ impl Tombstone {
     /// Whether both are from one process, which has left this one later.
     #[must_use]
     pub fn is_after(self, other: Self) -> bool {
-        let number = |it: Self| it.0 & u64::from(u32::MAX);
-        self.0 >> 32 == other.0 >> 32 && number(self) > number(other)
+        let ahead = self.0.wrapping_sub(other.0) & u64::from(u32::MAX);
+        // Numbers begin again after 2^32.
+        self.0 >> 32 == other.0 >> 32 && (1..1 << 31).contains(&ahead)
     }
 
     /// The tombstone that these bytes begin with.

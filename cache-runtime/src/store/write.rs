@@ -100,10 +100,13 @@ impl Write {
             self.content = Content::Sealed(sealed);
             return self;
         }
-        let number = self.number;
+        let content = match unsealed.tombstone {
+            Some(ours) if unsealed.is_anew => Content::Removal(ours),
+            seen => Content::End(seen),
+        };
         Self {
-            number,
-            ..Self::removal(self.key)
+            number: self.number,
+            ..Self::of(self.key, content)
         }
     }
 

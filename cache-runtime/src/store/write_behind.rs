@@ -66,16 +66,23 @@ struct Confirmed {
     keys: VecDeque<(Instant, String)>,
     /// When there were more than are remembered.
     overflowed: Option<Instant>,
+    /// When the store was lost: what it had confirmed just before that counts.
+    lost: Option<Instant>,
 }
 
 impl Confirmed {
-    fn add(&mut self, key: String) {
-        let now = Instant::now();
+    fn forget_old(&mut self, now: Instant) {
         let is_old = |at: Instant| now.duration_since(at) >= CONFIRMED_FOR;
         while self.keys.front().is_some_and(|(at, _)| is_old(*at)) {
             self.keys.pop_front();
         }
         self.overflowed.take_if(|at| is_old(*at));
+    }
+
+    fn add(&mut self, key: String) {
+        let now = Instant::now();
+        self.lost = None;
+        self.forget_old(now);
         if self.keys.len() >= CONFIRMED {
             self.keys.clear();
             self.overflowed = Some(now);
@@ -173,13 +180,23 @@ impl WriteBehind {
     /// remembered: then everything is to be refused.
     pub(super) fn tell_again(&self) -> bool {
         let mut unsettled = self.lock();
-        let Confirmed { keys, overflowed } = std::mem::take(&mut unsettled.confirmed);
-        for (_, key) in keys {
-            if !unsettled.by_key.contains_key(&key) {
-                unsettled.add(&mut Write::removal(key), false);
-            }
+        let mut confirmed = std::mem::take(&mut unsettled.confirmed);
+        confirmed.forget_old(confirmed.lost.unwrap_or_else(Instant::now));
+        // What is under way may be confirmed by the last one: that settles nothing any more.
+        let under_way: Vec<String> = unsettled.by_key.keys().cloned().collect();
+        for key in confirmed
+            .keys
+            .into_iter()
+            .map(|(_, key)| key)
+            .chain(under_way)
+        {
+            unsettled.add(&mut Write::removal(key), false);
         }
-        overflowed.is_some() || unsettled.by_key.len() > UNSETTLED
+        confirmed.overflowed.is_some() || unsettled.by_key.len() > UNSETTLED
+    }
+
+    pub(super) fn note_lost(&self) {
+        self.lock().confirmed.lost.get_or_insert_with(Instant::now);
     }
 
     /// Whether the entry of this key is not to be served.

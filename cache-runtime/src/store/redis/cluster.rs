@@ -100,6 +100,10 @@ impl Cluster {
                 Redirection::Moved(host) => (host, true),
                 Redirection::Ask(host) => (host, false),
             };
+            if has_moved && !self.shared.is_master(&host) {
+                // It has the keys of another one, which it may have copied before the last changes.
+                (self.shared.changed)();
+            }
             let link = self.shared.link(&host);
             // Known from now on, however long it takes.
             link.connect()
@@ -191,6 +195,11 @@ impl Shared {
         nodes.links.get(host).filter(|_| slot <= *end).cloned()
     }
 
+    fn is_master(&self, host: &Host) -> bool {
+        let nodes = self.nodes.read().unwrap_or_else(PoisonError::into_inner);
+        nodes.slots.iter().any(|(.., master)| master == host)
+    }
+
     /// The link to this node, made if it is a new one.
     fn link(&self, host: &Host) -> Arc<Link> {
         let mut nodes = self.nodes.write().unwrap_or_else(PoisonError::into_inner);
@@ -231,7 +240,7 @@ impl Shared {
         let is_first = nodes.slots.is_empty();
         let mut has_new = false;
         for (.., host) in &slots {
-            has_new |= !nodes.links.contains_key(host);
+            has_new |= !nodes.slots.iter().any(|(.., master)| master == host);
             self.link_of(&mut nodes, host);
         }
         let is_master = |host: &Host| slots.iter().any(|(.., master)| master == host);
@@ -242,7 +251,10 @@ impl Shared {
         }
         nodes.slots = slots;
         drop(nodes);
-        drop(gone);
+        for (_, link) in gone {
+            // Somebody may still listen to it.
+            link.disconnect();
+        }
         Ok(())
     }
 

@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 use super::access::Access;
 use super::address::Host;
 use super::breaker::Outcomes;
-use super::sentinel::Sentinels;
+use super::sentinel::{self, Sentinels};
 use super::server::{self, ATTEMPT, Introduction};
 use crate::store::{Breaker, Connections, StoreError};
 
@@ -109,6 +109,16 @@ impl From<NoAnswer> for StoreError {
 
 fn ends_connection(error: &RedisError) -> bool {
     error.is_unrecoverable_error() || server::is_of_no_use(error)
+}
+
+impl Target {
+    fn attempt(&self) -> Duration {
+        match self {
+            Self::Fixed(_) => ATTEMPT,
+            // They are asked before and after.
+            Self::Sentinels(_) => ATTEMPT + 2 * sentinel::PATIENCE,
+        }
+    }
 }
 
 impl Link {
@@ -379,7 +389,7 @@ impl Shared {
             // On a runtime without network, tokio panics.
             let open = AssertUnwindSafe(self.open()).catch_unwind();
             self.is_trying.store(true, Ordering::Relaxed);
-            let opened = tokio::time::timeout(ATTEMPT, open).await;
+            let opened = tokio::time::timeout(self.target.attempt(), open).await;
             self.is_trying.store(false, Ordering::Relaxed);
             match opened {
                 Ok(Ok(Ok((connection, host)))) => {

@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::access::{Access, Protocol};
-use super::link::Served;
+use super::link::{NoAnswer, Served};
 use super::server;
 use super::servers::Servers;
 use crate::store::{Announcement, Listener};
@@ -40,6 +40,7 @@ pub(super) struct Ears {
     task: Mutex<Option<JoinHandle<()>>>,
     is_running: Arc<AtomicBool>,
     hearing: watch::Sender<Hearing>,
+    was_mute: Arc<AtomicBool>,
 }
 
 /// Whether others are heard.
@@ -63,6 +64,7 @@ impl Ears {
             task: Mutex::default(),
             is_running: Arc::default(),
             hearing: watch::Sender::new(Hearing::NotYet),
+            was_mute: Arc::default(),
         }
     }
 
@@ -93,6 +95,7 @@ impl Ears {
                 listeners: self.listeners.clone(),
                 is_running: self.is_running.clone(),
                 hearing: self.hearing.clone(),
+                was_mute: self.was_mute.clone(),
             };
             *task = Some(runtime.spawn(listening.run()));
         }
@@ -135,14 +138,20 @@ struct Listening {
     listeners: Listeners,
     is_running: Arc<AtomicBool>,
     hearing: watch::Sender<Hearing>,
+    /// Said once.
+    was_mute: Arc<AtomicBool>,
 }
 
 impl Drop for Listening {
     /// When it ends, and when its runtime does.
     fn drop(&mut self) {
-        self.is_running.store(false, Ordering::Relaxed);
         self.hearing.send_replace(Hearing::NotYet);
         self.tell_connected(false);
+        for (_, listener) in present(&self.listeners) {
+            listener.abandoned();
+        }
+        // At last: the next one may be told other things.
+        self.is_running.store(false, Ordering::Relaxed);
     }
 }
 
@@ -207,8 +216,21 @@ impl Listening {
             if let Some((announcement, served)) = announcement.zip(served) {
                 let publish = publish(&announcement);
                 // Where it is not said, the next one says the same.
-                let _ = timeout(PATIENCE, served.link.ask::<()>(&publish)).await;
+                let said = timeout(PATIENCE, served.link.ask::<()>(&publish)).await;
+                if let Ok(Err(NoAnswer::Error(error))) = said {
+                    self.is_mute(&server::describe(&error));
+                }
             }
+        }
+    }
+
+    fn is_mute(&self, reason: &str) {
+        if !self.was_mute.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                reason,
+                "Redis lets this process announce nothing: what others have in memory stays there \
+                 when it is invalidated here"
+            );
         }
     }
 

@@ -19,6 +19,19 @@ macro_rules! announcing {
     };
 }
 
+/// Whether `there`, which is a tombstone, was left by the process of the tombstone in `ours`, after it:
+/// then what is to be done was given up before, and arrives late. Numbers begin again after 2^32.
+macro_rules! is_late {
+    () => {
+        "local function is_late(there, ours) \
+            local number, process = struct.unpack('<I4I4', string.sub(there, 9, 16)) \
+            local our_number, us = struct.unpack('<I4I4', string.sub(ours, 9, 16)) \
+            local ahead = (number - our_number) % 4294967296 \
+            return process == us and ahead > 0 and ahead < 2147483648 \
+        end "
+    };
+}
+
 /// Reads or changes the 16 bytes of a generation. What is no string is none of ours.
 const GENERATION: &str = concat!(
     "\
@@ -37,13 +50,11 @@ const GENERATION: &str = concat!(
 /// Sets what takes the place of whatever is there, unless the same process has done something to the
 /// key later: this was given up then, and arrives late.
 const SET: &str = concat!(
+    is_late!(),
     "\
     local there = redis.pcall('GETRANGE', KEYS[1], 0, 15) \
-    if type(there) == 'string' and #there == 16 and string.sub(there, 1, 4) == 'LRDT' then \
-        local number, process = struct.unpack('<I4I4', string.sub(there, 9)) \
-        local ours, us = struct.unpack('<I4I4', string.sub(ARGV[1], 9, 16)) \
-        if process == us and number > ours then return 0 end \
-    end \
+    if type(there) == 'string' and #there == 16 and string.sub(there, 1, 4) == 'LRDT' \
+        and is_late(there, ARGV[1]) then return 0 end \
     redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) ",
     announcing!("3", "4"),
     "return 1"
@@ -60,14 +71,16 @@ const SET_UNLESS_REMOVED: &str = "\
     redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) \
     return 1";
 
-/// Unlinks first: a Redis whose memory is full refuses a script that begins with writing more.
+/// Not where it was given up and arrives late. Unlinks first: a Redis whose memory is full refuses a script that begins with writing more.
 const REMOVE: &str = concat!(
+    is_late!(),
     "\
     local there = redis.pcall('GETRANGE', KEYS[1], 0, 16) \
     if type(there) ~= 'string' then there = '?' end \
     local tombstone = ARGV[1] \
     local had = #there >= 16 and string.sub(there, 1, 4) == 'LRDT' \
     local is_alone = had and #there == 16 \
+    if had and tombstone ~= '' and is_late(there, tombstone) then return 0 end \
     local lifetime = ARGV[2] \
     if is_alone and ARGV[3] ~= '' then lifetime = math.max(redis.call('PTTL', KEYS[1]), 1) end \
     if tombstone == '' and had then tombstone = string.sub(there, 1, 16) end \

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ::redis::aio::MultiplexedConnection;
 use ::redis::cmd;
-use futures_util::future::join_all;
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::Mutex;
 
 use super::access::Access;
@@ -13,7 +13,7 @@ use super::address::Host;
 use super::server;
 
 /// How long a sentinel may take to answer.
-const PATIENCE: Duration = Duration::from_millis(300);
+pub(super) const PATIENCE: Duration = Duration::from_millis(300);
 
 pub(super) struct Sentinels {
     pub(super) hosts: Vec<Host>,
@@ -39,16 +39,17 @@ impl Sentinels {
         let asked = self.hosts.iter().map(async |host| {
             let ask = self.ask(host, connections.get(host).cloned());
             let answer = tokio::time::timeout(PATIENCE, ask).await;
-            answer.unwrap_or_else(|_elapsed| Err("no answer".to_owned()))
+            let answer = answer.unwrap_or_else(|_elapsed| Err("no answer".to_owned()));
+            (host, answer)
         });
-        let answers = join_all(asked).await;
-        connections.clear();
+        let mut asked: FuturesUnordered<_> = asked.collect();
+        let mut answered = HashMap::new();
         let mut votes: Vec<(Host, usize)> = Vec::new();
         let mut reasons = Vec::new();
-        for (host, answer) in self.hosts.iter().zip(answers) {
+        while let Some((host, answer)) = asked.next().await {
             match answer {
                 Ok((connection, named)) => {
-                    connections.insert(host.clone(), connection);
+                    answered.insert(host.clone(), connection);
                     match votes.iter_mut().find(|(host, _)| *host == named) {
                         Some((_, votes)) => *votes += 1,
                         None => votes.push((named, 1)),
@@ -56,7 +57,13 @@ impl Sentinels {
                 }
                 Err(reason) => reasons.push(format!("{host}: {reason}")),
             }
+            // One that does not answer is not waited for.
+            if votes.iter().any(|(_, votes)| *votes > self.hosts.len() / 2) {
+                break;
+            }
         }
+        drop(asked);
+        *connections = answered;
         let most = votes.into_iter().max_by_key(|(_, votes)| *votes);
         most.map(|(host, _)| host)
             .ok_or_else(|| format!("no sentinel knows the master ({})", reasons.join(", ")))
