@@ -132,3 +132,25 @@ impl Seen {
         (number != NONE && number != UNKNOWN).then_some(Tombstone(number))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Tombstone;
+
+    #[test]
+    fn of_two_writes_of_one_process_the_later_one_comes_after() {
+        let (first, second) = (Tombstone::of_write(7, 1), Tombstone::of_write(7, 2));
+        assert!(second.is_after(first) && !first.is_after(second));
+        assert!(!first.is_after(first));
+        // Numbers begin again.
+        let (last, next) = (u64::from(u32::MAX), u64::from(u32::MAX) + 2);
+        let [last, next] = [last, next].map(|number| Tombstone::of_write(7, number));
+        assert!(next.is_after(last) && !last.is_after(next));
+    }
+
+    #[test]
+    fn writes_of_two_processes_have_no_order() {
+        let (ours, theirs) = (Tombstone::of_write(7, 1), Tombstone::of_write(8, 2));
+        assert!(!theirs.is_after(ours) && !ours.is_after(theirs));
+    }
+}
