@@ -64,26 +64,30 @@ async fn what_is_lost_on_the_way_is_missed() {
     let keys: Vec<String> = (0..all_calls() / 5).map(|n| format!("n:{n}")).collect();
     fill(&ours, &theirs, &keys).await;
     proxy.set(Fault::DropPushes { percent: 5 });
-    let mut removed = Vec::new();
-    let mut times = Vec::new();
-    for key in &keys {
-        ours.remove(key).await;
-        removed.push((key, Instant::now()));
-        if removed.len() % 10 == 0 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
+    let (removed, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let all = keys.len();
+    tokio::spawn(async move {
+        for (n, key) in keys.into_iter().enumerate() {
+            ours.remove(&key).await;
+            if n % 10 == 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            removed.send((key, Instant::now())).expect("somebody looks");
         }
-    }
+    });
+    let (mut there, mut times) = (Vec::new(), Vec::new());
     eventually("all of them are gone", async || {
-        let mut left = Vec::new();
-        for (key, since) in removed.drain(..) {
-            if theirs.get::<usize>(key).await.is_some() {
-                left.push((key, since));
+        while let Ok(removed) = told.try_recv() {
+            there.push(removed);
+        }
+        for (key, since) in std::mem::take(&mut there) {
+            if theirs.get::<usize>(&key).await.is_some() {
+                there.push((key, since));
             } else {
                 times.push(since.elapsed());
             }
         }
-        removed = left;
-        removed.is_empty()
+        times.len() == all
     })
     .await;
     assert!(proxy.dropped_pushes() > 0, "nothing was lost");
