@@ -41,9 +41,7 @@ impl Listener for Kind {
     fn connected(&self, is_connected: bool) {
         if let Some(store) = &self.store {
             store.bus.note_heard(is_connected);
-            if !is_connected {
-                store.note_lost();
-            }
+            store.note_lost(!is_connected);
         }
     }
 

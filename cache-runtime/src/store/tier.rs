@@ -116,9 +116,9 @@ impl StoreTier {
         }
     }
 
-    /// The store has been lost at this moment.
-    pub(crate) fn note_lost(&self) {
-        self.writes.note_lost();
+    /// The store has been lost at this moment, or is there again.
+    pub(crate) fn note_lost(&self, is_lost: bool) {
+        self.writes.note_lost(is_lost);
     }
 
     /// Another server is asked from now on, which may have missed what the last one has confirmed: it is
@@ -214,6 +214,11 @@ impl StoreTier {
         let (generations, stored) = self.bounded.within(time, all).await.ok()?;
         let entries = names.iter().zip(stored).zip(carried);
         let entries = entries.map(|((name, stored), carried)| {
+            if self.writes.is_unsettled(&name.key) {
+                // Meanwhile: it may be from before that.
+                name.seen.forget();
+                return None;
+            }
             let opened = self.open(name, stored, wanted, generations, carried);
             opened.ok().map(|opened| opened.entry)
         });

@@ -195,8 +195,9 @@ impl WriteBehind {
         confirmed.overflowed.is_some() || unsettled.by_key.len() > UNSETTLED
     }
 
-    pub(super) fn note_lost(&self) {
-        self.lock().confirmed.lost.get_or_insert_with(Instant::now);
+    pub(super) fn note_lost(&self, is_lost: bool) {
+        let lost = &mut self.lock().confirmed.lost;
+        *lost = is_lost.then(|| lost.unwrap_or_else(Instant::now));
     }
 
     /// Whether the entry of this key is not to be served.

@@ -100,12 +100,12 @@ impl Cluster {
                 Redirection::Moved(host) => (host, true),
                 Redirection::Ask(host) => (host, false),
             };
-            if has_moved && !self.shared.is_master(&host) {
+            if has_moved && !self.shared.knows(&host) {
                 // It has the keys of another one, which it may have copied before the last changes.
                 (self.shared.changed)();
             }
             let link = self.shared.link(&host);
-            // Known from now on, however long it takes.
+            // For as long as the caller waits; it is known from now on.
             link.connect()
                 .await
                 .map_err(|error| NoAnswer::Away(error.to_string()))?;
@@ -195,9 +195,9 @@ impl Shared {
         nodes.links.get(host).filter(|_| slot <= *end).cloned()
     }
 
-    fn is_master(&self, host: &Host) -> bool {
+    fn knows(&self, host: &Host) -> bool {
         let nodes = self.nodes.read().unwrap_or_else(PoisonError::into_inner);
-        nodes.slots.iter().any(|(.., master)| master == host)
+        nodes.links.contains_key(host)
     }
 
     /// The link to this node, made if it is a new one.

@@ -162,6 +162,7 @@ impl Listening {
             if let Some(served) = &served {
                 self.listen_to(served).await;
             }
+            let served = served.filter(Served::is_still);
             self.tend(served.as_ref()).await;
             let was_refused = *self.hearing.borrow() == Hearing::Refused;
             tokio::time::sleep(if was_refused { PATIENCE } else { PACE }).await;
@@ -218,13 +219,13 @@ impl Listening {
                 // Where it is not said, the next one says the same.
                 let said = timeout(PATIENCE, served.link.ask::<()>(&publish)).await;
                 if let Ok(Err(NoAnswer::Error(error))) = said {
-                    self.is_mute(&server::describe(&error));
+                    self.warn_of_silence(&server::describe(&error));
                 }
             }
         }
     }
 
-    fn is_mute(&self, reason: &str) {
+    fn warn_of_silence(&self, reason: &str) {
         if !self.was_mute.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 reason,

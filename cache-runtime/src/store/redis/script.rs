@@ -71,7 +71,8 @@ const SET_UNLESS_REMOVED: &str = "\
     redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) \
     return 1";
 
-/// Not where it was given up and arrives late. Unlinks first: a Redis whose memory is full refuses a script that begins with writing more.
+/// Not where it was given up and arrives late. Unlinks first: a Redis whose memory is full refuses a
+/// script that begins with writing more.
 const REMOVE: &str = concat!(
     is_late!(),
     "\
