@@ -429,6 +429,19 @@ def system():
         return f"{platform.system()} {platform.release()}"
 
 
+def write_sections(page, sections, names=()):
+    """Writes the lines of these sections, or of all, where the page has a place for them."""
+    text = page.read_text()
+    for name in names or sections:
+        begin, end = f"<!-- figures: {name} -->\n", "<!-- end of figures -->"
+        before, found, rest = text.partition(begin)
+        if not found or end not in rest:
+            sys.exit(f"{page} has no place for the figures: {name}")
+        after = rest[rest.index(end) :]
+        text = before + begin + "\n".join(sections[name]()) + "\n" + after
+    page.write_text(text)
+
+
 def main():
     directory, page = map(Path, sys.argv[1:3])
     figures = Figures(directory)
@@ -446,15 +459,7 @@ def main():
         "room": lambda: room_table(figures),
         "redis": lambda: redis_table(figures),
     }
-    text = page.read_text()
-    for name in sys.argv[3:] or sections:
-        begin, end = f"<!-- figures: {name} -->\n", "<!-- end of figures -->"
-        before, found, rest = text.partition(begin)
-        if not found or end not in rest:
-            sys.exit(f"{page} has no place for the figures: {name}")
-        after = rest[rest.index(end) :]
-        text = before + begin + "\n".join(sections[name]()) + "\n" + after
-    page.write_text(text)
+    write_sections(page, sections, sys.argv[3:])
 
 
 if __name__ == "__main__":

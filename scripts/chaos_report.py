@@ -15,7 +15,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bench_report import locked_versions, processor, system
+from bench_report import locked_versions, processor, system, write_sections
 
 # In the order of the page, with what the rooms of the suite are about.
 ROOMS = {
@@ -157,14 +157,7 @@ def main():
         "faults": lambda: fault_table(rows),
         "between": lambda: between_table(between),
     }
-    text = page.read_text()
-    for name, section in sections.items():
-        begin, end = f"<!-- figures: {name} -->\n", "<!-- end of figures -->"
-        before, found, rest = text.partition(begin)
-        if not found or end not in rest:
-            sys.exit(f"{page} has no place for the figures: {name}")
-        text = before + begin + "\n".join(section()) + "\n" + rest[rest.index(end) :]
-    page.write_text(text)
+    write_sections(page, sections)
 
 
 if __name__ == "__main__":
