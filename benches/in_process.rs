@@ -70,6 +70,7 @@ impl Store for InProcess {
         key: &'a str,
         entry: &'a [u8],
         ttl: Duration,
+        _announcement: Option<&'a Announcement>,
     ) -> StoreFuture<'a, bool> {
         Box::pin(async move { self.set(key, entry, ttl, None).await.map(|()| true) })
     }

@@ -150,15 +150,7 @@ async fn a_value_that_was_given_up_and_arrives_late_does_not_bring_back_a_remove
         .build()
         .expect("a cache");
     assert!(cache.connect().await);
-    let sets = || {
-        let stats = server.command(&["INFO", "commandstats"]);
-        let stats = stats.text().to_owned();
-        let line = stats
-            .lines()
-            .find(|line| line.starts_with("cmdstat_evalsha:"));
-        line.and_then(|line| line.split(['=', ',']).nth(1)?.parse::<u64>().ok())
-            .unwrap_or_default()
-    };
+    let sets = || server.calls("evalsha");
     // So that the script is known, and one command sets a value.
     cache.set("k", "older".to_owned()).await;
     assert!(cache.flush(PATIENCE).await);
@@ -379,13 +371,13 @@ async fn many_keys_are_commands_of_one_key_each_that_are_sent_together() {
     cache.set_many(keys.iter().zip(0..100)).await;
     is_sent_together();
     let reader = fresh("together", &server).await;
-    let looked_up = || number("commandstats", "cmdstat_getrange:calls=").parse::<u32>();
+    let looked_up = || server.calls("getrange");
     // A script that sets a key looks at it, too.
-    let before_look = looked_up().expect("a number");
+    let before_look = looked_up();
     let found = reader.get_many::<i32>(&keys).await;
     assert_eq!(found, (0..100).map(Some).collect::<Vec<_>>());
     is_sent_together();
-    assert_eq!(looked_up().expect("a number") - before_look, 100);
+    assert_eq!(looked_up() - before_look, 100);
     // The first script may have to be told twice.
     cache.remove("user:0").await;
     assert_eq!(cache.remove_many(&keys).await, 99);
@@ -431,7 +423,7 @@ async fn look_ups_of_many_callers_are_sent_together_and_each_has_its_own_answer(
         let number = digits.map(str::parse).next().expect("a number");
         number.expect("a number")
     };
-    assert_eq!(number("commandstats", "cmdstat_getrange:calls="), 100);
+    assert_eq!(server.calls("getrange"), 100);
     let reads = number("stats", "total_reads_processed:");
     assert!(reads < 20, "{reads} reads for 100 keys");
 }

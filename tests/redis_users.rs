@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use fixture::{RedisServer, Reply};
@@ -106,6 +107,19 @@ mod day {
     pub async fn expiring(text: &str) -> Result<String, String> {
         Ok(text.to_uppercase())
     }
+
+    #[cached(
+        kind = "day",
+        op = "claimed",
+        stale_if_error = "1h",
+        single_flight = "cluster"
+    )]
+    pub async fn claimed(text: &str) -> Result<String, String> {
+        if text.is_empty() {
+            return Err("nothing".to_owned());
+        }
+        Ok(text.to_uppercase())
+    }
 }
 
 /// Everything that a program does in a day, by all the ways into the cache.
@@ -120,6 +134,12 @@ async fn a_day(config: &CacheConfigBuilder) {
     let long = "text ".repeat(500);
     for text in ["text", &long] {
         assert_eq!(day::expiring(text).await, Ok(text.to_uppercase()));
+    }
+    for _ in 0..2 {
+        assert_eq!(day::claimed("text").await, Ok("TEXT".to_owned()));
+        assert_eq!(day::claimed("").await, Err("nothing".to_owned()));
+        assert!(cache.flush(PATIENCE).await);
+        assert_eq!(cache.expire_operation("claimed").await, Reach::Everywhere);
     }
     cache.set("one", 1).await;
     cache
@@ -289,8 +309,18 @@ fn rights() -> Vec<&'static str> {
 
 #[tokio::test]
 async fn without_any_one_of_its_rights_the_application_has_no_wrong_answer() {
-    #[cached(kind = "without", op = "without.value", tags("tag"))]
+    static IS_BROKEN: AtomicBool = AtomicBool::new(false);
+    #[cached(
+        kind = "without",
+        op = "without.value",
+        tags("tag"),
+        stale_if_error = "1h",
+        single_flight = "cluster"
+    )]
     async fn value(id: u32, generation: u32) -> Result<(u32, u32), String> {
+        if IS_BROKEN.load(Ordering::SeqCst) {
+            return Err("broken".to_owned());
+        }
         Ok((id, generation))
     }
     let rights = rights();
@@ -310,6 +340,11 @@ async fn without_any_one_of_its_rights_the_application_has_no_wrong_answer() {
                 }
             }
             cache.flush(Duration::from_millis(100)).await;
+            cache.expire_operation("without.value").await;
+            IS_BROKEN.store(true, Ordering::SeqCst);
+            let old = value(0, generation).await;
+            assert_eq!(old, Ok((0, generation)), "without {right}");
+            IS_BROKEN.store(false, Ordering::SeqCst);
             // What is removed is not served, whatever the store did not understand.
             cache.set("key", generation).await;
             cache.ttl("unknown").await;

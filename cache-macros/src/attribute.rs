@@ -7,6 +7,15 @@ use syn::{Error, Expr, ExprClosure, Ident, Lit, LitFloat, LitStr, Path, Token, p
 
 use crate::vocabulary::{OPTIONS, did_you_mean, list, unknown_option};
 
+/// Who waits for whom, where that is not the callers of one process.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SingleFlight {
+    /// The callers of all processes.
+    Cluster,
+    /// Nobody.
+    Off,
+}
+
 /// The options as they were written, each with its place. Mistakes are collected, so that all of
 /// them show at once.
 #[derive(Default)]
@@ -36,8 +45,8 @@ pub(crate) struct Options {
     pub(crate) soft: Option<(Span, LitStr)>,
     pub(crate) hard: Option<(Span, LitStr)>,
     pub(crate) detach: Option<Span>,
-    /// `single_flight = "off"`.
-    pub(crate) alone: Option<Span>,
+    /// Unless it is `"process"`.
+    pub(crate) single_flight: Option<(Span, SingleFlight)>,
     pub(crate) share_errors: Option<Span>,
     pub(crate) shared: Option<Span>,
     pub(crate) local: Option<Span>,
@@ -128,7 +137,8 @@ impl Options {
                 self.detach = Some(option.span());
             }
             "single_flight" => {
-                self.alone = flies_alone(input, &option)?.then(|| option.span());
+                let single_flight = single_flight(input, &option)?;
+                self.single_flight = single_flight.map(|it| (option.span(), it));
             }
             "share_errors" => {
                 alone(input, &option, "where each caller is to have its own error")?;
@@ -356,16 +366,17 @@ fn duration(input: ParseStream<'_>, option: &Ident) -> syn::Result<(Span, LitStr
     Ok((option.span(), text_after(input, option, &example)?))
 }
 
-/// Whether calls join nobody.
-fn flies_alone(input: ParseStream<'_>, option: &Ident) -> syn::Result<bool> {
+/// `None`: as without it.
+fn single_flight(input: ParseStream<'_>, option: &Ident) -> syn::Result<Option<SingleFlight>> {
     let how = text_after(input, option, "`single_flight = \"off\"`")?;
     match how.value().as_str() {
-        "process" => Ok(false),
-        "off" => Ok(true),
+        "process" => Ok(None),
+        "cluster" => Ok(Some(SingleFlight::Cluster)),
+        "off" => Ok(Some(SingleFlight::Off)),
         _ => Err(Error::new(
             how.span(),
-            "`single_flight` is \"process\", as without it, or \"off\": each call runs the body \
-             for itself",
+            "`single_flight` is \"process\", as without it; \"cluster\": all processes over one Redis \
+             run the body once; or \"off\": each call runs it for itself",
         )),
     }
 }

@@ -7,6 +7,7 @@ use quote::{ToTokens, TokenStreamExt, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::{Expr, FnArg, Pat, ReturnType, Signature, Type};
 
+use crate::attribute::SingleFlight;
 use crate::check::{Checked, Key, KeyParameter, Lifetime, Role, Rule, TemplatePart};
 use crate::krate;
 use crate::signature::{Argument, AsyncBlock, Borrowed, Ends, Form, Function};
@@ -391,7 +392,10 @@ impl<'a> Expansion<'a> {
             described.extend(quote!(.refresh_ahead(#part)));
         }
         described.extend(staleness.is_detached.then(|| quote!(.detached())));
-        described.extend(staleness.flies_alone.then(|| quote!(.alone())));
+        described.extend(staleness.single_flight.map(|it| match it {
+            SingleFlight::Cluster => quote!(.across_processes()),
+            SingleFlight::Off => quote!(.alone()),
+        }));
         described
     }
 

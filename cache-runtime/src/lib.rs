@@ -57,8 +57,8 @@ pub use observe::{CacheStats, RefusedEntries, Removal, RemovalCause};
 pub use policy::{Promotion, TextTier, Ttl};
 pub use registry::{cache, close, init, kinds, register, unknown_kind_calls};
 pub use store::{
-    Announcement, Breaker, Connections, Generation, Listener, Store, StoreError, StoreFuture,
-    StoreInfo, Tombstone,
+    Announcement, Breaker, Claim, Claimed, Connections, Generation, Listener, Store, StoreError,
+    StoreFuture, StoreInfo, Tombstone,
 };
 pub use verify::{sites, verify};
 

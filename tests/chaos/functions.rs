@@ -245,7 +245,13 @@ macro_rules! functions_of {
                 source.answer(Question { shape, id }).await
             }
 
-            #[cached(kind = $name, op = "tagged", skip(source), tags("{tag}"))]
+            #[cached(
+                                        kind = $name,
+                                        op = "tagged",
+                                        skip(source),
+                                        tags("{tag}"),
+                                        single_flight = "cluster"
+                                    )]
             async fn tagged(source: &Source, tag: &str, id: u32) -> Answer {
                 let shape = Shape::Tagged;
                 source.answer(Question { shape, id }).await

@@ -91,6 +91,7 @@ impl Store for MapStore {
         key: &'a str,
         entry: &'a [u8],
         _ttl: Duration,
+        _announcement: Option<&'a Announcement>,
     ) -> StoreFuture<'a, bool> {
         self.answer(|entries| {
             let tombstone = entries.get(key).and_then(|there| Tombstone::of(there));

@@ -11,7 +11,7 @@ use std::time::Duration;
 use proc_macro2::Span;
 use syn::{Error, Expr, ExprClosure, Ident, LitStr, Path};
 
-use crate::attribute::{Options, Ttl};
+use crate::attribute::{Options, SingleFlight, Ttl};
 use crate::signature::{Form, Function};
 
 use explicit::{explicit_key, names, parse_template, stays_within};
@@ -63,7 +63,7 @@ pub(crate) fn check(mut options: Options, function: &Function) -> syn::Result<Ch
     let staleness = staleness::staleness(&mut mistakes, &options, function);
     check_attributes(&mut mistakes, function);
     check_form(&mut mistakes, options.local, function);
-    check_flags(&mut mistakes, options.shared, options.local);
+    check_flags(&mut mistakes, &options);
     check_returns(
         &mut mistakes,
         options.is_plain,
@@ -177,12 +177,23 @@ fn check_form(mistakes: &mut Vec<Error>, local: Option<Span>, function: &Functio
     }
 }
 
-fn check_flags(mistakes: &mut Vec<Error>, shared: Option<Span>, local: Option<Span>) {
-    if let (Some(shared), Some(_)) = (shared, local) {
+/// What cannot be said of answers that no other process has.
+fn check_flags(mistakes: &mut Vec<Error>, options: &Options) {
+    if options.local.is_none() {
+        return;
+    }
+    if let Some(shared) = options.shared {
         mistakes.push(Error::new(
             shared,
             "`shared` and `local` do not go together: what functions share is in the store too; \
              remove one of them",
+        ));
+    }
+    if let Some((place, SingleFlight::Cluster)) = options.single_flight {
+        mistakes.push(Error::new(
+            place,
+            "`single_flight = \"cluster\"` and `local` do not go together: other processes have the \
+             answer from the store; remove one of them",
         ));
     }
 }

@@ -6,14 +6,10 @@ use proc_macro2::Span;
 use syn::{Error, LitStr};
 
 use super::lifetime;
-use crate::attribute::Options;
+use crate::attribute::{Options, SingleFlight};
 use crate::signature::{Argument, Form, Function};
 
 /// What the attribute says about it.
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is an option of its own"
-)]
 pub(crate) struct Staleness {
     pub(crate) none_ttl: Option<Duration>,
     pub(crate) err_ttl: Option<Duration>,
@@ -23,7 +19,7 @@ pub(crate) struct Staleness {
     pub(crate) soft: Option<Duration>,
     pub(crate) hard: Option<Duration>,
     pub(crate) is_detached: bool,
-    pub(crate) flies_alone: bool,
+    pub(crate) single_flight: Option<SingleFlight>,
     pub(crate) shares_errors: bool,
     /// Whether the body may outlive its caller.
     pub(crate) outlives: bool,
@@ -92,7 +88,7 @@ pub(super) fn staleness(
         soft,
         hard,
         is_detached: options.detach.is_some(),
-        flies_alone: options.alone.is_some(),
+        single_flight: options.single_flight.map(|(_, it)| it),
         shares_errors: options.share_errors.is_some(),
         outlives: outliving.is_some(),
     }
@@ -186,7 +182,9 @@ fn check_form(mistakes: &mut Vec<Error>, options: &Options, function: &Function)
             let hard = options.hard.as_ref().map(|(place, _)| *place);
             let not_for_sync = outliving
                 .or(hard.map(|place| ("timeout(hard = …)", place)))
-                .or(options.alone.map(|place| ("single_flight", place)));
+                .or(options
+                    .single_flight
+                    .map(|(place, _)| ("single_flight", place)));
             if let Some((name, place)) = not_for_sync {
                 mistakes.push(Error::new(
                     place,

@@ -6,7 +6,7 @@
 //! | 1 | what is said |
 //! | 8 | number of the sender, at random |
 //! | 8 | how many invalidations the sender has announced, with this one |
-//! | | of an entry: the hash of its name, 4 bytes; of a generation: its name |
+//! | | of an entry or a computation: the hash of the entry's name, 4 bytes; of a generation: its name |
 //! | 16 | the first half of HMAC-SHA-256 over all that is before, with the secret of the keys (version 2) |
 //!
 //! Numbers begin with their lowest byte.
@@ -14,6 +14,7 @@
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+use super::news::Ended;
 use crate::config::Secret;
 use crate::generation::{Invalidation, KeyHash};
 
@@ -40,6 +41,9 @@ pub(crate) enum Said {
     Invalidated(Invalidated),
     /// Very much was removed.
     Everything,
+    /// A computation that others may wait for has ended. It is no invalidation, and not counted: who
+    /// waits looks now and then anyway.
+    Ended(KeyHash, Ended),
 }
 
 /// What others may have in memory.
@@ -67,6 +71,14 @@ impl Message {
             Said::Invalidated(Invalidated::Entry(KeyHash(of))) => {
                 hash = of.to_le_bytes();
                 (3, &hash)
+            }
+            Said::Ended(KeyHash(of), ended) => {
+                hash = of.to_le_bytes();
+                let code = match ended {
+                    Ended::Landed => 7,
+                    Ended::GivenUp => 8,
+                };
+                (code, &hash)
             }
             Said::Invalidated(Invalidated::Generation(name, how)) => match how {
                 Invalidation::Expire => (4, name.as_bytes()),
@@ -105,9 +117,13 @@ impl Message {
             1 => Said::Bye,
             2 => Said::Everything,
             6 => Said::Hello,
-            3 => {
+            3 | 7 | 8 => {
                 let hash = KeyHash(u32::from_le_bytes(subject.try_into().ok()?));
-                Said::Invalidated(Invalidated::Entry(hash))
+                match code {
+                    3 => Said::Invalidated(Invalidated::Entry(hash)),
+                    7 => Said::Ended(hash, Ended::Landed),
+                    _ => Said::Ended(hash, Ended::GivenUp),
+                }
             }
             4 | 5 => {
                 let name = String::from_utf8(subject.to_vec()).ok()?;
@@ -139,7 +155,7 @@ fn mac(secret: &Secret, bytes: &[u8]) -> Hmac<Sha256> {
 mod tests {
     use secrecy::SecretString;
 
-    use super::{Invalidated, Message, Said};
+    use super::{Ended, Invalidated, Message, Said};
     use crate::config::Secret;
     use crate::generation::{Invalidation, KeyHash};
 
@@ -151,6 +167,9 @@ mod tests {
     fn messages() -> Vec<Message> {
         let mut said = vec![Said::Beat, Said::Hello, Said::Bye, Said::Everything];
         said.push(Said::Invalidated(Invalidated::Entry(KeyHash(7))));
+        for ended in [Ended::Landed, Ended::GivenUp] {
+            said.push(Said::Ended(KeyHash(7), ended));
+        }
         for how in [Invalidation::Expire, Invalidation::Remove] {
             let name = "web:gen:op:profile".to_owned();
             said.push(Said::Invalidated(Invalidated::Generation(name, how)));

@@ -6,9 +6,12 @@
 //! that may have missed something doubts all that it has in memory, which is then looked up in the
 //! store again: after a connection was lost, where a [number is missing](hearing), and where a sender
 //! falls silent. So what a lost message can do is bounded by the ceiling.
+//!
+//! It is said there too when a computation has ended that [others wait for](news).
 
 mod hearing;
 mod message;
+mod news;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,10 +19,13 @@ use std::time::Duration;
 
 use crate::clock::{Clock, Tick};
 use crate::config::Secret;
+use crate::generation::KeyHash;
 use crate::store::Announcement;
 use hearing::{Hearing, Missed};
-pub(crate) use message::Invalidated;
-use message::{Message, Said};
+use message::Said;
+pub(crate) use message::{Invalidated, Message};
+use news::News;
+pub(crate) use news::{Ended, Listening};
 
 /// Where nobody tells what others announce, what is in memory is looked up in the store after this time.
 const WITHOUT_BUS: Duration = Duration::from_secs(2);
@@ -46,6 +52,7 @@ pub(crate) struct Bus {
     /// Whether it does so, at this moment.
     is_heard: AtomicBool,
     ears: Mutex<Ears>,
+    news: News,
     clock: Clock,
 }
 
@@ -80,8 +87,14 @@ impl Bus {
             is_there: AtomicBool::new(false),
             is_heard: AtomicBool::new(false),
             ears: Mutex::default(),
+            news: News::default(),
             clock,
         }
+    }
+
+    /// Of this process and kind, at random.
+    pub(crate) fn sender(&self) -> u64 {
+        self.sender
     }
 
     pub(crate) fn channel(&self) -> &str {
@@ -110,6 +123,19 @@ impl Bus {
         })
     }
 
+    /// What is to be said when a computation has ended that others may wait for.
+    pub(crate) fn say_ended(&self, key: KeyHash, ended: Ended) -> Option<Announcement> {
+        self.is_there.load(Ordering::Acquire).then(|| {
+            let announced = self.announced.load(Ordering::Relaxed);
+            self.say(announced, Said::Ended(key, ended))
+        })
+    }
+
+    /// Hears what becomes of a computation of another process.
+    pub(crate) fn listen_for(&self, key: KeyHash) -> Listening<'_> {
+        self.news.of(key)
+    }
+
     fn say(&self, announced: u64, said: Said) -> Announcement {
         let message = Message {
             sender: self.sender,
@@ -126,25 +152,42 @@ impl Bus {
         self.is_heard().then(|| self.say(announced, Said::Bye))
     }
 
-    /// What another process invalidated, if these bytes say so.
-    pub(crate) fn hear(&self, message: &[u8]) -> Option<Invalidated> {
-        let message = Message::parse(message, self.settings.secret.as_ref())?;
-        if message.sender == self.sender {
+    /// What these bytes say, if they are from one of us.
+    pub(crate) fn understand(&self, message: &[u8]) -> Option<Message> {
+        Message::parse(message, self.settings.secret.as_ref())
+    }
+
+    /// What another process has invalidated.
+    pub(crate) fn hear<'a>(&self, message: &'a Message) -> Option<&'a Invalidated> {
+        if message.sender == self.sender || matches!(message.said, Said::Ended(..)) {
             return None;
         }
         let mut ears = self.ears();
         ears.is_asked |= message.said == Said::Hello;
-        let missed = ears.hearing.hear(&message, self.clock.now());
+        let missed = ears.hearing.hear(message, self.clock.now());
         ears.is_in_doubt |= missed == Missed::Something || message.said == Said::Everything;
         drop(ears);
-        match message.said {
+        match &message.said {
             Said::Invalidated(what) => Some(what),
-            Said::Beat | Said::Hello | Said::Bye | Said::Everything => None,
+            Said::Beat | Said::Hello | Said::Bye | Said::Everything | Said::Ended(..) => None,
         }
     }
 
-    /// Whether invalidations by others are noticed at once.
-    fn is_heard(&self) -> bool {
+    /// Tells those who wait for a computation that it has ended, or that it may be over. To be called
+    /// when it is known here what was invalidated, by this process too.
+    pub(crate) fn tell_waiting(&self, message: &Message) {
+        match &message.said {
+            Said::Ended(key, ended) => self.news.tell(*key, *ended),
+            Said::Invalidated(Invalidated::Entry(key)) => self.news.tell(*key, Ended::GivenUp),
+            Said::Invalidated(Invalidated::Generation(..)) | Said::Everything => {
+                self.news.tell_all(Ended::GivenUp);
+            }
+            Said::Beat | Said::Hello | Said::Bye => {}
+        }
+    }
+
+    /// Whether what others announce is noticed at once.
+    pub(crate) fn is_heard(&self) -> bool {
         self.is_heard.load(Ordering::Acquire)
     }
 
@@ -173,6 +216,8 @@ impl Bus {
         ears.doubted = Some(now);
         drop(ears);
         self.is_heard.store(is_heard, Ordering::Release);
+        // From now on they look more often, or less.
+        self.news.tell_all(Ended::GivenUp);
     }
 
     /// How often [`due`](Self::due) is to be asked.

@@ -12,7 +12,7 @@ use crate::key::CHOSEN;
 use crate::kind::Kind;
 use crate::memory::{MemoryBudget, MemoryTier};
 use crate::observe::{Counters, Removal, Removals};
-use crate::policy::{Promotions, Staleness};
+use crate::policy::{Promotions, SingleFlight, Staleness};
 use crate::store::{Store, StoreTier};
 
 /// The operation of the keys that the application chooses.
@@ -148,7 +148,7 @@ impl CacheBuilder {
                 name: APPLICATIONS_OWN.to_owned(),
                 lifetime: lifetimes.of_chosen(),
                 staleness: Staleness::NONE,
-                flies_alone: false,
+                single_flight: SingleFlight::Process,
                 is_detached: false,
                 counters: Counters::default(),
             }),

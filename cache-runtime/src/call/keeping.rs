@@ -17,7 +17,7 @@ use crate::generation::Carried;
 use crate::memory::{Absent, Entry, Failure, Head, Left, MemoryTier, SharedEntry};
 use crate::observe::Event;
 use crate::policy::Ttl;
-use crate::store::{FoldedGenerations, StoreName};
+use crate::store::{FoldedGenerations, Held, StoreName};
 
 /// Where the result of a body belongs.
 pub(super) struct KeptFor {
@@ -25,6 +25,8 @@ pub(super) struct KeptFor {
     control: Option<Box<Control>>,
     results: Results,
     leader: Leader,
+    /// The claim under which it is computed, where other processes may want the same.
+    held: Option<Held>,
     why: MissReason,
     /// What is served if the body fails or takes too long.
     spare: Option<SharedEntry>,
@@ -45,6 +47,7 @@ impl KeptFor {
     ) -> Self {
         let Lead {
             leader,
+            held,
             why,
             spare,
             answers_from,
@@ -55,6 +58,7 @@ impl KeptFor {
             control,
             results,
             leader,
+            held,
             why,
             spare,
             answers_from,
@@ -93,13 +97,14 @@ impl KeptFor {
         self.land_entry(Arc::new(Entry { head, value }), Some(ttl));
     }
 
-    fn land_entry(self, mut entry: SharedEntry, ttl: Option<Ttl>) {
+    fn land_entry(mut self, mut entry: SharedEntry, ttl: Option<Ttl>) {
         let ttl = ttl.filter(|ttl| !ttl.is_zero());
         let is_untouched = self.pending.is_untouched(&entry.head, self.asks_store());
         if let Some(ttl) = ttl.filter(|_| is_untouched) {
             self.count(Event::Computed);
             self.pending.weigh(&mut entry, self.results.value_type);
-            self.keep(|| self.put(&entry, ttl));
+            let held = self.held.take();
+            self.keep(|| self.put(&entry, ttl, held));
         } else {
             self.count(Event::NotKept);
             // After an invalidation it says nothing about what is there by now.
@@ -218,7 +223,7 @@ impl KeptFor {
     pub(super) async fn newer(&mut self) -> Option<SharedEntry> {
         let newer = self.pending.newer(&self.leader, &self.results).await;
         self.generations = self.pending.generations();
-        newer
+        newer.map_err(|held| self.held = held).ok()
     }
 
     /// Counts an entry that the caller gets in place of a result, unless it has its answer.
@@ -252,7 +257,7 @@ impl KeptFor {
         };
     }
 
-    fn put(&self, entry: &SharedEntry, ttl: Ttl) -> Left {
+    fn put(&self, entry: &SharedEntry, ttl: Ttl, held: Option<Held>) -> Left {
         let pending = &self.pending;
         let mut enters_memory = true;
         if let Some((store, name)) = pending.store() {
@@ -264,7 +269,7 @@ impl KeptFor {
                 if self.refreshes() {
                     store.replace_behind(write);
                 } else {
-                    store.write_behind(write);
+                    store.write_behind(write.under(held));
                 }
             } else if self.refreshes() {
                 // What it has is over all the same.
@@ -326,8 +331,9 @@ impl KeptFor {
     }
 
     /// Ends the flight. Where the caller has been told already, it is not told again.
-    pub(super) fn land(self, landing: Landing) {
+    pub(super) fn land(mut self, landing: Landing) {
         report(self.control.as_deref(), &self.pending, &self.computed());
+        drop(self.held.take().map(Held::landed));
         self.leader.land(landing);
     }
 

@@ -16,6 +16,7 @@
 
 mod apart;
 mod background;
+mod claiming;
 mod control;
 mod demands;
 mod failure;

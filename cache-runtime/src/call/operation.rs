@@ -3,7 +3,7 @@
 
 use crate::key::OperationKeys;
 use crate::observe::Counters;
-use crate::policy::{Lifetime, Staleness};
+use crate::policy::{Lifetime, SingleFlight, Staleness};
 
 #[derive(Debug)]
 pub(crate) struct Operation {
@@ -14,8 +14,7 @@ pub(crate) struct Operation {
     pub(crate) store_keys: Option<OperationKeys>,
     pub(crate) lifetime: Lifetime,
     pub(crate) staleness: Staleness,
-    /// Whether its calls join nobody.
-    pub(crate) flies_alone: bool,
+    pub(crate) single_flight: SingleFlight,
     /// Whether a computation goes on when its caller does not wait for it any more.
     pub(crate) is_detached: bool,
     pub(crate) counters: Counters,

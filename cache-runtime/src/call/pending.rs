@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::claiming::Claiming;
 use super::control::{Control, Finding, Way};
 use super::failure::TimedOut;
 use super::local::Bound;
@@ -21,9 +22,9 @@ use crate::key::{SharedKey, Written, key_hash, with_memory_key};
 use crate::kind::{InTiers, Kind};
 use crate::memory::{Failure, Head, MemoryTier, SharedEntry, Weigher};
 use crate::observe::Event;
-use crate::policy::{Patience, Promoted, Ttl};
+use crate::policy::{Patience, Promoted, SingleFlight, Ttl};
 use crate::runtime;
-use crate::store::{FoldedGenerations, Seen, StoreName, StoreTier};
+use crate::store::{FoldedGenerations, Held, Seen, StoreName, StoreTier};
 
 /// So often the store is asked for one call, if what it has changes meanwhile.
 const LOOKS: usize = 3;
@@ -93,6 +94,8 @@ pub(super) enum Stand {
 /// The lead of a computation.
 pub(super) struct Lead {
     pub(super) leader: Leader,
+    /// The claim of this process, where others may want the same.
+    pub(super) held: Option<Held>,
     pub(super) why: MissReason,
     /// An entry that is served if the body fails or takes too long.
     pub(super) spare: Option<SharedEntry>,
@@ -202,6 +205,7 @@ impl Pending {
         };
         Stand::Leads(Lead {
             leader: flights.fly_alone(&self.key),
+            held: None,
             why,
             spare,
             answers_from: None,
@@ -219,6 +223,7 @@ impl Pending {
     fn leads_anew(&self) -> Stand {
         Stand::Leads(Lead {
             leader: self.kind.flights.fly_anew(&self.key),
+            held: None,
             why: MissReason::Refreshed,
             spare: None,
             answers_from: None,
@@ -265,7 +270,7 @@ impl Pending {
                 Verdict::Due(entry, origin) => return self.renew(entry, origin),
                 Verdict::Spare(_, reason) | Verdict::Nothing(reason) => why = reason,
             }
-            let (leader, asks_store) = if self.operation.flies_alone {
+            let (leader, asks_store) = if self.operation.single_flight == SingleFlight::Off {
                 (flights.fly_alone(&self.key), true)
             } else {
                 match flights.join(&self.key).await {
@@ -309,8 +314,16 @@ impl Pending {
                 Verdict::Nothing(MissReason::Absent) => (why, None),
                 Verdict::Nothing(why) => (why, None),
             };
+            let mut held = None;
             if asks_store {
-                let (verdict, whole) = self.in_store(&leader, control, results).await;
+                let is_answer = |verdict: &Verdict| verdict.is_answer();
+                let claiming = self.in_store_or_claimed(&leader, control, results, is_answer);
+                let Claiming {
+                    verdict,
+                    whole,
+                    held: claim,
+                } = claiming.await;
+                held = claim;
                 match verdict {
                     Verdict::Answer(entry, origin) => {
                         leader.land(landing(entry.clone(), origin));
@@ -339,6 +352,7 @@ impl Pending {
             }
             return Stand::Leads(Lead {
                 leader,
+                held,
                 why,
                 spare,
                 answers_from: None,
@@ -369,6 +383,7 @@ impl Pending {
             None => Stand::Found(entry, origin),
             Some(leader) => Stand::Leads(Lead {
                 leader,
+                held: None,
                 why: MissReason::Expired,
                 spare: Some(entry),
                 answers_from: Some(origin),
@@ -398,7 +413,7 @@ impl Pending {
 
     /// What the store has for this caller; it is in memory then too, or where there is none the
     /// caller may be the only one that has it.
-    async fn in_store(
+    pub(super) async fn in_store(
         &self,
         leader: &Leader,
         control: Option<&Control>,
@@ -463,11 +478,20 @@ impl Pending {
     }
 
     /// The entry that the store has by now and that need not be computed anew; it is in memory then
-    /// too.
-    pub(super) async fn newer(&self, leader: &Leader, results: &Results) -> Option<SharedEntry> {
-        match self.in_store(leader, None, results).await {
-            (Verdict::Answer(entry, Origin::Store), _) => Some(entry),
-            _ => None,
+    /// too. Without one, the claim under which this process computes it, if it has made one.
+    pub(super) async fn newer(
+        &self,
+        leader: &Leader,
+        results: &Results,
+    ) -> Result<SharedEntry, Option<Held>> {
+        let is_newer = |verdict: &Verdict| matches!(verdict, Verdict::Answer(_, Origin::Store));
+        let claiming = self.in_store_or_claimed(leader, None, results, is_newer);
+        match claiming.await {
+            Claiming {
+                verdict: Verdict::Answer(entry, Origin::Store),
+                ..
+            } => Ok(entry),
+            Claiming { held, .. } => Err(held),
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::{LazyLock, OnceLock};
 use std::time::Duration;
 
 use crate::key::{Identity, IdentityParts};
-use crate::policy::{Patience, Staleness};
+use crate::policy::{Patience, SingleFlight, Staleness};
 
 /// One annotated function, as [`sites`](crate::sites) lists it.
 pub struct CallSite {
@@ -39,7 +39,7 @@ pub struct Description {
     err_ttl: Option<Duration>,
     staleness: Staleness,
     patience: Patience,
-    flies_alone: bool,
+    single_flight: SingleFlight,
     is_detached: bool,
     module: &'static str,
     function: &'static str,
@@ -75,7 +75,7 @@ impl Description {
             err_ttl: None,
             staleness: Staleness::NONE,
             patience: Patience::ENDLESS,
-            flies_alone: false,
+            single_flight: SingleFlight::Process,
             is_detached: false,
             module,
             function,
@@ -144,7 +144,12 @@ impl Description {
     }
 
     pub const fn alone(mut self) -> Self {
-        self.flies_alone = true;
+        self.single_flight = SingleFlight::Off;
+        self
+    }
+
+    pub const fn across_processes(mut self) -> Self {
+        self.single_flight = SingleFlight::Cluster;
         self
     }
 
@@ -313,9 +318,8 @@ impl CallSite {
         self.description.patience
     }
 
-    /// Whether its calls join nobody.
-    pub(crate) fn flies_alone(&self) -> bool {
-        self.description.flies_alone
+    pub(crate) fn single_flight(&self) -> SingleFlight {
+        self.description.single_flight
     }
 
     /// Whether a computation goes on when its caller does not wait for it any more.

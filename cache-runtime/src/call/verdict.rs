@@ -20,6 +20,11 @@ pub(super) enum Verdict {
 }
 
 impl Verdict {
+    /// Whether nothing has to be computed before the call returns.
+    pub(super) fn is_answer(&self) -> bool {
+        matches!(self, Self::Answer(..) | Self::Due(..))
+    }
+
     /// The entry and where it comes from, for one who wants nothing computed.
     pub(super) fn answer(self) -> Option<(SharedEntry, Origin)> {
         match self {

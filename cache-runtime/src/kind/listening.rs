@@ -14,22 +14,26 @@ impl Listener for Kind {
         let Some(store) = &self.store else {
             return;
         };
-        let has_many = match store.bus.hear(message) {
+        let Some(message) = store.bus.understand(message) else {
+            return;
+        };
+        let has_many = match store.bus.hear(&message) {
             None => false,
             Some(Invalidated::Entry(key)) => {
-                let scope = Scope::Key(key);
+                let scope = Scope::Key(*key);
                 self.generations.invalidate(scope, Invalidation::Remove)
             }
             Some(Invalidated::Generation(name, how)) => {
                 // First: what is read from the store after the mark was made is compared with the
                 // new generation.
-                store.forget_generation(&name);
-                self.mark_generation(&name, how)
+                store.forget_generation(name);
+                self.mark_generation(name, *how)
             }
         };
         if has_many {
             self.forget_marks();
         }
+        store.bus.tell_waiting(&message);
     }
 
     fn server_changed(&self) {

@@ -92,7 +92,7 @@ impl Kind {
             store_keys,
             lifetime: self.lifetimes.of(&name, function.site),
             staleness: function.site.staleness(),
-            flies_alone: function.site.flies_alone(),
+            single_flight: function.site.single_flight(),
             is_detached: function.site.is_detached(),
             name,
             counters: Counters::default(),

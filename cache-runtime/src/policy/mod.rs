@@ -1,6 +1,7 @@
-//! How long a value is kept and whether in memory, and how long texts are called.
+//! How long a value is kept and whether in memory, how long texts are called, and who waits for whom.
 
 mod promotion;
+mod single_flight;
 mod staleness;
 mod tier;
 
@@ -11,6 +12,7 @@ use crate::call::CallSite;
 
 pub use promotion::Promotion;
 pub(crate) use promotion::{Promoted, Promotions};
+pub(crate) use single_flight::SingleFlight;
 pub(crate) use staleness::{Patience, Staleness};
 pub use tier::TextTier;
 

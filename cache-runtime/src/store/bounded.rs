@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::write::{Content, Sealed};
-use super::{Lost, Store, StoreError, Write};
-use crate::bus::{Bus, BusSettings, Invalidated};
+use super::{Held, Lost, Store, StoreError, Write};
+use crate::bus::{Bus, BusSettings, Ended, Invalidated};
 use crate::envelope::{Fault, Format, Unstorable};
 use crate::key::key_hash;
 use crate::runtime;
@@ -106,11 +106,15 @@ impl BoundedStore {
 
     /// Does one write whose bytes are made, within twice the budget of a look-up, and says whether
     /// the store has it, or something later.
-    pub(super) async fn write(&self, write: &Write) -> bool {
+    pub(super) async fn write(&self, write: &mut Write) -> bool {
         let time = self.settings.budget.saturating_mul(2);
         let answer = self.within(time, self.tell(write)).await;
-        if write.is_refusable() && answer == Ok(false) {
-            self.refuse_write(write);
+        if write.is_refusable() {
+            match answer {
+                Ok(true) => write.held.take().into_iter().for_each(Held::forget),
+                Ok(false) => self.refuse_write(write),
+                Err(_) => {}
+            }
         }
         answer.is_ok()
     }
@@ -130,7 +134,11 @@ impl BoundedStore {
             // Nobody has asked for that: what others have in memory is theirs.
             Content::End(_) => store.remove(key, None, None).await,
             Content::Sealed(Sealed { bytes, ttl }) if write.is_refusable() => {
-                store.set_unless_removed(key, bytes, *ttl).await
+                let held = write.held.as_ref();
+                let ended = held.and_then(|_| self.bus.say_ended(key_hash(key), Ended::Landed));
+                store
+                    .set_unless_removed(key, bytes, *ttl, ended.as_ref())
+                    .await
             }
             Content::Sealed(Sealed { bytes, ttl }) => {
                 let announcement = announcement();

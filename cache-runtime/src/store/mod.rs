@@ -1,7 +1,9 @@
 //! The store: bytes outside this process.
 
 mod bounded;
+mod claim;
 mod generations;
+mod held;
 mod recovery;
 mod report;
 mod tier;
@@ -21,11 +23,13 @@ use crate::generation::Invalidation;
 use crate::runtime;
 
 pub(crate) use bounded::StoreSettings;
+pub use claim::{Claim, Claimed};
 pub(crate) use generations::FoldedGenerations;
 pub use generations::Generation;
 use generations::random;
+pub(crate) use held::Held;
 pub use report::{Breaker, Connections, StoreInfo};
-pub(crate) use tier::{Lost, StoreName, StoreTier};
+pub(crate) use tier::{Computing, Lost, StoreName, StoreTier};
 pub(crate) use tombstone::Seen;
 pub use tombstone::Tombstone;
 use write::Write;
@@ -64,13 +68,52 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// The same, unless the key was removed in between: what is there begins with a
     /// [`Tombstone`], and `entry` begins with another one or with none. Says whether it is kept.
     ///
-    /// All in one step: no change by another process comes in between.
+    /// All in one step, with the announcement: no change by another process comes in between. A claim
+    /// is over then, whoever made it.
     fn set_unless_removed<'a>(
         &'a self,
         key: &'a str,
         entry: &'a [u8],
         ttl: Duration,
+        announcement: Option<&'a Announcement>,
     ) -> StoreFuture<'a, bool>;
+
+    /// Claims the computation of what is under `key`, unless one of another process holds that was
+    /// made for the same [generations](Claim::generations). It holds until `lease` has passed, until
+    /// the key is removed, and until something is kept there.
+    ///
+    /// A store without claims refuses, and every process computes for itself.
+    fn claim<'a>(
+        &'a self,
+        key: &'a str,
+        claim: &'a Claim,
+        lease: Duration,
+    ) -> StoreFuture<'a, Claimed> {
+        let _ = (key, claim, lease);
+        Box::pin(async { Err(StoreError::Refused("it keeps no claims".to_owned())) })
+    }
+
+    /// Has a claim hold until `lease` has passed from now on, and says whether it was there.
+    fn renew<'a>(
+        &'a self,
+        key: &'a str,
+        claim: &'a Claim,
+        lease: Duration,
+    ) -> StoreFuture<'a, bool> {
+        let _ = (key, claim, lease);
+        Box::pin(async { Ok(false) })
+    }
+
+    /// Ends a claim, if it is there, and announces that unless there is another one.
+    fn release<'a>(
+        &'a self,
+        key: &'a str,
+        claim: &'a Claim,
+        announcement: Option<&'a Announcement>,
+    ) -> StoreFuture<'a, ()> {
+        let _ = (key, claim, announcement);
+        Box::pin(async { Ok(()) })
+    }
 
     /// Leaves `tombstone` in the place of what is under `key`, until [`Tombstone::LIFETIME`] has
     /// passed, and says whether there was an entry: anything but a tombstone alone. Without one, a

@@ -10,11 +10,13 @@ use tokio::time::Instant;
 
 use super::bounded::{BoundedStore, StoreSettings};
 use super::generations::{FoldedGenerations, StoreGenerations};
+use super::held::LEASE;
 use super::recovery::{Attempt, Recovery};
 use super::write::{Unsealed, Write};
 use super::write_behind::WriteBehind;
 use super::{
-    AT_ONCE, Connections, Listener, Seen, Store, StoreError, StoreInfo, Tombstone, random,
+    AT_ONCE, Claim, Claimed, Connections, Held, Listener, Seen, Store, StoreError, StoreInfo,
+    Tombstone, random,
 };
 use crate::bus::Bus;
 use crate::clock::{Clock, Tick};
@@ -54,6 +56,13 @@ struct Spending<'a> {
     clock: &'a Clock,
 }
 
+impl StoreName {
+    /// The call has waited for another process. Its next look-up has all the time that there is.
+    pub(crate) fn begin_anew(&self) {
+        self.spent.store(0, Ordering::Relaxed);
+    }
+}
+
 impl Drop for Spending<'_> {
     fn drop(&mut self) {
         let spent = self.clock.now().since(self.began).as_micros();
@@ -72,6 +81,17 @@ pub(crate) enum Lost {
     /// The store could not be asked, or it failed.
     Away,
     TimedOut,
+}
+
+/// Which process computes an entry.
+pub(crate) enum Computing {
+    Here {
+        held: Held,
+        /// Whether the store has an entry, which may have come since the last look-up.
+        has_entry: bool,
+    },
+    /// Another one, which renews its claim within this time.
+    Elsewhere(Duration),
 }
 
 pub(crate) struct StoreTier {
@@ -317,6 +337,35 @@ impl StoreTier {
         let (_, beginning) = join(generations, self.bounded.within(time, beginning)).await;
         if let Ok(beginning) = beginning {
             name.seen.note(beginning.and_then(|it| Tombstone::of(&it)));
+        }
+    }
+
+    /// Claims the computation of an entry, which was looked up before, for this process. The entry is
+    /// going to carry these generations.
+    ///
+    /// May be dropped while it waits: then the claim is given up.
+    pub(crate) async fn claim(
+        &self,
+        name: &StoreName,
+        generations: FoldedGenerations,
+    ) -> Result<Computing, Lost> {
+        let spending = self.spend(name)?;
+        let claim = Claim::new(self.bus.sender(), generations);
+        let held = Held::of(&self.bounded, &name.key, claim).ok_or(Lost::Away)?;
+        let claimed = self.bounded.store.claim(&name.key, &claim, LEASE);
+        match self.bounded.within(spending.left, claimed).await? {
+            Claimed::Ours {
+                tombstone,
+                has_entry,
+            } => {
+                // What is removed from now on is news for the computation.
+                name.seen.note(tombstone);
+                Ok(Computing::Here { held, has_entry })
+            }
+            Claimed::Theirs(left) => {
+                held.forget();
+                Ok(Computing::Elsewhere(left))
+            }
         }
     }
 

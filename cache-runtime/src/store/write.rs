@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{FoldedGenerations, Tombstone};
+use super::{FoldedGenerations, Held, Tombstone};
 use crate::clock::{UnixMillis, millis};
 use crate::envelope::{self, Format, Times, Unstorable, ValueType};
 use crate::memory::SharedEntry;
@@ -16,6 +16,8 @@ pub(crate) struct Write {
     /// The entry, where the write is refused if the key was removed after the look-up that saw the
     /// tombstone; nobody is to have it then.
     refusable: Option<SharedEntry>,
+    /// The claim under which the entry was computed.
+    pub(super) held: Option<Held>,
 }
 
 pub(super) enum Content {
@@ -56,6 +58,7 @@ impl Write {
             key,
             number: 0,
             refusable: Some(unsealed.entry.clone()),
+            held: None,
             content: Content::Unsealed(unsealed),
         }
     }
@@ -76,7 +79,14 @@ impl Write {
             number: 0,
             content,
             refusable: None,
+            held: None,
         }
+    }
+
+    /// The same write, which ends this claim: whether or not it is done, the computation has ended.
+    pub(crate) fn under(mut self, held: Option<Held>) -> Self {
+        self.held = held.map(Held::landed);
+        self
     }
 
     /// The same write in the place of whatever is there: of what was computed before, nothing is

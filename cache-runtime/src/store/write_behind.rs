@@ -435,8 +435,8 @@ async fn empty(
                 if lock(&unsettled).is_overtaken(&write) {
                     return;
                 }
-                let write = store.seal(write);
-                let is_settled = store.write(&write).await;
+                let mut write = store.seal(write);
+                let is_settled = store.write(&mut write).await;
                 let mut unsettled = lock(&unsettled);
                 if is_settled {
                     unsettled.done(&write.key, write.number);

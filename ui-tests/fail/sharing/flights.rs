@@ -1,4 +1,4 @@
-#[larder::cached(single_flight = "cluster")]
+#[larder::cached(single_flight = "everywhere")]
 async fn one(id: u32) -> u32 {
     id
 }
@@ -18,6 +18,11 @@ async fn four(id: u32) -> u32 {
     id
 }
 
+#[larder::cached(local, single_flight = "cluster")]
+async fn five(id: u32) -> u32 {
+    id
+}
+
 fn main() {
-    let _ = (one(1), two(1), three(1), four(1));
+    let _ = (one(1), two(1), three(1), four(1), five(1));
 }

@@ -3,6 +3,7 @@
 mod access;
 mod address;
 mod breaker;
+mod claim;
 mod cluster;
 mod info;
 mod link;
@@ -32,8 +33,8 @@ pub(crate) use server::lets_in_anybody;
 use servers::Servers;
 
 use super::{
-    Announcement, Connections, Generation, Listener, Store, StoreError, StoreFuture, StoreInfo,
-    Tombstone,
+    Announcement, Claim, Claimed, Connections, Generation, Listener, Store, StoreError,
+    StoreFuture, StoreInfo, Tombstone,
 };
 use crate::clock::millis;
 use crate::generation::Invalidation;
@@ -93,16 +94,31 @@ impl RedisStore {
         .map_err(StoreError::from)
     }
 
-    /// Whether there is more under the key than a tombstone. Nothing else of ours is that short.
+    /// Whether there is more under the key than a tombstone or a claim. Nothing else of ours is that
+    /// short.
     async fn is_entry(&self, key: &str) -> Result<bool, StoreError> {
         let mut length = cmd("STRLEN");
         length.arg(key);
         match self.ask::<usize>(key, length).await {
-            Ok(length) => Ok(length > Tombstone::LENGTH),
+            Ok(length) => Ok(length > claim::BEFORE_ENTRY),
             // No string.
             Err(StoreError::Refused(_)) => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    /// Has a claim hold for so long, or not any more, and says whether it is still there.
+    async fn hold(
+        &self,
+        key: &str,
+        claim: &Claim,
+        lease: Duration,
+        announcement: Option<&Announcement>,
+    ) -> Result<bool, StoreError> {
+        let lease = millis(lease).to_string();
+        let [channel, message] = said(announcement);
+        let arguments = [&claim.owner(), lease.as_bytes(), channel, message];
+        self.run(&self.scripts.hold, key, &arguments).await
     }
 }
 
@@ -115,8 +131,9 @@ impl Store for RedisStore {
         Box::pin(async move {
             self.ears.begin();
             let mut get = Cmd::with_capacity(4, key.len() + NAME_AND_RANGE);
-            get.arg("GETRANGE").arg(key).arg(0).arg(limit);
-            let value = self.servers.look_up(key, get).await?;
+            let end = limit + claim::LENGTH;
+            get.arg("GETRANGE").arg(key).arg(0).arg(end);
+            let value = claim::without(self.servers.look_up(key, get).await?);
             Ok((!value.is_empty()).then_some(value))
         })
     }
@@ -141,12 +158,14 @@ impl Store for RedisStore {
         key: &'a str,
         entry: &'a [u8],
         ttl: Duration,
+        announcement: Option<&'a Announcement>,
     ) -> StoreFuture<'a, bool> {
         Box::pin(async move {
             let seen = Tombstone::of(entry).map(Tombstone::number);
             let seen = seen.as_ref().map_or(&[][..], |number| number);
             let ttl = millis(ttl).max(1).to_string();
-            let arguments = [seen, entry, ttl.as_bytes()];
+            let [channel, message] = said(announcement);
+            let arguments = [seen, entry, ttl.as_bytes(), channel, message];
             let script = &self.scripts.set_unless_removed;
             self.run(script, key, &arguments).await
         })
@@ -165,6 +184,51 @@ impl Store for RedisStore {
             let [channel, message] = said(announcement);
             let arguments = [tombstone, ttl.as_bytes(), b"", channel, message];
             self.run(&self.scripts.remove, key, &arguments).await
+        })
+    }
+
+    fn claim<'a>(
+        &'a self,
+        key: &'a str,
+        claim: &'a Claim,
+        lease: Duration,
+    ) -> StoreFuture<'a, Claimed> {
+        Box::pin(async move {
+            let lease = millis(lease).to_string();
+            let (owner, generations) = (claim.owner(), claim.generations());
+            let arguments: [&[u8]; 3] = [&owner, &generations, lease.as_bytes()];
+            let script = &self.scripts.claim;
+            let (left, tombstone, has_entry): (u64, Vec<u8>, bool) =
+                self.run(script, key, &arguments).await?;
+            Ok(if left > 0 {
+                Claimed::Theirs(Duration::from_millis(left))
+            } else {
+                Claimed::Ours {
+                    tombstone: Tombstone::of(&tombstone),
+                    has_entry,
+                }
+            })
+        })
+    }
+
+    fn renew<'a>(
+        &'a self,
+        key: &'a str,
+        claim: &'a Claim,
+        lease: Duration,
+    ) -> StoreFuture<'a, bool> {
+        Box::pin(self.hold(key, claim, lease, None))
+    }
+
+    fn release<'a>(
+        &'a self,
+        key: &'a str,
+        claim: &'a Claim,
+        announcement: Option<&'a Announcement>,
+    ) -> StoreFuture<'a, ()> {
+        Box::pin(async move {
+            self.hold(key, claim, Duration::ZERO, announcement).await?;
+            Ok(())
         })
     }
 

@@ -32,6 +32,29 @@ macro_rules! is_late {
     };
 }
 
+/// Tells what `there` holds, the beginning of what is under a key: a tombstone, then a claim, then an
+/// entry, each of which may be missing. `place` is that of the claim, less one.
+macro_rules! parts {
+    () => {
+        "local tombstone = '' \
+        if #there >= 16 and string.sub(there, 1, 4) == 'LRDT' then \
+            tombstone = string.sub(there, 1, 16) \
+        end \
+        local place = #tombstone \
+        local is_claimed = #there >= place + 48 \
+            and string.sub(there, place + 1, place + 4) == 'LRDC' \
+        local has_entry = #there > place + (is_claimed and 48 or 0) "
+    };
+}
+
+/// Milliseconds by the clock of Redis.
+macro_rules! now {
+    () => {
+        "local time = redis.call('TIME') \
+        local now = time[1] * 1000 + math.floor(time[2] / 1000) "
+    };
+}
+
 /// Reads or changes the 16 bytes of a generation. What is no string is none of ours.
 const GENERATION: &str = concat!(
     "\
@@ -61,36 +84,99 @@ const SET: &str = concat!(
 );
 
 /// Sets what is no string, too: that is none of ours. Not where it may not be looked at.
-const SET_UNLESS_REMOVED: &str = "\
+const SET_UNLESS_REMOVED: &str = concat!(
+    "\
     local there = redis.pcall('GETRANGE', KEYS[1], 0, 15) \
     if type(there) == 'table' and not string.find(there.err, 'WRONGTYPE', 1, true) then \
         return there \
     end \
     if type(there) == 'string' and #there == 16 and string.sub(there, 1, 4) == 'LRDT' \
         and string.sub(there, 9) ~= ARGV[1] then return 0 end \
-    redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) \
-    return 1";
+    redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) ",
+    announcing!("4", "5"),
+    "return 1"
+);
 
 /// Not where it was given up and arrives late. Unlinks first: a Redis whose memory is full refuses a
 /// script that begins with writing more.
 const REMOVE: &str = concat!(
     is_late!(),
     "\
-    local there = redis.pcall('GETRANGE', KEYS[1], 0, 16) \
-    if type(there) ~= 'string' then there = '?' end \
-    local tombstone = ARGV[1] \
-    local had = #there >= 16 and string.sub(there, 1, 4) == 'LRDT' \
-    local is_alone = had and #there == 16 \
-    if had and tombstone ~= '' and is_late(there, tombstone) then return 0 end \
-    local lifetime = ARGV[2] \
-    if is_alone and ARGV[3] ~= '' then lifetime = math.max(redis.call('PTTL', KEYS[1]), 1) end \
-    if tombstone == '' and had then tombstone = string.sub(there, 1, 16) end \
-    redis.call('UNLINK', KEYS[1]) \
-    if tombstone ~= '' then redis.call('SET', KEYS[1], tombstone, 'PX', lifetime) end ",
-    announcing!("4", "5"),
+    local there = redis.pcall('GETRANGE', KEYS[1], 0, 64) \
+    if type(there) ~= 'string' then there = '?' end ",
+    parts!(),
     "\
-    if there == '' or is_alone then return 0 end \
-    return 1"
+    local left = ARGV[1] \
+    local had = tombstone ~= '' \
+    if had and left ~= '' and is_late(there, left) then return 0 end \
+    local lifetime = ARGV[2] \
+    if had and not has_entry and ARGV[3] ~= '' then \
+        lifetime = math.max(redis.call('PTTL', KEYS[1]), 1) \
+    end \
+    if left == '' then left = tombstone end \
+    redis.call('UNLINK', KEYS[1]) \
+    if left ~= '' then redis.call('SET', KEYS[1], left, 'PX', lifetime) end ",
+    announcing!("4", "5"),
+    "return has_entry and 1 or 0"
+);
+
+/// Unless one of another process holds, for the same generations and for no longer than a lease lasts:
+/// that would be a clock that was set back. An entry stays, and what is no string does not: that is
+/// none of ours.
+const CLAIM: &str = concat!(
+    "\
+    local there = redis.pcall('GETRANGE', KEYS[1], 0, 64) \
+    if type(there) == 'table' then \
+        if not string.find(there.err, 'WRONGTYPE', 1, true) then return there end \
+        there = '' \
+    end ",
+    parts!(),
+    now!(),
+    "\
+    local lease = tonumber(ARGV[3]) \
+    if is_claimed and string.sub(there, place + 33, place + 48) == ARGV[2] \
+        and string.sub(there, place + 17, place + 24) ~= string.sub(ARGV[1], 1, 8) then \
+        local left = struct.unpack('<I8', there, place + 9) - now \
+        if left > 0 and left <= lease then return {left, '', 0} end \
+    end \
+    local claim = 'LRDC\\1\\0\\0\\0' .. struct.pack('<I8', now + lease) .. ARGV[1] .. ARGV[2] \
+    if is_claimed and has_entry then \
+        redis.call('SETRANGE', KEYS[1], place, claim) \
+    else \
+        local entry = '' \
+        if has_entry then entry = string.sub(redis.call('GET', KEYS[1]), place + 1) end \
+        local lifetime = math.max(redis.call('PTTL', KEYS[1]), lease) \
+        redis.call('SET', KEYS[1], tombstone .. claim .. entry, 'PX', lifetime) \
+    end \
+    return {0, tombstone, has_entry and 1 or 0}"
+);
+
+/// Has a claim hold for longer, or not any more. Nothing is announced where there is another one: who
+/// waits, waits for that.
+const HOLD: &str = concat!(
+    "\
+    local there = redis.pcall('GETRANGE', KEYS[1], 0, 64) \
+    if type(there) ~= 'string' then there = '' end ",
+    parts!(),
+    now!(),
+    "\
+    local is_ours = is_claimed and string.sub(there, place + 17, place + 32) == ARGV[1] \
+    local lease = tonumber(ARGV[2]) \
+    local ends = struct.pack('<I8', lease > 0 and now + lease or 0) \
+    local left = math.max(redis.call('PTTL', KEYS[1]), lease, 1) \
+    if is_ours and has_entry then \
+        redis.call('SETRANGE', KEYS[1], place + 8, ends) \
+    elseif is_ours and lease > 0 then \
+        local before = string.sub(there, 1, place + 8) \
+        redis.call('SET', KEYS[1], before .. ends .. string.sub(there, place + 17), 'PX', left) \
+    elseif is_ours and tombstone ~= '' then \
+        redis.call('SET', KEYS[1], tombstone, 'PX', left) \
+    elseif is_ours then \
+        redis.call('UNLINK', KEYS[1]) \
+    end \
+    if is_claimed and not is_ours then return 0 end ",
+    announcing!("3", "4"),
+    "return is_ours and 1 or 0"
 );
 
 /// A script that Redis is told by its hash, once it knows it.
@@ -131,7 +217,8 @@ impl Script {
 /// The scripts of a store. Those that announce something end with the arguments channel and message.
 #[derive(Debug)]
 pub(super) struct Scripts {
-    /// `ARGV`: the number of the tombstone that the entry begins with, the entry, milliseconds.
+    /// `ARGV`: the number of the tombstone that the entry begins with, the entry, milliseconds, and
+    /// an announcement.
     pub(super) set_unless_removed: Script,
     /// `ARGV`: the entry, milliseconds, and an announcement.
     pub(super) set: Script,
@@ -140,6 +227,11 @@ pub(super) struct Scripts {
     pub(super) remove: Script,
     /// `ARGV`: what is to be done, two numbers, milliseconds, and an announcement.
     pub(super) generation: Script,
+    /// `ARGV`: the owner, generations, milliseconds. Answers milliseconds for which another claim holds;
+    /// or 0, a tombstone, and 1 where there is an entry.
+    pub(super) claim: Script,
+    /// `ARGV`: the owner, milliseconds or 0, and an announcement. Answers 1 where the claim is there.
+    pub(super) hold: Script,
 }
 
 impl Scripts {
@@ -149,6 +241,8 @@ impl Scripts {
             set: Script::new(SET),
             remove: Script::new(REMOVE),
             generation: Script::new(GENERATION),
+            claim: Script::new(CLAIM),
+            hold: Script::new(HOLD),
         }
     }
 }

@@ -1,0 +1,87 @@
+//! Who waits for what becomes of one key.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+use crate::generation::KeyHash;
+
+/// What has become of the computation that a process had claimed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// What there is of it is in the store, which may be nothing.
+    Landed,
+    /// It was given up, or its key was invalidated.
+    GivenUp,
+}
+
+/// Of each key that somebody waits for, the last that was heard.
+#[derive(Debug, Default)]
+pub(super) struct News {
+    by_key: Mutex<HashMap<KeyHash, watch::Sender<Ended>>>,
+}
+
+impl News {
+    pub(super) fn of(&self, key: KeyHash) -> Listening<'_> {
+        let mut by_key = self.lock();
+        let news = by_key
+            .entry(key)
+            .or_insert_with(|| watch::Sender::new(Ended::GivenUp));
+        Listening {
+            heard: news.subscribe(),
+            news: self,
+            key,
+        }
+    }
+
+    pub(super) fn tell(&self, key: KeyHash, ended: Ended) {
+        let news = self.lock().get(&key).cloned();
+        if let Some(news) = news {
+            // With nothing locked: a waker may do anything.
+            news.send_replace(ended);
+        }
+    }
+
+    pub(super) fn tell_all(&self, ended: Ended) {
+        let all: Vec<_> = self.lock().values().cloned().collect();
+        for news in all {
+            news.send_replace(ended);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<KeyHash, watch::Sender<Ended>>> {
+        self.by_key.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Hears what becomes of one key, as long as this is there.
+#[derive(Debug)]
+pub(crate) struct Listening<'a> {
+    news: &'a News,
+    key: KeyHash,
+    heard: watch::Receiver<Ended>,
+}
+
+impl Listening<'_> {
+    /// What was heard last, if anything since this was last asked; else what is heard next.
+    pub(crate) async fn next(&mut self) -> Ended {
+        match self.heard.changed().await {
+            Ok(()) => *self.heard.borrow_and_update(),
+            // Nobody is left who could tell.
+            Err(_closed) => std::future::pending().await,
+        }
+    }
+}
+
+impl Drop for Listening<'_> {
+    fn drop(&mut self) {
+        let mut by_key = self.news.lock();
+        let is_last = by_key
+            .get(&self.key)
+            .is_some_and(|news| news.receiver_count() == 1);
+        if is_last {
+            by_key.remove(&self.key);
+        }
+    }
+}

@@ -1,0 +1,370 @@
+//! One computation for the callers of several processes. Each process is a cache of its own over the
+//! same Redis, and in the end a process of its own.
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use fixture::{Fault, Proxy, RedisServer, Reply};
+use larder::call::{self, Origin};
+use larder::{Cache, CacheConfigBuilder, cached};
+use support::{Runs, eventually, poll_once, roomy};
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+
+fn over(url: &str) -> CacheConfigBuilder {
+    roomy().redis_url(url).store_budget(Duration::from_secs(2))
+}
+
+async fn process(kind: &str, url: &str) -> Cache {
+    let config = over(url).build().expect("valid settings");
+    let cache = Cache::builder(kind, &config).build().expect("a cache");
+    assert!(cache.connect().await);
+    cache
+}
+
+async fn processes<const N: usize>(kind: &str, server: &RedisServer) -> [Cache; N] {
+    let mut processes = Vec::new();
+    for _ in 0..N {
+        processes.push(process(kind, &server.url()).await);
+    }
+    processes.try_into().expect("so many")
+}
+
+/// Has a process begin a call of a cold key.
+fn begin<T: Send + 'static>(
+    process: &Cache,
+    called: impl Future<Output = T> + Send + 'static,
+) -> JoinHandle<T> {
+    larder::register(process.clone());
+    let mut called: Pin<Box<dyn Future<Output = T> + Send>> = Box::pin(called);
+    // From here on it belongs to this process.
+    assert!(poll_once(&mut called).is_pending());
+    tokio::spawn(called)
+}
+
+/// How often somebody has claimed a computation, renewed that or ended it: nothing else reads the clock
+/// of the server.
+fn claims(server: &RedisServer) -> usize {
+    server.calls("time")
+}
+
+async fn claims_reach(server: &RedisServer, number: usize) {
+    eventually("it was claimed", async || claims(server) >= number).await;
+}
+
+async fn runs_reach(runs: &Runs, number: usize) {
+    eventually("the body runs", async || runs.total() >= number).await;
+}
+
+#[tokio::test]
+async fn what_two_processes_want_one_of_them_computes() {
+    static RUNS: Runs = Runs::new();
+    static GATE: Semaphore = Semaphore::const_new(0);
+    #[cached(kind = "two", op = "two.slow", single_flight = "cluster")]
+    async fn slow(id: u32) -> usize {
+        let run = RUNS.count();
+        let _pass = GATE.acquire().await;
+        run + id as usize
+    }
+    let server = RedisServer::start();
+    let [first, second] = processes("two", &server).await;
+
+    let computes = begin(&first, call::outcome(slow(10)));
+    runs_reach(&RUNS, 1).await;
+    let waits = begin(&second, call::outcome(slow(10)));
+    claims_reach(&server, 2).await;
+    let other_key = begin(&second, slow(20));
+    runs_reach(&RUNS, 2).await;
+    GATE.add_permits(1);
+
+    let (first, second) = (computes.await.expect("done"), waits.await.expect("done"));
+    assert_eq!((first.value, first.origin), (11, Origin::Computed));
+    assert_eq!((second.value, second.origin), (11, Origin::Store));
+    assert_eq!(other_key.await.expect("done"), 22);
+    assert_eq!(RUNS.total(), 2);
+}
+
+#[tokio::test]
+async fn where_a_computation_is_given_up_one_other_process_computes() {
+    static RUNS: Runs = Runs::new();
+    static GATE: Semaphore = Semaphore::const_new(0);
+    #[cached(kind = "given-up", op = "given-up.slow", single_flight = "cluster")]
+    async fn slow(_id: u32) -> usize {
+        let run = RUNS.count();
+        let _pass = GATE.acquire().await;
+        run
+    }
+    let server = RedisServer::start();
+    let [first, second, third] = processes("given-up", &server).await;
+
+    let computes = begin(&first, slow(1));
+    runs_reach(&RUNS, 1).await;
+    let waits = [begin(&second, slow(1)), begin(&third, slow(1))];
+    claims_reach(&server, 3).await;
+    computes.abort();
+    runs_reach(&RUNS, 2).await;
+    // It is ended, and the others try.
+    claims_reach(&server, 6).await;
+    GATE.add_permits(1);
+    for waits in waits {
+        assert_eq!(waits.await.expect("done"), 2);
+    }
+    assert_eq!(RUNS.total(), 2);
+}
+
+#[tokio::test]
+async fn where_a_computation_brings_nothing_to_keep_all_others_compute_side_by_side() {
+    static FAILURES: Runs = Runs::new();
+    static FAIL: Semaphore = Semaphore::const_new(0);
+    #[cached(kind = "nothing", op = "nothing.failing", single_flight = "cluster")]
+    async fn failing(_id: u32) -> Result<u32, String> {
+        FAILURES.count();
+        let _pass = FAIL.acquire().await;
+        Err("failed".to_owned())
+    }
+    static RUNS: Runs = Runs::new();
+    static GATE: Semaphore = Semaphore::const_new(0);
+    #[cached(
+        kind = "nothing",
+        op = "nothing.refused",
+        single_flight = "cluster",
+        unless = |_| true
+    )]
+    async fn refused(_id: u32) -> usize {
+        let run = RUNS.count();
+        GATE.acquire().await.expect("never closed").forget();
+        run
+    }
+    let server = RedisServer::start();
+    let [first, second, third] = processes("nothing", &server).await;
+
+    let computes = begin(&first, refused(1));
+    runs_reach(&RUNS, 1).await;
+    let wait = [begin(&second, refused(1)), begin(&third, refused(1))];
+    claims_reach(&server, 3).await;
+    GATE.add_permits(1);
+    assert_eq!(computes.await.expect("done"), 1);
+    // Neither waits for the other.
+    runs_reach(&RUNS, 3).await;
+    GATE.add_permits(2);
+    for waits in wait {
+        assert!(waits.await.expect("done") > 1);
+    }
+
+    let before = claims(&server);
+    let fails = begin(&first, failing(1));
+    runs_reach(&FAILURES, 1).await;
+    let wait = [begin(&second, failing(1)), begin(&third, failing(1))];
+    claims_reach(&server, before + 3).await;
+    FAIL.add_permits(1);
+    for failed in [fails].into_iter().chain(wait) {
+        assert_eq!(failed.await.expect("done"), Err("failed".to_owned()));
+    }
+    assert_eq!(FAILURES.total(), 3);
+}
+
+#[tokio::test]
+async fn nobody_waits_for_what_was_invalidated_on_the_way() {
+    static RUNS: Runs = Runs::new();
+    static GATE: Semaphore = Semaphore::const_new(0);
+    #[cached(kind = "on-the-way", op = "on-the-way.slow", single_flight = "cluster")]
+    async fn slow(_id: u32) -> usize {
+        let run = RUNS.count();
+        GATE.acquire().await.expect("never closed").forget();
+        run
+    }
+    let server = RedisServer::start();
+    let [first, second, third] = processes("on-the-way", &server).await;
+    for id in [1, 2] {
+        let (runs, before) = (RUNS.total(), claims(&server));
+        let old = begin(&first, slow(id));
+        runs_reach(&RUNS, runs + 1).await;
+        let waits = begin(&second, slow(id));
+        claims_reach(&server, before + 2).await;
+        larder::register(third.clone());
+        if id == 1 {
+            // A claim is no entry.
+            assert!(!call::remove(slow(id)).await);
+        } else {
+            third.remove_operation("on-the-way.slow").await;
+        }
+        runs_reach(&RUNS, runs + 2).await;
+        GATE.add_permits(2);
+        assert_eq!(old.await.expect("done"), runs + 1);
+        assert_eq!(waits.await.expect("done"), runs + 2);
+        // What is from before it serves nobody.
+        assert!(first.flush(Duration::from_secs(5)).await);
+        assert!(second.flush(Duration::from_secs(5)).await);
+        larder::register(third.clone());
+        assert_eq!(slow(id).await, runs + 2);
+    }
+}
+
+#[tokio::test]
+async fn an_old_value_stays_for_those_whose_body_fails_while_another_one_is_computed() {
+    static RUNS: Runs = Runs::new();
+    static GATE: Semaphore = Semaphore::const_new(0);
+    #[cached(
+        kind = "old",
+        op = "old.once",
+        single_flight = "cluster",
+        stale_if_error = "1h"
+    )]
+    async fn once(_id: u32) -> Result<usize, String> {
+        match RUNS.count() {
+            1 => Ok(1),
+            run => {
+                GATE.acquire().await.expect("never closed").forget();
+                Err(format!("failed in run {run}"))
+            }
+        }
+    }
+    let server = RedisServer::start();
+    let [first, second, third] = processes("old", &server).await;
+    larder::register(first.clone());
+    assert_eq!(once(1).await, Ok(1));
+    assert!(first.flush(Duration::from_secs(5)).await);
+    first.expire_operation("old.once").await;
+
+    let fails = begin(&first, once(1));
+    runs_reach(&RUNS, 2).await;
+    // It has never had the value in memory.
+    let waits = begin(&second, call::outcome(once(1)));
+    claims_reach(&server, 2).await;
+    let name = call::key(once(1)).await.expect("a key");
+    assert!(server.command(&["STRLEN", &name]).int() > 64 + 48);
+    GATE.add_permits(2);
+    assert_eq!(fails.await.expect("done"), Ok(1));
+    let waited = waits.await.expect("done");
+    assert_eq!(waited.value, Ok(1));
+    assert!(matches!(waited.origin, Origin::Stale(_)), "{waited:?}");
+    assert_eq!(RUNS.total(), 3);
+
+    // What is left of the claims is in nobody's way.
+    larder::register(third.clone());
+    assert_eq!(call::peek(once(1)).await, None);
+    third.remove_operation("old.once").await;
+    GATE.add_permits(1);
+    assert_eq!(once(1).await, Err("failed in run 4".to_owned()));
+}
+
+#[tokio::test]
+async fn whoever_waits_computes_when_redis_is_away() {
+    static RUNS: Runs = Runs::new();
+    static GATE: Semaphore = Semaphore::const_new(0);
+    #[cached(kind = "away", op = "away.slow", single_flight = "cluster")]
+    async fn slow(_id: u32) -> usize {
+        let run = RUNS.count();
+        let _pass = GATE.acquire().await;
+        run
+    }
+    let mut server = RedisServer::start();
+    let [first, second] = processes("away", &server).await;
+    let computes = begin(&first, slow(1));
+    runs_reach(&RUNS, 1).await;
+    let waits = begin(&second, slow(1));
+    claims_reach(&server, 2).await;
+    server.kill();
+    runs_reach(&RUNS, 2).await;
+    GATE.add_permits(1);
+    assert_eq!(computes.await.expect("done"), 1);
+    assert_eq!(waits.await.expect("done"), 2);
+}
+
+#[tokio::test]
+async fn a_process_does_not_wait_for_a_claim_of_its_own_that_is_left_over() {
+    static RUNS: Runs = Runs::new();
+    static GATE: Semaphore = Semaphore::const_new(0);
+    #[cached(kind = "left-over", op = "left-over.slow", single_flight = "cluster")]
+    async fn slow(_id: u32) -> usize {
+        let run = RUNS.count();
+        let _pass = GATE.acquire().await;
+        run
+    }
+    let server = RedisServer::start();
+    let proxy = Proxy::before(server.port());
+    let cache = process("left-over", &proxy.url()).await;
+    let given_up = begin(&cache, slow(1));
+    runs_reach(&RUNS, 1).await;
+    let name = call::key(slow(1)).await.expect("a key");
+    proxy.set(Fault::Refuse);
+    eventually("Redis is away", async || !cache.ping().await).await;
+    let before = cache.stats().store_failures;
+    given_up.abort();
+    eventually("nobody is told", async || {
+        cache.stats().store_failures > before
+    })
+    .await;
+    proxy.set(Fault::None);
+    eventually("Redis is there again", async || cache.ping().await).await;
+    assert_eq!(server.command(&["EXISTS", &name]).int(), 1);
+
+    let before = claims(&server);
+    let computes = begin(&cache, slow(1));
+    runs_reach(&RUNS, 2).await;
+    assert_eq!(claims(&server), before + 1);
+    GATE.add_permits(1);
+    assert_eq!(computes.await.expect("done"), 2);
+}
+
+#[tokio::test]
+async fn whoever_hears_nothing_looks_now_and_then() {
+    static RUNS: Runs = Runs::new();
+    static GATE: Semaphore = Semaphore::const_new(0);
+    #[cached(kind = "deaf", op = "deaf.slow", single_flight = "cluster")]
+    async fn slow(_id: u32) -> usize {
+        let run = RUNS.count();
+        let _pass = GATE.acquire().await;
+        run
+    }
+    let user = "user deaf on nopass ~* resetchannels +@all -subscribe -publish";
+    let server = RedisServer::start_with_acl(&[user, "user default on nopass ~* &* +@all"]);
+    let url = server.url().replace("redis://", "redis://deaf:none@");
+    let (first, second) = (process("deaf", &url).await, process("deaf", &url).await);
+    let computes = begin(&first, slow(1));
+    runs_reach(&RUNS, 1).await;
+    let waits = begin(&second, slow(1));
+    claims_reach(&server, 4).await;
+    GATE.add_permits(1);
+    assert_eq!(computes.await.expect("done"), 1);
+    assert_eq!(waits.await.expect("done"), 1);
+    assert_eq!(RUNS.total(), 1);
+}
+
+#[tokio::test]
+async fn a_claim_that_nobody_of_us_made_holds_up_nobody() {
+    static RUNS: Runs = Runs::new();
+    #[cached(kind = "forged", op = "forged.quick", single_flight = "cluster")]
+    async fn quick(_id: u32) -> usize {
+        RUNS.count()
+    }
+    let server = RedisServer::start();
+    let [first] = processes("forged", &server).await;
+    larder::register(first.clone());
+    let name = call::key(quick(1)).await.expect("a key");
+    let claim = |ends: u64| {
+        let mut claim = b"LRDC\x01\0\0\0".to_vec();
+        claim.extend(ends.to_le_bytes());
+        claim.extend([7; 16]);
+        claim.extend([0; 16]);
+        claim
+    };
+    // Of the next century, for ever, of the past, and cut off.
+    let claims = [4_102_444_800_000, u64::MAX, 0].map(claim);
+    let [whole, ..] = claims.clone();
+    for (run, claim) in claims.into_iter().chain([whole[..20].to_vec()]).enumerate() {
+        server.command(&[&b"SET"[..], name.as_bytes(), &claim]);
+        assert_eq!(quick(1).await, run + 1);
+        assert!(first.flush(Duration::from_secs(5)).await);
+        assert!(server.command(&["PTTL", &name]).int() > 0);
+        assert!(call::remove(quick(1)).await);
+        server.command(&["DEL", &name]);
+    }
+    server.command(&["LPUSH", &name, "no string"]);
+    assert_eq!(quick(1).await, 5);
+    assert!(first.flush(Duration::from_secs(5)).await);
+    assert!(matches!(server.command(&["GET", &name]), Reply::Bytes(_)));
+}
