@@ -239,19 +239,13 @@ macro_rules! functions_of {
 
             pub(crate) const NAME: &str = $name;
 
-            #[cached(kind = $name, op = "plain", skip(source))]
+            #[cached(kind = $name, op = "plain", skip(source), single_flight = "cluster")]
             async fn plain(source: &Source, id: u32) -> Answer {
                 let shape = Shape::Plain;
                 source.answer(Question { shape, id }).await
             }
 
-            #[cached(
-                                        kind = $name,
-                                        op = "tagged",
-                                        skip(source),
-                                        tags("{tag}"),
-                                        single_flight = "cluster"
-                                    )]
+            #[cached(kind = $name, op = "tagged", skip(source), tags("{tag}"))]
             async fn tagged(source: &Source, tag: &str, id: u32) -> Answer {
                 let shape = Shape::Tagged;
                 source.answer(Question { shape, id }).await

@@ -284,3 +284,44 @@ impl Ears {
         Some(said)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use futures_util::FutureExt;
+
+    use super::{Bus, BusSettings, Ended, Invalidated};
+    use crate::clock::Clock;
+    use crate::generation::{Invalidation, KeyHash};
+
+    #[test]
+    fn whoever_waits_is_told_of_all_that_may_end_a_computation_by_whichever_process() {
+        let settings = BusSettings {
+            channel: "web:bus".to_owned(),
+            secret: None,
+            ceiling: Duration::from_secs(30),
+            while_away: Duration::from_secs(30),
+        };
+        let bus = Bus::new(settings, 1, Clock::default());
+        bus.open();
+        let key = KeyHash(7);
+        let mut waiting = bus.listen_for(key);
+        let of_kind = Invalidated::Generation("web:gen".to_owned(), Invalidation::Remove);
+        for (said, expected) in [
+            (bus.say_ended(key, Ended::Landed), Some(Ended::Landed)),
+            (bus.say_ended(key, Ended::GivenUp), Some(Ended::GivenUp)),
+            (bus.say_ended(KeyHash(8), Ended::Landed), None),
+            (bus.announce(Invalidated::Entry(key)), Some(Ended::GivenUp)),
+            (bus.announce(Invalidated::Entry(KeyHash(8))), None),
+            (bus.announce(of_kind), Some(Ended::GivenUp)),
+            (bus.announce_everything(), Some(Ended::GivenUp)),
+        ] {
+            let said = said.and_then(|it| bus.understand(it.message()));
+            said.iter().for_each(|message| bus.tell_waiting(message));
+            assert_eq!(waiting.next().now_or_never(), expected, "{said:?}");
+        }
+        bus.note_heard(false);
+        assert_eq!(waiting.next().now_or_never(), Some(Ended::GivenUp));
+    }
+}

@@ -85,3 +85,47 @@ impl Drop for Listening<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::{Ended, News};
+    use crate::generation::KeyHash;
+
+    const KEY: KeyHash = KeyHash(1);
+
+    #[test]
+    fn whoever_waits_hears_the_last_of_its_key_and_nothing_from_before() {
+        let news = News::default();
+        news.tell(KEY, Ended::Landed);
+        let mut waits = [news.of(KEY), news.of(KEY)];
+        news.tell(KeyHash(2), Ended::Landed);
+        for waiting in &mut waits {
+            assert_eq!(waiting.next().now_or_never(), None);
+        }
+        news.tell(KEY, Ended::GivenUp);
+        news.tell(KEY, Ended::Landed);
+        for waiting in &mut waits {
+            assert_eq!(waiting.next().now_or_never(), Some(Ended::Landed));
+            assert_eq!(waiting.next().now_or_never(), None, "once");
+        }
+        news.tell_all(Ended::GivenUp);
+        for waiting in &mut waits {
+            assert_eq!(waiting.next().now_or_never(), Some(Ended::GivenUp));
+        }
+    }
+
+    #[test]
+    fn keys_that_nobody_waits_for_take_no_room() {
+        let news = News::default();
+        let mut first = news.of(KEY);
+        drop(news.of(KEY));
+        drop(news.of(KeyHash(2)));
+        assert_eq!(news.lock().len(), 1);
+        news.tell(KEY, Ended::Landed);
+        assert_eq!(first.next().now_or_never(), Some(Ended::Landed));
+        drop(first);
+        assert!(news.lock().is_empty());
+    }
+}
