@@ -39,12 +39,12 @@
 pub use cache_macros::cached;
 pub use cache_runtime::{
     AiConfig, Announcement, Breaker, Cache, CacheBuilder, CacheConfig, CacheConfigBuilder,
-    CacheError, CacheFactory, CacheStats, CallSite, Codec, Connections, CredentialSource,
-    Credentials, Generation, HashAlgorithm, Invalidation, KeyBuilder, KeyPrivacy, MemoryBudget,
-    ParsedKey, Preset, Promotion, REDIS_AVAILABLE, Reach, RefusedEntries, Removal, RemovalCause,
-    SecurityConfig, SharedError, Store, StoreError, StoreFuture, StoreInfo, TextTier, TimedOut,
-    Tombstone, Ttl, Value, cache, close, init, kinds, register, sites, testing, unknown_kind_calls,
-    verify,
+    CacheError, CacheFactory, CacheStats, CallSite, Claim, Claimed, Codec, Connections,
+    CredentialSource, Credentials, Generation, HashAlgorithm, Invalidation, KeyBuilder, KeyPrivacy,
+    MemoryBudget, ParsedKey, Preset, Promotion, REDIS_AVAILABLE, Reach, RefusedEntries, Removal,
+    RemovalCause, SecurityConfig, SharedError, Store, StoreError, StoreFuture, StoreInfo, TextTier,
+    TimedOut, Tombstone, Ttl, Value, cache, close, init, kinds, register, sites, testing,
+    unknown_kind_calls, verify,
 };
 #[cfg(feature = "redis")]
 pub use cache_runtime::{SecurityLevel, SecurityReport};

@@ -5,14 +5,18 @@
 mod support;
 
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use fixture::{Fault, Proxy, RedisServer, Reply};
 use larder::call::{self, Origin};
 use larder::{Cache, CacheConfigBuilder, cached};
-use support::{Runs, eventually, poll_once, roomy};
+use support::map_store::MapStore;
+use support::{Runs, eventually, poll_once, register_over, roomy};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 fn over(url: &str) -> CacheConfigBuilder {
     roomy().redis_url(url).store_budget(Duration::from_secs(2))
@@ -308,6 +312,24 @@ async fn a_process_does_not_wait_for_a_claim_of_its_own_that_is_left_over() {
     assert_eq!(claims(&server), before + 1);
     GATE.add_permits(1);
     assert_eq!(computes.await.expect("done"), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_has_waited_for_a_minute_computes() {
+    #[cached(kind = "minute", op = "minute.quick", single_flight = "cluster")]
+    async fn quick(id: u32) -> u32 {
+        id
+    }
+    let store = Arc::new(MapStore::default());
+    register_over("minute", &store);
+    let began = Instant::now();
+    assert_eq!(quick(1).await, 1);
+    assert!(began.elapsed() < Duration::from_secs(1));
+    store.is_claimed.store(true, Ordering::SeqCst);
+    let began = Instant::now();
+    assert_eq!(quick(2).await, 2);
+    let waited = Duration::from_secs(60)..Duration::from_secs(64);
+    assert!(waited.contains(&began.elapsed()), "{:?}", began.elapsed());
 }
 
 #[tokio::test]

@@ -6,7 +6,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use larder::{Announcement, Generation, Invalidation, Store, StoreFuture, Tombstone};
+use larder::{
+    Announcement, Claim, Claimed, Generation, Invalidation, Store, StoreFuture, Tombstone,
+};
 
 /// Keeps everything in a map, for ever; answers nothing while it hangs.
 #[derive(Debug, Default)]
@@ -17,6 +19,8 @@ pub struct MapStore {
     pub hangs: AtomicBool,
     /// Milliseconds that each operation takes.
     pub latency: AtomicU64,
+    /// Another process computes everything, and never comes to an end.
+    pub is_claimed: AtomicBool,
 }
 
 impl MapStore {
@@ -100,6 +104,21 @@ impl Store for MapStore {
                 entries.insert(key.to_owned(), entry.to_vec());
             }
             !was_removed
+        })
+    }
+
+    fn claim<'a>(
+        &'a self,
+        _key: &'a str,
+        _claim: &'a Claim,
+        lease: Duration,
+    ) -> StoreFuture<'a, Claimed> {
+        self.answer(move |_| match self.is_claimed.load(Ordering::SeqCst) {
+            true => Claimed::Theirs(lease),
+            false => Claimed::Ours {
+                tombstone: None,
+                has_entry: false,
+            },
         })
     }
 

@@ -100,10 +100,11 @@ impl Pending {
                     }
                     // Those who wait for one that has died do not all come at once.
                     let until = until.mul_f64(1.0 + fastrand::f64() / 16.0);
-                    (None, timeout(until, news.next()).await.ok())
+                    let ended = timeout(until, news.next()).await.ok();
+                    name.begin_anew();
+                    (None, ended)
                 }
             };
-            name.begin_anew();
             found = self.in_store(leader, control, results).await;
             let is_our_turn = held.is_some()
                 || ended == Some(Ended::Landed)
