@@ -69,6 +69,27 @@ async fn a_key_that_one_process_removes_or_replaces_is_gone_from_the_others() {
 }
 
 #[tokio::test]
+async fn what_one_process_computes_anew_is_what_the_others_have() {
+    static RUNS: Runs = Runs::new();
+    #[cached(kind = "anew", op = "anew.run")]
+    async fn run() -> usize {
+        RUNS.count()
+    }
+    let server = RedisServer::start();
+    let [ours, theirs] = processes("anew", &server).await;
+    for process in [&ours, &theirs] {
+        larder::register(process.clone());
+        assert_eq!(run().await, 1);
+        assert!(process.flush(PATIENCE).await);
+    }
+    larder::register(ours);
+    assert_eq!(call::refresh(run()).await, 2);
+    larder::register(theirs);
+    eventually("they have the new one", async || run().await == 2).await;
+    assert_eq!(RUNS.total(), 2);
+}
+
+#[tokio::test]
 async fn what_is_invalidated_together_is_gone_from_all_processes() {
     static RUNS: Runs = Runs::new();
     #[cached(kind = "scopes", op = "scopes.tagged", tags("user:{id}"))]

@@ -235,7 +235,7 @@ pub fn bypass<F: Future>(call: F) -> impl Future<Output = F::Output> {
 }
 
 /// Runs the body of a call, whatever the cache has, and keeps the result in place of what was
-/// there.
+/// there. Over Redis other processes are told, as soon as it is written.
 ///
 /// It joins no call that is running, because that one may have begun before whatever it is that
 /// made a new answer necessary, and what such a call brings is not kept any more; of two refreshes

@@ -267,7 +267,7 @@ impl KeptFor {
                 let entry = entry.clone();
                 let write = store.write(name, entry, value_type, generations, ttl, kept_for);
                 if self.refreshes() {
-                    store.replace_behind(write);
+                    store.replace_behind(write.refreshed());
                 } else {
                     store.write_behind(write.under(held));
                 }

@@ -123,26 +123,24 @@ impl BoundedStore {
     /// was an entry, and of other writes whether it has taken them.
     pub(super) async fn tell(&self, write: &Write) -> Result<bool, StoreError> {
         let (store, key) = (&self.store, &write.key);
-        let announcement = || self.bus.announce(Invalidated::Entry(key_hash(key)));
+        let hash = key_hash(key);
+        let announcement = if write.is_news {
+            self.bus.announce(Invalidated::Entry(hash))
+        } else {
+            let held = write.held.as_ref();
+            held.and_then(|_| self.bus.say_ended(hash, Ended::Landed))
+        };
+        let announcement = announcement.as_ref();
         match &write.content {
-            Content::Removal(tombstone) => {
-                let announcement = announcement();
-                store
-                    .remove(key, Some(*tombstone), announcement.as_ref())
-                    .await
-            }
-            // Nobody has asked for that: what others have in memory is theirs.
-            Content::End(_) => store.remove(key, None, None).await,
+            Content::Removal(tombstone) => store.remove(key, Some(*tombstone), announcement).await,
+            Content::End(_) => store.remove(key, None, announcement).await,
             Content::Sealed(Sealed { bytes, ttl }) if write.is_refusable() => {
-                let held = write.held.as_ref();
-                let ended = held.and_then(|_| self.bus.say_ended(key_hash(key), Ended::Landed));
                 store
-                    .set_unless_removed(key, bytes, *ttl, ended.as_ref())
+                    .set_unless_removed(key, bytes, *ttl, announcement)
                     .await
             }
             Content::Sealed(Sealed { bytes, ttl }) => {
-                let announcement = announcement();
-                let set = store.set(key, bytes, *ttl, announcement.as_ref());
+                let set = store.set(key, bytes, *ttl, announcement);
                 set.await.map(|()| true)
             }
             Content::Unsealed(_) => Ok(false),

@@ -16,6 +16,8 @@ pub(crate) struct Write {
     /// The entry, where the write is refused if the key was removed after the look-up that saw the
     /// tombstone; nobody is to have it then.
     refusable: Option<SharedEntry>,
+    /// Whether others may have an older entry in memory that is not to be served any more.
+    pub(super) is_news: bool,
     /// The claim under which the entry was computed.
     pub(super) held: Option<Held>,
 }
@@ -58,6 +60,7 @@ impl Write {
             key,
             number: 0,
             refusable: Some(unsealed.entry.clone()),
+            is_news: false,
             held: None,
             content: Content::Unsealed(unsealed),
         }
@@ -77,10 +80,18 @@ impl Write {
         Self {
             key,
             number: 0,
+            // Nobody has asked for an end: what others have in memory is theirs.
+            is_news: !matches!(content, Content::End(_)),
             content,
             refusable: None,
             held: None,
         }
+    }
+
+    /// The same write of what a caller wanted computed anew.
+    pub(crate) fn refreshed(mut self) -> Self {
+        self.is_news = true;
+        self
     }
 
     /// The same write, which ends this claim: whether or not it is done, the computation has ended.
@@ -97,6 +108,7 @@ impl Write {
             unsealed.is_anew = true;
         }
         self.refusable = None;
+        self.is_news = true;
         self
     }
 
@@ -116,6 +128,7 @@ impl Write {
         };
         Self {
             number: self.number,
+            is_news: self.is_news,
             ..Self::of(self.key, content)
         }
     }
@@ -155,7 +168,7 @@ impl Write {
     }
 
     /// This write and a later one of the same key in one.
-    pub(super) fn then(self, later: Self) -> Self {
+    pub(super) fn then(self, mut later: Self) -> Self {
         if self.leaves_new_tombstone() && !later.leaves_new_tombstone() {
             // Queued before the other one was looked up, if the key was forgotten as unsettled.
             let number = later.number;
@@ -166,6 +179,7 @@ impl Write {
             // the later one is that removal.
             self.revoke();
         }
+        later.is_news |= self.is_news;
         later
     }
 
