@@ -4,9 +4,11 @@
 mod support;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
-use fixture::{Fault, Proxy, RedisServer, Reply};
+use fixture::{Answer, FakeServer, Fault, Proxy, RedisServer, Reply};
 use futures_util::future::join_all;
 use larder::call::{self, Origin};
 use larder::testing::ManualClock;
@@ -804,6 +806,32 @@ async fn a_redis_that_is_killed_costs_no_answer_and_comes_back() {
     assert_eq!(id(20).await, 20);
     assert!(cache.flush(PATIENCE).await);
     assert_eq!(keys(&server).len(), 1);
+}
+
+#[tokio::test]
+async fn a_server_that_ends_its_connections_is_tried_less_and_less_often() {
+    // One ping with each attempt.
+    let attempts = Arc::new(AtomicUsize::new(0));
+    let counted = attempts.clone();
+    let server = FakeServer::start_unlike(move |command| match &*command[0] {
+        b"HELLO" | b"CLIENT" | b"INFO" => None,
+        b"PING" => {
+            counted.fetch_add(1, Ordering::SeqCst);
+            None
+        }
+        _ => Some(Answer::End),
+    });
+    let pause = Duration::from_millis(800);
+    let config = roomy().redis_url(server.url()).open_for(pause);
+    let cache = register("ends", config);
+    assert!(cache.connect().await);
+    let began = Instant::now();
+    while began.elapsed() < pause {
+        assert_eq!(cache.get::<u32>("key").await, None);
+        tokio::task::yield_now().await;
+    }
+    // At once, and after an eighth, a quarter and a half of the pause, less what is left to chance.
+    assert!((2..=8).contains(&attempts.load(Ordering::SeqCst)));
 }
 
 #[tokio::test]
