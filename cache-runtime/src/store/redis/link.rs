@@ -275,6 +275,14 @@ impl Link {
         }
     }
 
+    /// The server that it always goes to, if there is one.
+    pub(super) fn host(&self) -> Option<&Host> {
+        match &self.shared.target {
+            Target::Fixed(host) => Some(host),
+            Target::Sentinels(_) => None,
+        }
+    }
+
     pub(super) fn database(&self) -> i64 {
         self.shared.access.database
     }
