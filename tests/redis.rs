@@ -264,6 +264,16 @@ async fn a_redis_that_is_no_master_any_more_is_left_until_it_is_one() {
 }
 
 #[tokio::test]
+async fn a_replica_is_known_without_the_command_hello() {
+    let server = RedisServer::start_with(&["--rename-command", "HELLO", ""]);
+    let cache = register("no-hello", over(&server));
+    server.command(&["REPLICAOF", "127.0.0.1", "1"]);
+    assert!(!cache.connect().await);
+    server.command(&["REPLICAOF", "NO", "ONE"]);
+    eventually("it is a master", async || cache.connect().await).await;
+}
+
+#[tokio::test]
 async fn functions_that_claim_one_operation_never_share_in_redis() {
     #[cached(kind = "claims", op = "same")]
     async fn left(id: u32) -> String {
