@@ -4,16 +4,21 @@
 
 mod support;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
 use fixture::{Fault, Proxy, RedisServer};
+use futures_util::future::join;
 use larder::call::{self, Origin};
 use larder::testing::ManualClock;
 use larder::{Cache, CacheConfigBuilder, Reach, cached};
+use serde::de::Error as _;
+use serde::ser::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use support::{Runs, eventually, roomy};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -221,6 +226,65 @@ async fn a_runtime_that_stands_still_is_noticed_before_the_ceiling() {
     .await;
     drop(end);
     their_runtime.join().expect("no panic");
+}
+
+#[tokio::test]
+async fn what_is_computed_while_something_is_missed_is_looked_up_before_it_is_served() {
+    static BODY: Semaphore = Semaphore::const_new(0);
+    static RUNNING: AtomicBool = AtomicBool::new(false);
+    #[cached(kind = "doubt", op = "doubt.slow")]
+    async fn slow() -> u32 {
+        RUNNING.store(true, Ordering::SeqCst);
+        BODY.acquire().await.expect("never closed").forget();
+        1
+    }
+    let server = RedisServer::start();
+    let [ours, theirs] = processes("doubt", &server).await;
+    theirs.set("witness", 1).await;
+    let in_memory = async || {
+        let before = theirs.stats().memory_hits;
+        assert_eq!(theirs.get("witness").await, Some(1));
+        theirs.stats().memory_hits > before
+    };
+    assert!(in_memory().await);
+    larder::register(theirs.clone());
+    let computed = async {
+        eventually("the body runs", async || RUNNING.load(Ordering::SeqCst)).await;
+        // Very much: all that is in memory is doubted.
+        ours.remove_matching("nothing*").await;
+        eventually("it is doubted", async || !in_memory().await).await;
+        BODY.add_permits(1);
+    };
+    assert_eq!(join(slow(), computed).await.0, 1);
+    assert!(theirs.flush(PATIENCE).await);
+    let origins = [origin(&theirs, slow).await, origin(&theirs, slow).await];
+    assert_eq!(origins, [Origin::Store, Origin::Memory]);
+}
+
+#[tokio::test]
+async fn a_value_that_cannot_be_stored_is_announced_all_the_same() {
+    /// No codec takes it.
+    #[derive(Clone)]
+    struct Unstorable;
+    impl Serialize for Unstorable {
+        fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+            Err(S::Error::custom("not to be stored"))
+        }
+    }
+    impl<'de> Deserialize<'de> for Unstorable {
+        fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+            Err(D::Error::custom("not stored"))
+        }
+    }
+    let server = RedisServer::start();
+    let [ours, theirs] = processes("unstorable", &server).await;
+    ours.set("key", 1).await;
+    assert_eq!(theirs.get("key").await, Some(1));
+    ours.set("key", Unstorable).await;
+    eventually("it is gone", async || {
+        theirs.get::<i32>("key").await.is_none()
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fixture::{Answer, Cluster, FakeServer, RedisServer, Sentinels};
 use larder::{Cache, Reach, cached};
@@ -326,6 +326,50 @@ async fn sentinels_say_who_the_master_is_and_who_is_the_next_one() {
         .await;
         sentinels.master().command(&["FLUSHALL"]);
     }
+}
+
+#[tokio::test]
+async fn what_the_old_master_confirms_is_told_again_to_the_new_one() {
+    let sentinels = Sentinels::start();
+    let url = format!(
+        "redis-sentinel://127.0.0.1:{}?master={}",
+        sentinels.ports()[0],
+        sentinels.name()
+    );
+    let cache = fresh("old-master", &url).await;
+    cache.set("key", 1).await;
+    let entry = |server: &RedisServer| {
+        let keys = server.command(&["KEYS", "old-master:*key"]);
+        let key = keys.list().first().map(|key| key.text().to_owned());
+        key.map(|key| server.command(&["STRLEN", &key]).int())
+    };
+    // Beside that, there may be a tombstone.
+    let is_there = |length: Option<i64>| length.is_some_and(|length| length > 16);
+    assert!(is_there(entry(sentinels.master())));
+    sentinels.failover();
+    assert!(is_there(entry(sentinels.master())), "it has a copy");
+    // The old one takes itself for the master for some time yet.
+    assert!(cache.remove("key").await);
+    eventually("the new one knows", async || {
+        !is_there(entry(sentinels.master()))
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn one_sentinel_that_hangs_is_not_waited_for() {
+    let mut sentinels = Sentinels::start();
+    let [one, two, three] = sentinels.ports();
+    sentinels.server_mut(two).stop();
+    let url = format!(
+        "redis-sentinel://127.0.0.1:{one}?master={}&node=127.0.0.1:{two}&node=127.0.0.1:{three}",
+        sentinels.name()
+    );
+    let cache = register("hanging", roomy().redis_url(url));
+    let began = Instant::now();
+    assert!(cache.connect().await);
+    // They are asked twice, and one that hangs is given up after 300 ms.
+    assert!(began.elapsed() < Duration::from_millis(600));
 }
 
 fn server_stats(server: &RedisServer) -> String {
