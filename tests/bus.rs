@@ -4,12 +4,21 @@
 
 mod support;
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 use fixture::{Fault, Proxy, RedisServer};
+use futures_util::future::join;
 use larder::call::{self, Origin};
+use larder::testing::ManualClock;
 use larder::{Cache, CacheConfigBuilder, Reach, cached};
+use serde::de::Error as _;
+use serde::ser::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use support::{Runs, eventually, roomy};
+use tokio::sync::{Semaphore, oneshot};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -176,6 +185,123 @@ async fn what_is_invalidated_while_a_process_is_cut_off_is_gone_when_it_is_back(
     assert_eq!(theirs.get("key").await, Some(1));
     proxy.set(Fault::None);
     eventually("it is back", async || theirs.ping().await).await;
+    eventually("it is gone", async || {
+        theirs.get::<i32>("key").await.is_none()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_runtime_that_stands_still_is_noticed_before_the_ceiling() {
+    static RUNS: Runs = Runs::new();
+    #[cached(kind = "still", op = "still.runs")]
+    async fn runs() -> usize {
+        RUNS.count()
+    }
+    let server = RedisServer::start();
+    let clock = ManualClock::new();
+    let ceiling = Duration::from_secs(30);
+    let config = over(&server.url())
+        .store_budget(Duration::from_millis(50))
+        .invalidation_ceiling(ceiling);
+    let config = config.build().expect("valid settings");
+    let theirs = Cache::builder("still", &config).clock(clock.clone());
+    let theirs = theirs.build().expect("a cache");
+    let ours = process("still", over(&server.url())).await;
+    ours.set("key", 1).await;
+
+    // Their runtime is another one, and stands still from when all is in memory until it is let go.
+    let (stands_still, when_it_does) = oneshot::channel();
+    let (let_go, is_let_go) = mpsc::channel::<()>();
+    let (end, is_over) = oneshot::channel::<()>();
+    let their_cache = theirs.clone();
+    let their_runtime = thread::spawn(move || {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            assert!(their_cache.connect().await);
+            assert_eq!(their_cache.get("key").await, Some(1));
+            assert_eq!(origin(&their_cache, runs).await, Origin::Computed);
+            assert!(their_cache.flush(PATIENCE).await);
+            stands_still.send(()).expect("somebody waits");
+            // The other end is dropped.
+            let _ = is_let_go.recv();
+            let _ = is_over.await;
+        });
+    });
+    when_it_does.await.expect("all is in memory");
+    assert!(ours.remove("key").await);
+    let reach = ours.remove_operation("still.runs").await;
+    assert_eq!(reach, Reach::Everywhere);
+    assert_eq!(theirs.get("key").await, Some(1), "nobody tells it");
+    assert_eq!(origin(&theirs, runs).await, Origin::Memory);
+    clock.advance(ceiling);
+    assert_eq!(theirs.get::<i32>("key").await, None);
+    assert_eq!(origin(&theirs, runs).await, Origin::Computed);
+
+    drop(let_go);
+    eventually("others are heard again", async || {
+        ours.set("key", 2).await;
+        theirs.get("key").await == Some(2)
+    })
+    .await;
+    drop(end);
+    their_runtime.join().expect("no panic");
+}
+
+#[tokio::test]
+async fn what_is_computed_while_something_is_missed_is_looked_up_before_it_is_served() {
+    static BODY: Semaphore = Semaphore::const_new(0);
+    static RUNNING: AtomicBool = AtomicBool::new(false);
+    #[cached(kind = "doubt", op = "doubt.slow")]
+    async fn slow() -> u32 {
+        RUNNING.store(true, Ordering::SeqCst);
+        BODY.acquire().await.expect("never closed").forget();
+        1
+    }
+    let server = RedisServer::start();
+    let [ours, theirs] = processes("doubt", &server).await;
+    theirs.set("witness", 1).await;
+    let in_memory = async || {
+        let before = theirs.stats().memory_hits;
+        assert_eq!(theirs.get("witness").await, Some(1));
+        theirs.stats().memory_hits > before
+    };
+    assert!(in_memory().await);
+    larder::register(theirs.clone());
+    let computed = async {
+        eventually("the body runs", async || RUNNING.load(Ordering::SeqCst)).await;
+        // Very much: all that is in memory is doubted.
+        ours.remove_matching("nothing*").await;
+        eventually("it is doubted", async || !in_memory().await).await;
+        BODY.add_permits(1);
+    };
+    assert_eq!(join(slow(), computed).await.0, 1);
+    assert!(theirs.flush(PATIENCE).await);
+    let origins = [origin(&theirs, slow).await, origin(&theirs, slow).await];
+    assert_eq!(origins, [Origin::Store, Origin::Memory]);
+}
+
+#[tokio::test]
+async fn a_value_that_cannot_be_stored_is_announced_all_the_same() {
+    /// No codec takes it.
+    #[derive(Clone)]
+    struct Unstorable;
+    impl Serialize for Unstorable {
+        fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+            Err(S::Error::custom("not to be stored"))
+        }
+    }
+    impl<'de> Deserialize<'de> for Unstorable {
+        fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+            Err(D::Error::custom("not stored"))
+        }
+    }
+    let server = RedisServer::start();
+    let [ours, theirs] = processes("unstorable", &server).await;
+    ours.set("key", 1).await;
+    assert_eq!(theirs.get("key").await, Some(1));
+    ours.set("key", Unstorable).await;
     eventually("it is gone", async || {
         theirs.get::<i32>("key").await.is_none()
     })

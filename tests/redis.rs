@@ -4,10 +4,13 @@
 mod support;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use fixture::{Fault, Proxy, RedisServer, Reply};
-use futures_util::future::join_all;
+use fixture::{Answer, FakeServer, Fault, Proxy, RedisServer, Reply};
+use futures_util::future::{join, join_all};
 use larder::call::{self, Origin};
 use larder::testing::ManualClock;
 use larder::{
@@ -253,6 +256,16 @@ async fn a_redis_that_is_no_master_any_more_is_left_until_it_is_one() {
 }
 
 #[tokio::test]
+async fn a_replica_is_known_without_the_command_hello() {
+    let server = RedisServer::start_with(&["--rename-command", "HELLO", ""]);
+    let cache = register("no-hello", over(&server));
+    server.command(&["REPLICAOF", "127.0.0.1", "1"]);
+    assert!(!cache.connect().await);
+    server.command(&["REPLICAOF", "NO", "ONE"]);
+    eventually("it is a master", async || cache.connect().await).await;
+}
+
+#[tokio::test]
 async fn functions_that_claim_one_operation_never_share_in_redis() {
     #[cached(kind = "claims", op = "same")]
     async fn left(id: u32) -> String {
@@ -492,7 +505,7 @@ async fn look_ups_that_wait_on_another_runtime_hold_up_nobody() {
         });
         runtime
     };
-    let runtime = std::thread::spawn(begin).join().expect("no panic");
+    let runtime = thread::spawn(begin).join().expect("no panic");
     let look_up_all = async || {
         let found = join_all(keys.iter().map(|key| cache.get(key))).await;
         assert_eq!(found, (0..100).map(Some).collect::<Vec<_>>());
@@ -799,6 +812,32 @@ async fn a_redis_that_is_killed_costs_no_answer_and_comes_back() {
 }
 
 #[tokio::test]
+async fn a_server_that_ends_its_connections_is_tried_less_and_less_often() {
+    // One ping with each attempt.
+    let attempts = Arc::new(AtomicUsize::new(0));
+    let counted = attempts.clone();
+    let server = FakeServer::start_unlike(move |command| match &*command[0] {
+        b"HELLO" | b"CLIENT" | b"INFO" => None,
+        b"PING" => {
+            counted.fetch_add(1, Ordering::SeqCst);
+            None
+        }
+        _ => Some(Answer::End),
+    });
+    let pause = Duration::from_millis(800);
+    let config = roomy().redis_url(server.url()).open_for(pause);
+    let cache = register("ends", config);
+    assert!(cache.connect().await);
+    let began = Instant::now();
+    while began.elapsed() < pause {
+        assert_eq!(cache.get::<u32>("key").await, None);
+        tokio::task::yield_now().await;
+    }
+    // At once, and after an eighth, a quarter and a half of the pause, less what is left to chance.
+    assert!((2..=8).contains(&attempts.load(Ordering::SeqCst)));
+}
+
+#[tokio::test]
 async fn a_redis_that_is_stopped_is_soon_left_alone() {
     #[cached(kind = "stopped")]
     async fn id(id: u32) -> u32 {
@@ -838,7 +877,7 @@ async fn a_connection_outlives_the_runtime_it_was_made_on() {
     let cache = register("runtimes", over(&server));
     for n in 0..3 {
         let (cache, keys_before) = (cache.clone(), keys(&server).len());
-        std::thread::spawn(move || {
+        thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()
@@ -941,6 +980,57 @@ async fn patterns_find_and_remove_keys_in_both_tiers() {
     assert_eq!(cache.remove_matching(r"user:\*").await, 1);
     assert_eq!(cache.remove_matching("user:*").await, 30);
     assert_eq!(cache.keys("*").await, ["session:1"]);
+}
+
+#[tokio::test]
+async fn a_walk_over_all_keys_begins_anew_with_another_server() {
+    /// The step that follows waits for as long.
+    const STEP: Duration = Duration::from_millis(500);
+    let entries = |prefix: &[u8], next: &str, names: &[&str]| {
+        let keys = names.iter().map(|name| {
+            let key = format!("{}{name}", String::from_utf8_lossy(prefix));
+            format!("${}\r\n{key}\r\n", key.len())
+        });
+        let keys = keys.collect::<String>();
+        let answer = format!("*2\r\n$1\r\n{next}\r\n*{}\r\n{keys}", names.len());
+        Answer::Bytes(answer.into_bytes())
+    };
+    // Of the first one the first key is read, and of the second one both.
+    let (servers, is_read) = (AtomicUsize::new(1), Arc::new(AtomicBool::new(false)));
+    let read = is_read.clone();
+    let server = FakeServer::start_unlike(move |command| {
+        let is_first = servers.load(Ordering::SeqCst) == 1;
+        match (&*command[0], command.get(1).map(|it| &**it)) {
+            (b"SCAN", Some(b"0")) => {
+                let prefix = command[3].strip_suffix(b"*").expect("a prefix");
+                if is_first {
+                    thread::sleep(STEP);
+                    return Some(entries(prefix, "7", &["one"]));
+                }
+                Some(entries(prefix, "0", &["one", "two"]))
+            }
+            (b"SCAN", _) => Some(entries(b"", "0", &[])),
+            (b"STRLEN", _) => {
+                read.store(true, Ordering::SeqCst);
+                Some(Answer::Bytes(b":100\r\n".to_vec()))
+            }
+            (b"PING", _) if is_first && read.load(Ordering::SeqCst) => {
+                servers.store(2, Ordering::SeqCst);
+                Some(Answer::End)
+            }
+            _ => None,
+        }
+    });
+    let config = roomy().redis_url(server.url());
+    let cache = register("walk", config.store_budget(Duration::from_secs(2)));
+    assert!(cache.connect().await);
+    let other_server = async {
+        eventually("one is read", async || is_read.load(Ordering::SeqCst)).await;
+        assert!(!cache.ping().await);
+        eventually("the other one is there", async || cache.ping().await).await;
+    };
+    let (keys, ()) = join(cache.keys("*"), other_server).await;
+    assert_eq!(keys, ["one", "two"]);
 }
 
 #[tokio::test]

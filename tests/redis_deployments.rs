@@ -5,9 +5,12 @@
 mod support;
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use fixture::{Cluster, RedisServer, Sentinels};
+use fixture::{Answer, Cluster, FakeServer, RedisServer, Sentinels};
 use larder::{Cache, Reach, cached};
 use support::{Runs, eventually, register, roomy};
 
@@ -170,6 +173,126 @@ async fn a_node_that_is_away_takes_nothing_from_the_others() {
 }
 
 #[tokio::test]
+async fn a_node_without_a_name_is_where_the_one_is_that_names_it() {
+    static RUNS: Runs = Runs::new();
+    #[cached(kind = "nameless", op = "nameless.id")]
+    async fn id(id: u32) -> u32 {
+        RUNS.count();
+        id
+    }
+    let nameless = ["--cluster-preferred-endpoint-type", "unknown-endpoint"];
+    let mut cluster = Cluster::start_with(2, &nameless);
+    let url = format!("redis-cluster://127.0.0.1:{}", cluster.nodes()[0].port());
+    let config = roomy().redis_url(url).enable_l1_cache(false);
+    let cache = register("nameless", config.store_budget(Duration::from_secs(2)));
+    assert!(cache.connect().await);
+    assert_eq!(id(1).await, 1);
+    assert!(cache.flush(PATIENCE).await);
+    let mut keys = cluster.nodes().iter().flat_map(|node| {
+        let keys = node.command(&["KEYS", "*op:nameless.id*"]);
+        let keys = keys.list().iter().map(|key| key.text().to_owned());
+        keys.collect::<Vec<_>>()
+    });
+    let name = keys.find(|key| !key.contains(":gen:"));
+    let name = name.expect("the entry");
+    let to = 1 - cluster.node_of(&name);
+    cluster.move_slot(Cluster::slot_of(&name), to);
+    assert_eq!(id(1).await, 1);
+    assert_eq!(RUNS.total(), 1);
+    assert_eq!(cache.stats().store_failures, 0);
+}
+
+/// What a node says that takes the one on this port for the only master.
+fn all_slots_at(port: u16) -> Answer {
+    let master = format!("*3\r\n$9\r\n127.0.0.1\r\n:{port}\r\n$5\r\n{port:05}\r\n");
+    Answer::Bytes(format!("*1\r\n*3\r\n:0\r\n:16383\r\n{master}").into_bytes())
+}
+
+/// What an empty Redis says that takes everything.
+fn nothing(command: &[Vec<u8>]) -> Answer {
+    let is_generation = command
+        .get(3)
+        .is_some_and(|key| key.windows(5).any(|part| part == b":gen:"));
+    let answer: &[u8] = match &*command[0] {
+        b"GETRANGE" => b"$0\r\n\r\n",
+        b"EVALSHA" if is_generation => b"$16\r\n0123456789abcdef\r\n",
+        _ => b":1\r\n",
+    };
+    Answer::Bytes(answer.to_vec())
+}
+
+#[tokio::test]
+async fn where_keys_are_is_what_most_nodes_of_a_cluster_know() {
+    let ports = Arc::new(OnceLock::<[u16; 3]>::new());
+    let looked_up = Arc::new([const { AtomicUsize::new(0) }; 3]);
+    // The first one knows what was once, and says it before the others.
+    let nodes = [0, 1, 2].map(|number| {
+        let (ports, looked_up) = (ports.clone(), looked_up.clone());
+        FakeServer::start(move |command| match &*command[0] {
+            b"CLUSTER" if number == 0 => all_slots_at(ports.wait()[0]),
+            b"CLUSTER" => {
+                thread::sleep(Duration::from_millis(50));
+                all_slots_at(ports.wait()[1])
+            }
+            b"GETRANGE" => {
+                looked_up[number].fetch_add(1, Ordering::SeqCst);
+                nothing(command)
+            }
+            _ => nothing(command),
+        })
+    });
+    let [one, two, three] = nodes.each_ref().map(FakeServer::port);
+    ports.set([one, two, three]).expect("nobody else sets them");
+    let url =
+        format!("redis-cluster://127.0.0.1:{one}?node=127.0.0.1:{two}&node=127.0.0.1:{three}");
+    let cache = fresh("most", &url).await;
+    assert_eq!(cache.get::<u32>("key").await, None);
+    let looked_up = looked_up.each_ref().map(|it| it.load(Ordering::SeqCst));
+    assert_eq!(looked_up, [0, 1, 0]);
+}
+
+#[tokio::test]
+async fn a_node_that_keys_move_to_is_told_again_what_was_removed() {
+    const OWN: usize = 0;
+    const ON_THEIR_WAY: usize = 1;
+    const MOVED: usize = 2;
+    let told = Arc::new(AtomicUsize::new(0));
+    let told_there = told.clone();
+    let new = FakeServer::start(move |command| {
+        if command.iter().any(|it| it.ends_with(b"removed")) {
+            told_there.fetch_add(1, Ordering::SeqCst);
+        }
+        nothing(command)
+    });
+    let there = format!("1 127.0.0.1:{}", new.port());
+    let (keys, own_port) = (Arc::new(AtomicUsize::new(OWN)), Arc::new(OnceLock::new()));
+    let (keys_are, port) = (keys.clone(), own_port.clone());
+    // It never says that it is not the master any more: nobody learns it from there.
+    let old =
+        FakeServer::start(
+            move |command| match (&*command[0], keys_are.load(Ordering::SeqCst)) {
+                (b"CLUSTER", _) => all_slots_at(*port.wait()),
+                (b"GETRANGE", ON_THEIR_WAY) => Answer::Error(format!("ASK {there}")),
+                (b"GETRANGE" | b"EVALSHA", MOVED) => Answer::Error(format!("MOVED {there}")),
+                _ => nothing(command),
+            },
+        );
+    own_port.set(old.port()).expect("nobody else sets it");
+    let cache = fresh(
+        "moving",
+        &format!("redis-cluster://127.0.0.1:{}", old.port()),
+    )
+    .await;
+    assert!(cache.remove("removed").await);
+    for (where_keys_are, is_told) in [(ON_THEIR_WAY, false), (MOVED, true)] {
+        keys.store(where_keys_are, Ordering::SeqCst);
+        assert_eq!(cache.get::<u32>("key").await, None);
+        assert!(cache.flush(PATIENCE).await);
+        assert_eq!(told.load(Ordering::SeqCst) > 0, is_told, "{where_keys_are}");
+    }
+}
+
+#[tokio::test]
 async fn sentinels_say_who_the_master_is_and_who_is_the_next_one() {
     #[cached(kind = "sentinels")]
     async fn id(id: u32) -> u32 {
@@ -203,6 +326,50 @@ async fn sentinels_say_who_the_master_is_and_who_is_the_next_one() {
         .await;
         sentinels.master().command(&["FLUSHALL"]);
     }
+}
+
+#[tokio::test]
+async fn what_the_old_master_confirms_is_told_again_to_the_new_one() {
+    let sentinels = Sentinels::start();
+    let url = format!(
+        "redis-sentinel://127.0.0.1:{}?master={}",
+        sentinels.ports()[0],
+        sentinels.name()
+    );
+    let cache = fresh("old-master", &url).await;
+    cache.set("key", 1).await;
+    let entry = |server: &RedisServer| {
+        let keys = server.command(&["KEYS", "old-master:*key"]);
+        let key = keys.list().first().map(|key| key.text().to_owned());
+        key.map(|key| server.command(&["STRLEN", &key]).int())
+    };
+    // Beside that, there may be a tombstone.
+    let is_there = |length: Option<i64>| length.is_some_and(|length| length > 16);
+    assert!(is_there(entry(sentinels.master())));
+    sentinels.failover();
+    assert!(is_there(entry(sentinels.master())), "it has a copy");
+    // The old one takes itself for the master for some time yet.
+    assert!(cache.remove("key").await);
+    eventually("the new one knows", async || {
+        !is_there(entry(sentinels.master()))
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn one_sentinel_that_hangs_is_not_waited_for() {
+    let mut sentinels = Sentinels::start();
+    let [one, two, three] = sentinels.ports();
+    sentinels.server_mut(two).stop();
+    let url = format!(
+        "redis-sentinel://127.0.0.1:{one}?master={}&node=127.0.0.1:{two}&node=127.0.0.1:{three}",
+        sentinels.name()
+    );
+    let cache = register("hanging", roomy().redis_url(url));
+    let began = Instant::now();
+    assert!(cache.connect().await);
+    // They are asked twice, and one that hangs is given up after 300 ms.
+    assert!(began.elapsed() < Duration::from_millis(600));
 }
 
 fn server_stats(server: &RedisServer) -> String {

@@ -224,6 +224,21 @@ async fn a_redis_that_lets_anybody_in_is_found_by_connecting() {
 }
 
 #[tokio::test]
+async fn a_user_who_may_not_publish_is_found_by_connecting() {
+    let security = SecurityConfig::default().acl_user("app", LONG);
+    for (rights, is_mute) in [("+@all -publish", true), ("+@all", false)] {
+        let user = format!("user app on >canary-sixteen-c ~* &* {rights}");
+        let server = RedisServer::start_with_acl(&[&user]);
+        let config = over(&server, security.clone());
+        let report = config.check_connection().await.expect("a connection");
+        let says = report.to_string().contains("may not publish to web:bus");
+        assert_eq!(says, is_mute, "{report}");
+        let from_settings = config.security_report().expect("settings of use");
+        assert!(!from_settings.to_string().contains("publish"));
+    }
+}
+
+#[tokio::test]
 async fn connections_that_were_checked_are_closed_again() {
     let server = RedisServer::start();
     let config = over(&server, SecurityConfig::default());

@@ -31,6 +31,26 @@ impl Tick {
     }
 }
 
+/// A time that one thread moves and others compare with, at the cost of a load. Who sees it moved sees
+/// what was done before.
+#[derive(Debug)]
+pub(crate) struct Deadline(AtomicU64);
+
+impl Deadline {
+    pub(crate) const fn never() -> Self {
+        Self(AtomicU64::new(Tick::NEVER.0))
+    }
+
+    pub(crate) fn set(&self, at: Tick) {
+        self.0.store(at.0, Ordering::Release);
+    }
+
+    #[inline]
+    pub(crate) fn has_passed(&self, now: Tick) -> bool {
+        now.0 >= self.0.load(Ordering::Acquire)
+    }
+}
+
 /// Saturates at 136 years: the coarse clock counts seconds in 32 bits.
 fn ticks(duration: Duration) -> u64 {
     let most = Duration::from_secs(u32::MAX.into());

@@ -4,8 +4,9 @@
 //! Every kind has a channel. Whoever invalidates something announces it there, in the same step in
 //! which the store is told, so that nobody hears of it who would then find the old entry. A process
 //! that may have missed something doubts all that it has in memory, which is then looked up in the
-//! store again: after a connection was lost, where a [number is missing](hearing), and where a sender
-//! falls silent. So what a lost message can do is bounded by the ceiling.
+//! store again: after a connection was lost, where a [number is missing](hearing), where a sender
+//! falls silent, and where the runtime on which others are heard stands still. So what a lost message
+//! can do is bounded by the ceiling.
 //!
 //! It is said there too when a computation has ended that [others wait for](news).
 
@@ -224,6 +225,11 @@ impl Bus {
     pub(crate) fn pace(&self) -> Duration {
         let shortest = Duration::from_millis(20);
         (self.settings.ceiling / 20).clamp(shortest, Duration::from_secs(1))
+    }
+
+    /// Until when that may be trusted which is known at this time to be good.
+    pub(crate) fn ceiling_from(&self, now: Tick) -> Tick {
+        now.after(self.settings.ceiling)
     }
 
     /// What is to be done now, where the store answers or not.

@@ -50,6 +50,7 @@ impl Pending {
 
     /// What memory has for this caller.
     pub(super) fn in_memory(&self, control: Option<&Control>, results: &Results) -> Verdict {
+        self.kind.doubt_if_overdue();
         let memory = self.kind.memory.as_ref();
         match memory.and_then(|memory| memory.look(&self.key)) {
             Some((entry, condition)) => self.judge(entry, condition, control, results),

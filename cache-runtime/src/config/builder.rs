@@ -237,8 +237,9 @@ impl CacheConfigBuilder {
 
     /// While Redis does not answer (five time-outs in a row, more than half of the last twenty
     /// operations, or a broken connection) it is left alone, so that it costs a call nothing, and
-    /// tried in the background: after half of this time, up to all of it. 10 ms to 1 h. Default:
-    /// 500 ms.
+    /// tried in the background: after half of this time, up to all of it. One that takes connections and
+    /// answers nothing over them is tried at once, then after an eighth of that, a quarter, and so on.
+    /// 10 ms to 1 h. Default: 500 ms.
     pub fn open_for(mut self, pause: Duration) -> Self {
         self.config.open_for = pause;
         self

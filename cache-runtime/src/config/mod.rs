@@ -241,6 +241,11 @@ impl CacheConfig {
         }
     }
 
+    /// Where the processes of this kind tell each other what they invalidate.
+    fn channel_of(&self, kind: &str) -> String {
+        format!("{}bus", self.prefix_of(kind))
+    }
+
     /// What makes the store's keys of this kind.
     pub(crate) fn store_keys(&self, kind: &str) -> Result<StoreKeys, CacheError> {
         if kind.trim().is_empty() {
@@ -276,7 +281,7 @@ impl CacheConfig {
         };
         Ok(StoreSettings {
             bus: BusSettings {
-                channel: format!("{}bus", self.prefix_of(kind)),
+                channel: self.channel_of(kind),
                 secret: self.secret_of_keys()?,
                 ceiling: self.invalidation_ceiling,
                 while_away: self.memory_ttl_while_away.unwrap_or(while_away),

@@ -63,6 +63,8 @@ impl Listener for Kind {
         let due = store.bus.due(store_answers);
         if due.doubt {
             self.doubt();
+        } else if let Some(memory) = &self.memory {
+            memory.trust_until(store.bus.ceiling_from(self.clock.now()));
         }
         due.beat
     }
@@ -71,9 +73,21 @@ impl Listener for Kind {
 impl Kind {
     fn doubt(&self) {
         if let Some(store) = &self.store {
+            let trusted_until = store.bus.ceiling_from(self.clock.now());
             // In this order: what is looked up again is compared with what is read again.
             store.forget_generations();
             self.generations.doubt();
+            if let Some(memory) = &self.memory {
+                memory.trust_until(trusted_until);
+            }
+        }
+    }
+
+    /// Doubts what is in memory where nobody has listened for as long as the ceiling: the runtime on
+    /// which that is done stands still, and cannot say so.
+    pub(crate) fn doubt_if_overdue(&self) {
+        if self.memory.as_ref().is_some_and(MemoryTier::is_overdue) {
+            self.doubt();
         }
     }
 

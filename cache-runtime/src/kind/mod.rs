@@ -320,7 +320,8 @@ pub enum Reach {
     /// other processes have been told, so that what they have in memory is not served either: at
     /// once (about the time of a message), and within the
     /// [ceiling](crate::CacheConfigBuilder::invalidation_ceiling) where a message is lost. Over a
-    /// store that tells nobody, it stays there until its lifetime is over.
+    /// store that tells nobody, or with a user who may not `PUBLISH`, it stays there until its lifetime
+    /// is over.
     Everywhere,
     /// The store could not be reached. It is told as soon as it answers, or with the next call that
     /// needs to know; if this process ends before, it is never told.

@@ -22,7 +22,7 @@ pub(crate) use table::Bounds;
 pub use weight::Weight;
 pub(crate) use weight::{Weigher, measure, weigher};
 
-use crate::clock::{Clock, Tick};
+use crate::clock::{Clock, Deadline, Tick};
 use crate::envelope::ValueType;
 use crate::generation::{Carried, Generations, KeyHash, Touched};
 use crate::key::{MemoryKey, operation_of};
@@ -180,6 +180,7 @@ pub(crate) struct MemoryTier {
     unweighed: AtomicU64,
     sweep: Mutex<Sweep>,
     generations: Arc<Generations>,
+    trusted_until: Deadline,
     clock: Clock,
 }
 
@@ -207,8 +208,19 @@ impl MemoryTier {
                 walk: None,
             }),
             generations,
+            trusted_until: Deadline::never(),
             clock,
         }
+    }
+
+    /// Serves nothing after this time, until there is another one.
+    pub(crate) fn trust_until(&self, end: Tick) {
+        self.trusted_until.set(end);
+    }
+
+    /// Whether that time has passed.
+    pub(crate) fn is_overdue(&self) -> bool {
+        self.trusted_until.has_passed(self.clock.now())
     }
 
     /// Tells the name of the operation whose keys begin with this number.
@@ -270,7 +282,8 @@ impl MemoryTier {
             self.generations
                 .touched(operation_of(key), head.key, &head.carried)
         };
-        head.is_fresh(self.clock.now()) && touched() == Touched::No
+        let now = self.clock.now();
+        head.is_fresh(now) && !self.trusted_until.has_passed(now) && touched() == Touched::No
     }
 
     fn condition(&self, key: &[u8], head: &Head) -> Condition {

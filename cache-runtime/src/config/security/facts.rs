@@ -26,6 +26,8 @@ pub(super) struct Facts {
     /// Problems of the files.
     unusable: Vec<String>,
     pub(super) lets_in_anybody: bool,
+    /// The channel on which the user may not announce anything.
+    pub(super) is_mute_on: Option<String>,
 }
 
 /// How Redis is reached.
@@ -55,6 +57,7 @@ impl Facts {
             certificate_valid_until: ends.into_iter().flatten().flatten().min(),
             unusable,
             lets_in_anybody: false,
+            is_mute_on: None,
         }
     }
 
@@ -69,6 +72,13 @@ impl Facts {
                  encryption_key"
                     .to_owned(),
             );
+        }
+        if let Some(channel) = &self.is_mute_on {
+            recommendations.push(format!(
+                "the user may not publish to {channel}, so that what this application invalidates \
+                 stays in the memory of others until its lifetime is over; give it +publish and \
+                 &{channel}"
+            ));
         }
         let has_password = self.user.is_some();
         let is_tls = self.way == Way::Tls;

@@ -6,10 +6,10 @@ use std::time::{Duration, SystemTime};
 use super::facts::Facts;
 use crate::config::CacheConfig;
 use crate::error::CacheError;
-use crate::store;
 use crate::store::redis::{Address, RedisStore, lets_in_anybody};
+use crate::store::{self, Announcement, Store as _, StoreError};
 
-/// How long a connection may take to be made.
+/// How long a connection may take to be made, and an answer.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// So many points or more are secure.
@@ -132,8 +132,10 @@ impl CacheConfig {
     }
 
     /// Connects as the settings say, and reports what is known then: that the certificate of the
-    /// server is valid, and whether it lets in who has no password. Takes two seconds at most. The
-    /// connections are closed again, also where the future is dropped.
+    /// server is valid, whether it lets in who has no password, and whether the user may announce to
+    /// other processes what is invalidated (without a `key_prefix`, in the kind that a factory makes of
+    /// these settings). Takes three seconds at most. The connections are closed again, also where the
+    /// future is dropped.
     ///
     /// # Errors
     /// [`CacheError::Configuration`] as [`security_report`](Self::security_report);
@@ -158,6 +160,13 @@ impl CacheConfig {
         // There would be no connection without one.
         facts.has_valid_certificate = true;
         facts.lets_in_anybody = facts.user.is_some() && lets_in_anybody(&address).await;
+        // As the factories name it. Others do not hear what says nothing.
+        let kind = if self.ai.is_some() { "ai" } else { "web" };
+        let nothing = Announcement::new(&self.channel_of(kind), Vec::new());
+        let said = tokio::time::timeout(PATIENCE, store.announce(&nothing)).await;
+        if let Ok(Err(StoreError::Refused(_))) = said {
+            facts.is_mute_on = Some(nothing.channel().to_owned());
+        }
         Ok(facts.report())
     }
 

@@ -3,7 +3,7 @@
 //! Every command is about one key, or goes to all masters. Where each key is, is read from the cluster
 //! itself: at first, where a node says that a key has moved, and where a node is away.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -12,7 +12,8 @@ use ::redis::{
     Cmd, ErrorKind, FromRedisValue, RedisResult, ServerErrorKind, Value, cmd, from_redis_value,
 };
 use crc::{CRC_16_XMODEM, Crc};
-use futures_util::future::{join_all, select_ok};
+use futures_util::future::join_all;
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
@@ -46,8 +47,20 @@ struct Shared {
 #[derive(Default)]
 struct Nodes {
     links: HashMap<Host, Arc<Link>>,
-    /// Begin and end of each range, and the master that has it; sorted.
-    slots: Vec<(u16, u16, Host)>,
+    slots: Slots,
+    /// The masters of these ranges, and those that a key has moved to since they were read: they were
+    /// told what others may not have told them.
+    masters: HashSet<Host>,
+}
+
+/// Begin and end of each range, and the master that has it; sorted.
+type Slots = Vec<(u16, u16, Host)>;
+
+/// What one node knows.
+struct View {
+    slots: Slots,
+    /// The same with the numbers of the masters, which all nodes call them by.
+    by_number: Vec<(u16, u16, Vec<u8>)>,
 }
 
 #[derive(Default)]
@@ -87,30 +100,29 @@ impl Cluster {
         key: &str,
         command: &Cmd,
     ) -> Result<T, NoAnswer> {
-        let Some(link) = self.shared.of(key) else {
+        let Some(mut link) = self.shared.of(key) else {
             self.refresh();
             return Err(NoAnswer::Away("connecting to the cluster".to_owned()));
         };
         let mut answer = link.ask(command).await;
         for _ in 0..REDIRECTIONS {
-            let Some(redirection) = redirection(&answer) else {
+            let Some(redirection) = redirection(&answer, link.host()) else {
                 break;
             };
             let (host, has_moved) = match redirection {
                 Redirection::Moved(host) => (host, true),
                 Redirection::Ask(host) => (host, false),
             };
-            if has_moved && !self.shared.knows(&host) {
-                // It has the keys of another one, which it may have copied before the last changes.
-                (self.shared.changed)();
+            if has_moved {
+                self.shared.meet_master(&host);
+                self.refresh();
             }
-            let link = self.shared.link(&host);
+            link = self.shared.link(&host);
             // For as long as the caller waits; it is known from now on.
             link.connect()
                 .await
                 .map_err(|error| NoAnswer::Away(error.to_string()))?;
             answer = if has_moved {
-                self.refresh();
                 link.ask(command).await
             } else {
                 link.ask_newcomer(command).await
@@ -195,9 +207,14 @@ impl Shared {
         nodes.links.get(host).filter(|_| slot <= *end).cloned()
     }
 
-    fn knows(&self, host: &Host) -> bool {
-        let nodes = self.nodes.read().unwrap_or_else(PoisonError::into_inner);
-        nodes.links.contains_key(host)
+    /// A key has moved to this node. Where it is no master that is known, it has the keys of another
+    /// one, which it may have copied before the last changes.
+    fn meet_master(&self, host: &Host) {
+        let mut nodes = self.nodes.write().unwrap_or_else(PoisonError::into_inner);
+        if nodes.masters.insert(host.clone()) {
+            // With the lock held: nobody asks it before.
+            (self.changed)();
+        }
     }
 
     /// The link to this node, made if it is a new one.
@@ -225,31 +242,31 @@ impl Shared {
         links.cloned().collect()
     }
 
-    /// Asks the masters that are known, or else those whom to ask first, where keys are, and takes the
-    /// first answer.
+    /// Asks the masters that are known, or else those whom to ask first, where keys are.
     async fn read_slots(&self) -> Result<(), String> {
         let known = {
             let nodes = self.nodes.read().unwrap_or_else(PoisonError::into_inner);
             nodes.links.keys().cloned().collect::<Vec<_>>()
         };
-        let slots = match self.slots_of_any(&known).await {
+        let slots = match self.slots_of_most(&known).await {
             Ok(slots) => slots,
-            Err(_) => self.slots_of_any(&self.seeds).await?,
+            Err(_) => self.slots_of_most(&self.seeds).await?,
         };
+        let masters: HashSet<Host> = slots.iter().map(|(.., host)| host.clone()).collect();
         let mut nodes = self.nodes.write().unwrap_or_else(PoisonError::into_inner);
         let is_first = nodes.slots.is_empty();
-        let mut has_new = false;
-        for (.., host) in &slots {
-            has_new |= !nodes.slots.iter().any(|(.., master)| master == host);
+        let has_new = !masters.is_subset(&nodes.masters);
+        for host in &masters {
             self.link_of(&mut nodes, host);
         }
-        let is_master = |host: &Host| slots.iter().any(|(.., master)| master == host);
-        let gone: Vec<_> = nodes.links.extract_if(|host, _| !is_master(host)).collect();
+        let gone = nodes.links.extract_if(|host, _| !masters.contains(host));
+        let gone: Vec<_> = gone.collect();
         if has_new && !is_first {
             // It has the keys of another one, which it may have copied before the last changes.
             (self.changed)();
         }
         nodes.slots = slots;
+        nodes.masters = masters;
         drop(nodes);
         for (_, link) in gone {
             // Somebody may still listen to it.
@@ -258,68 +275,94 @@ impl Shared {
         Ok(())
     }
 
-    async fn slots_of_any(&self, hosts: &[Host]) -> Result<Vec<(u16, u16, Host)>, String> {
-        if hosts.is_empty() {
-            return Err("no node is known".to_owned());
-        }
-        let asked = hosts.iter().map(|host| {
-            Box::pin(async move {
-                let slots = tokio::time::timeout(REFRESH, self.slots_of(host)).await;
-                let slots = slots.unwrap_or_else(|_elapsed| Err("no answer".to_owned()));
-                slots.map_err(|reason| format!("{host}: {reason}"))
-            })
+    /// What most of these nodes know, of those that answer: one that was cut off from the others knows
+    /// what was once.
+    async fn slots_of_most(&self, hosts: &[Host]) -> Result<Slots, String> {
+        let asked = hosts.iter().map(async |host| {
+            let view = tokio::time::timeout(REFRESH, self.view_of(host)).await;
+            let view = view.unwrap_or_else(|_elapsed| Err("no answer".to_owned()));
+            view.map_err(|reason| format!("{host}: {reason}"))
         });
-        select_ok(asked).await.map(|(slots, _others)| slots)
+        let mut asked: FuturesUnordered<_> = asked.collect();
+        let mut votes: Vec<(View, usize)> = Vec::new();
+        let mut reasons = Vec::new();
+        while let Some(answer) = asked.next().await {
+            match answer {
+                Ok(view) => {
+                    let is_same = |known: &View| known.by_number == view.by_number;
+                    match votes.iter_mut().find(|(known, _)| is_same(known)) {
+                        Some((_, votes)) => *votes += 1,
+                        None => votes.push((view, 1)),
+                    }
+                }
+                Err(reason) => reasons.push(reason),
+            }
+            // One that does not answer is not waited for.
+            if votes.iter().any(|(_, votes)| *votes > hosts.len() / 2) {
+                break;
+            }
+        }
+        let most = votes.into_iter().max_by_key(|(_, votes)| *votes);
+        most.map(|(view, _)| view.slots)
+            .ok_or_else(|| format!("no node knows the cluster ({})", reasons.join(", ")))
     }
 
     /// Where keys are, as this node says. Over a connection of its own: it need not be a master.
-    async fn slots_of(&self, host: &Host) -> Result<Vec<(u16, u16, Host)>, String> {
+    async fn view_of(&self, host: &Host) -> Result<View, String> {
         let mut connection = server::connect(&self.access, host, None).await?;
         let mut ask = cmd("CLUSTER");
         ask.arg("SLOTS");
         let answer: RedisResult<Vec<Vec<Value>>> = ask.query_async(&mut connection).await;
         let ranges = answer.map_err(|error| server::describe(&error))?;
-        let mut slots: Vec<_> = ranges
-            .iter()
-            .filter_map(|range| range_of(range, host))
-            .collect();
-        slots.sort_unstable_by_key(|(begin, ..)| *begin);
-        if slots.is_empty() {
+        let ranges = ranges.iter().filter_map(|range| range_of(range, host));
+        let mut ranges: Vec<_> = ranges.collect();
+        ranges.sort_unstable_by_key(|(begin, ..)| *begin);
+        if ranges.is_empty() {
             return Err("it knows no masters".to_owned());
         }
-        Ok(slots)
+        let views = ranges.into_iter().map(|(begin, end, master, number)| {
+            let slots = (begin, end, master);
+            (slots, (begin, end, number))
+        });
+        let (slots, by_number) = views.unzip();
+        Ok(View { slots, by_number })
     }
 }
 
-/// Begin, end and master of one range. A node that does not know its own name is the one that was
-/// asked.
-fn range_of(range: &[Value], asked: &Host) -> Option<(u16, u16, Host)> {
+/// Begin, end and master of one range, and the number of that.
+fn range_of(range: &[Value], asked: &Host) -> Option<(u16, u16, Host, Vec<u8>)> {
     let [Value::Int(begin), Value::Int(end), Value::Array(master), ..] = range else {
         return None;
     };
-    let [name, Value::Int(port), ..] = master.as_slice() else {
+    let [name, Value::Int(port), number, ..] = master.as_slice() else {
         return None;
     };
     let name: String = from_redis_value(name.clone()).unwrap_or_default();
-    let name = match (name.is_empty(), asked) {
-        (true, Host::Tcp { name, .. }) => name.clone(),
-        _ => name,
-    };
-    let port = u16::try_from(*port).ok()?;
+    let host = host_of(&name, u16::try_from(*port).ok()?, Some(asked));
+    let number = from_redis_value(number.clone()).ok()?;
     let (begin, end) = (u16::try_from(*begin).ok()?, u16::try_from(*end).ok()?);
-    Some((begin, end, Host::Tcp { name, port }))
+    Some((begin, end, host, number))
 }
 
-fn redirection<T>(answer: &Result<T, NoAnswer>) -> Option<Redirection> {
+/// A node without a name is where the one is that names it.
+fn host_of(name: &str, port: u16, asked: Option<&Host>) -> Host {
+    let name = match asked {
+        Some(Host::Tcp { name: asked, .. }) if name.is_empty() => asked,
+        _ => name,
+    };
+    Host::Tcp {
+        name: name.to_owned(),
+        port,
+    }
+}
+
+fn redirection<T>(answer: &Result<T, NoAnswer>, asked: Option<&Host>) -> Option<Redirection> {
     let Err(NoAnswer::Error(error)) = answer else {
         return None;
     };
     let (address, _slot) = error.redirect_node()?;
     let (name, port) = address.rsplit_once(':')?;
-    let host = Host::Tcp {
-        name: name.to_owned(),
-        port: port.parse().ok()?,
-    };
+    let host = host_of(name, port.parse().ok()?, asked);
     match error.kind() {
         ErrorKind::Server(ServerErrorKind::Moved) => Some(Redirection::Moved(host)),
         ErrorKind::Server(ServerErrorKind::Ask) => Some(Redirection::Ask(host)),

@@ -7,7 +7,7 @@
 
 use std::fmt;
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -51,6 +51,22 @@ pub(crate) struct Pace {
     pub(crate) open_for: Duration,
 }
 
+impl Pace {
+    fn pause(self) -> Duration {
+        self.open_for.mul_f64(fastrand::f64() / 2.0 + 0.5)
+    }
+
+    /// Before the next attempt, after so many connections in a row over which nothing was answered: a
+    /// server may take connections and end them. One such connection says nothing, because a server
+    /// may be restarted while nobody asks it anything.
+    fn pause_after(self, in_vain: u32) -> Duration {
+        match in_vain {
+            0 | 1 => Duration::ZERO,
+            _ => self.pause() / (8 >> (in_vain - 2).min(3)),
+        }
+    }
+}
+
 /// To be called when another server takes the place of the last one, before it is asked.
 pub(super) type ServerChanged = Arc<dyn Fn() + Send + Sync>;
 
@@ -62,6 +78,8 @@ struct Shared {
     pace: Pace,
     state: watch::Sender<State>,
     outcomes: Outcomes,
+    /// Connections in a row over which no operation was answered, with the one that there is.
+    in_vain: AtomicU32,
     /// Connections made so far: the number of the next one.
     connections: AtomicU64,
     /// Which run of a server the last one went to, as far as that is known.
@@ -137,6 +155,7 @@ impl Link {
                 pace,
                 state: watch::Sender::new(State::Idle),
                 outcomes: Outcomes::default(),
+                in_vain: AtomicU32::new(0),
                 connections: AtomicU64::new(0),
                 last_run: Mutex::default(),
                 changed,
@@ -210,7 +229,7 @@ impl Link {
     fn note<T>(&self, mut use_of: Use<'_>, answer: RedisResult<T>) -> Result<T, NoAnswer> {
         use_of.has_answer = true;
         answer
-            .inspect(|_| self.shared.outcomes.answered())
+            .inspect(|_| self.shared.answered())
             .map_err(|error| self.conclude(use_of.number, error))
     }
 
@@ -220,6 +239,8 @@ impl Link {
             let reason = server::describe(&error);
             self.shared.lost(number, reason, false);
             self.seek();
+        } else {
+            self.shared.answered();
         }
         NoAnswer::Error(error)
     }
@@ -251,6 +272,14 @@ impl Link {
         match &*state.borrow() {
             State::Away { reason, .. } => Err(StoreError::Away(reason.clone())),
             State::Live { .. } | State::Idle => Ok(()),
+        }
+    }
+
+    /// The server that it always goes to, if there is one.
+    pub(super) fn host(&self) -> Option<&Host> {
+        match &self.shared.target {
+            Target::Fixed(host) => Some(host),
+            Target::Sentinels(_) => None,
         }
     }
 
@@ -360,6 +389,14 @@ impl Drop for Use<'_> {
 }
 
 impl Shared {
+    fn answered(&self) {
+        self.outcomes.answered();
+        // Read first: writing for every answer would pass the cache line around.
+        if self.in_vain.load(Ordering::Relaxed) != 0 {
+            self.in_vain.store(0, Ordering::Relaxed);
+        }
+    }
+
     /// Gives up the connection with this number, unless it is gone already.
     fn lost(&self, number: u64, reason: String, is_slow: bool) {
         let told = reason.clone();
@@ -380,7 +417,12 @@ impl Shared {
     }
 
     async fn seek(self: Arc<Self>) {
+        let pause_now = || self.pace.pause_after(self.in_vain.load(Ordering::Relaxed));
+        let mut pause = pause_now();
         loop {
+            if !pause.is_zero() {
+                tokio::time::sleep(pause).await;
+            }
             if matches!(*self.state.borrow(), State::Live { .. }) {
                 // Somebody else asked for it meanwhile.
                 return;
@@ -398,6 +440,7 @@ impl Shared {
                         Target::Fixed(_) => return,
                         Target::Sentinels(sentinels) => {
                             self.watch(sentinels, &host, number).await;
+                            pause = pause_now();
                             continue;
                         }
                     }
@@ -406,8 +449,7 @@ impl Shared {
                 Ok(Err(_panic)) => self.not_found("this tokio runtime has no network"),
                 Err(_elapsed) => self.not_found("no answer to the attempt to connect"),
             }
-            let pause = self.pace.open_for.mul_f64(fastrand::f64() / 2.0 + 0.5);
-            tokio::time::sleep(pause.saturating_sub(began.elapsed())).await;
+            pause = self.pace.pause().saturating_sub(began.elapsed());
         }
     }
 
@@ -482,6 +524,7 @@ impl Shared {
     fn found(&self, connection: MultiplexedConnection, host: Host) -> u64 {
         let number = self.connections.fetch_add(1, Ordering::Relaxed);
         self.outcomes.forget();
+        self.in_vain.fetch_add(1, Ordering::Relaxed);
         let live = State::Live {
             connection,
             number,

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use ::redis::cmd;
 
-use super::link::Link;
+use super::link::{Link, Served};
 use crate::store::StoreError;
 
 /// Keys that one step looks at.
@@ -20,6 +20,8 @@ pub(super) struct Walk {
     glob: String,
     /// Where to go on; `None` at the end.
     cursor: Option<u64>,
+    /// Who gave the cursor: to any other server it means nothing.
+    served: Option<Served>,
     /// When the last step began.
     last: Option<Instant>,
 }
@@ -31,23 +33,29 @@ impl Walk {
             link,
             glob: format!("{}{pattern}", escape_glob(prefix)),
             cursor: Some(0),
+            served: None,
             last: None,
         }
     }
 
     /// One step, which shows some keys twice: keys as long as there is something left, and nothing
-    /// after that.
+    /// after that. Where the connection is another one than before, it begins anew: the server may be
+    /// another one too.
     ///
     /// Before the next one as much time passes as the last one took, with what was done about its keys:
     /// so the server has half of its time for others.
     pub(super) async fn step(&mut self) -> Result<Option<Vec<String>>, StoreError> {
-        let Some(cursor) = self.cursor else {
+        let Some(mut cursor) = self.cursor else {
             return Ok(None);
         };
         if let Some(last) = self.last {
             tokio::time::sleep(last.elapsed()).await;
         }
         self.last = Some(Instant::now());
+        if !self.is_same() {
+            cursor = 0;
+            self.served = self.link.served();
+        }
         let mut scan = cmd("SCAN");
         scan.arg(cursor)
             .arg("MATCH")
@@ -57,12 +65,20 @@ impl Walk {
         let answer = tokio::time::timeout(PATIENCE, self.link.ask(&scan)).await;
         let answer = answer.map_err(|_elapsed| StoreError::TimedOut(PATIENCE))?;
         let (next, keys): (u64, Vec<Vec<u8>>) = answer?;
-        self.cursor = (next != 0).then_some(next);
+        self.cursor = if self.is_same() {
+            (next != 0).then_some(next)
+        } else {
+            Some(0)
+        };
         // Keys that are no text are none of ours.
         let keys = keys
             .into_iter()
             .filter_map(|key| String::from_utf8(key).ok());
         Ok(Some(keys.collect()))
+    }
+
+    fn is_same(&self) -> bool {
+        self.served.as_ref().is_some_and(Served::is_still)
     }
 }
 

@@ -101,12 +101,11 @@ impl Introduction {
             // That Redis answers so is all that is known of its version.
             Err(_) => introduction.version = Some("0.0".to_owned()),
         }
-        let info: RedisResult<String> = cmd("INFO").arg("server").query_async(connection).await;
         // Who may not ask does not know whether it is still the same server.
-        introduction.run = info.ok().and_then(|info| {
-            let mut lines = info.lines();
-            lines.find_map(|line| line.strip_prefix("run_id:").map(str::to_owned))
-        });
+        introduction.run = of_info(connection, "server", "run_id:").await;
+        if introduction.role.is_none() {
+            introduction.role = of_info(connection, "replication", "role:").await;
+        }
         introduction
     }
 
@@ -132,6 +131,18 @@ impl Introduction {
             )
         })
     }
+}
+
+/// What a section of `INFO` says in the line that begins so.
+async fn of_info(
+    connection: &mut MultiplexedConnection,
+    section: &str,
+    field: &str,
+) -> Option<String> {
+    let info: RedisResult<String> = cmd("INFO").arg(section).query_async(connection).await;
+    let info = info.ok()?;
+    let mut lines = info.lines();
+    lines.find_map(|line| line.strip_prefix(field).map(str::to_owned))
 }
 
 fn text(value: &Value) -> Option<String> {
