@@ -113,12 +113,15 @@ impl Store for MapStore {
         _claim: &'a Claim,
         lease: Duration,
     ) -> StoreFuture<'a, Claimed> {
-        self.answer(move |_| match self.is_claimed.load(Ordering::SeqCst) {
-            true => Claimed::Theirs(lease),
-            false => Claimed::Ours {
-                tombstone: None,
-                has_entry: false,
-            },
+        self.answer(move |_| {
+            if self.is_claimed.load(Ordering::SeqCst) {
+                Claimed::Theirs(lease)
+            } else {
+                Claimed::Ours {
+                    tombstone: None,
+                    has_entry: false,
+                }
+            }
         })
     }
 
