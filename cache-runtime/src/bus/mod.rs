@@ -323,9 +323,10 @@ mod tests {
             (bus.announce(of_kind), Some(Ended::GivenUp)),
             (bus.announce_everything(), Some(Ended::GivenUp)),
         ] {
-            let said = said.and_then(|it| bus.understand(it.message()));
-            said.iter().for_each(|message| bus.tell_waiting(message));
-            assert_eq!(waiting.next().now_or_never(), expected, "{said:?}");
+            let said = said.expect("it is announced");
+            let message = bus.understand(said.message()).expect("one of ours");
+            bus.tell_waiting(&message);
+            assert_eq!(waiting.next().now_or_never(), expected, "{message:?}");
         }
         bus.note_heard(false);
         assert_eq!(waiting.next().now_or_never(), Some(Ended::GivenUp));
