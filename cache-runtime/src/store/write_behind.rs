@@ -1,7 +1,7 @@
 //! Writes to the store that no caller waits for: a bounded queue and the task that empties it.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -39,6 +39,8 @@ pub(super) struct WriteBehind {
     queue: Mutex<Option<Queue>>,
     store: Arc<BoundedStore>,
     unsettled: Arc<Mutex<Unsettled>>,
+    /// Whether `unsettled` has any keys, to be read without its lock.
+    has_unsettled: Arc<AtomicBool>,
     dropped: AtomicU64,
 }
 
@@ -53,6 +55,8 @@ struct Queue {
 /// not confirmed that.
 struct Unsettled {
     by_key: HashMap<String, Unconfirmed>,
+    /// Whether `by_key` has any. Changes with it, under the same lock.
+    has_any: Arc<AtomicBool>,
     /// Number of the latest write.
     latest: u64,
     /// Of this process, at random.
@@ -95,6 +99,7 @@ impl Default for Unsettled {
     fn default() -> Self {
         Self {
             by_key: HashMap::new(),
+            has_any: Arc::default(),
             latest: 0,
             process: fastrand::u32(..),
             confirmed: Confirmed::default(),
@@ -114,10 +119,12 @@ struct Unconfirmed {
 
 impl WriteBehind {
     pub(super) fn new(store: Arc<BoundedStore>) -> Self {
+        let unsettled = Unsettled::default();
         Self {
             queue: Mutex::default(),
             store,
-            unsettled: Arc::default(),
+            has_unsettled: unsettled.has_any.clone(),
+            unsettled: Arc::new(Mutex::new(unsettled)),
             dropped: AtomicU64::new(0),
         }
     }
@@ -168,7 +175,7 @@ impl WriteBehind {
     }
 
     pub(super) fn forget_unsettled(&self) {
-        self.lock().by_key.clear();
+        self.lock().clear();
     }
 
     /// The store has done what was the caller's to do.
@@ -202,16 +209,23 @@ impl WriteBehind {
 
     /// Whether the entry of this key is not to be served.
     pub(super) fn is_unsettled(&self, key: &str) -> bool {
-        self.lock().by_key.contains_key(key)
+        self.has_unsettled() && self.lock().by_key.contains_key(key)
     }
 
     /// The same; and where nothing is queued that would end this, a removal is.
     pub(super) fn tell_if_unsettled(&self, key: &str) -> bool {
-        self.lock_if_settled(key).is_none()
+        self.has_unsettled() && self.lock_if_settled(key).is_none()
     }
 
+    /// Whether there are unsettled keys, without the lock that all look-ups would share.
+    ///
+    /// A look-up that begins when a key has been unsettled finds that out: whatever tells the one of
+    /// the other puts this read after that change. A look-up under way may read just before the
+    /// change, as it might have had the lock just before; a removal has landed its flight by then, so
+    /// that nothing it found is served. And who reads that all are settled asks the store after the
+    /// store has confirmed it: hence `Acquire` and `Release`.
     pub(super) fn has_unsettled(&self) -> bool {
-        !self.lock().by_key.is_empty()
+        self.has_unsettled.load(Ordering::Acquire)
     }
 
     /// The number of the latest write.
@@ -362,6 +376,12 @@ impl Unsettled {
             leaves_new_tombstone: write.leaves_new_tombstone(),
         };
         self.by_key.insert(write.key.clone(), unconfirmed);
+        self.has_any.store(true, Ordering::Release);
+    }
+
+    fn clear(&mut self) {
+        self.by_key.clear();
+        self.has_any.store(false, Ordering::Release);
     }
 
     /// Where the task has ended that emptied the queue, nothing that was in it is done any more.
@@ -385,6 +405,8 @@ impl Unsettled {
         if self.by_key.get(key).is_some_and(|it| it.number == number)
             && let Some((key, _)) = self.by_key.remove_entry(key)
         {
+            let has_any = !self.by_key.is_empty();
+            self.has_any.store(has_any, Ordering::Release);
             self.confirmed.add(key);
         }
     }
