@@ -68,7 +68,7 @@ impl<'de> MessagePack<'de> {
     }
 
     fn text(&mut self, length: usize) -> Result<Token<'de>, Undecodable> {
-        let text = std::str::from_utf8(self.bytes(length)?);
+        let text = simdutf8::basic::from_utf8(self.bytes(length)?);
         text.map(Token::Text).map_err(|_| Undecodable)
     }
 
