@@ -6,7 +6,8 @@ mod support;
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use fixture::{Fault, Proxy, RedisServer, Reply};
@@ -15,8 +16,8 @@ use larder::{Cache, CacheConfigBuilder, cached};
 use support::map_store::MapStore;
 use support::{Runs, eventually, poll_once, register_over, roomy};
 use tokio::sync::Semaphore;
-use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{Instant, timeout};
 
 fn over(url: &str) -> CacheConfigBuilder {
     roomy().redis_url(url).store_budget(Duration::from_secs(2))
@@ -312,6 +313,74 @@ async fn a_process_does_not_wait_for_a_claim_of_its_own_that_is_left_over() {
     assert_eq!(claims(&server), before + 1);
     GATE.add_permits(1);
     assert_eq!(computes.await.expect("done"), 2);
+}
+
+#[tokio::test]
+async fn calls_that_are_dropped_and_keys_that_are_removed_leave_nothing_wrong_behind() {
+    const KEYS: usize = 4;
+    static VERSIONS: [AtomicU64; KEYS] = [const { AtomicU64::new(0) }; KEYS];
+    #[cached(kind = "force", op = "force.slow", single_flight = "cluster")]
+    async fn slow(key: usize) -> u64 {
+        let version = VERSIONS[key].load(Ordering::SeqCst);
+        tokio::time::sleep(Duration::from_millis(fastrand::u64(..3))).await;
+        version
+    }
+    let server = RedisServer::start();
+    let processes: [Cache; 3] = processes("force", &server).await;
+    // What each process may not go behind any more.
+    let mut acknowledged = [[0; KEYS]; 3];
+    let mut calls: JoinSet<()> = JoinSet::new();
+    for step in 0..3000 {
+        let (process, key) = (fastrand::usize(..3), fastrand::usize(..KEYS));
+        larder::register(processes[process].clone());
+        if fastrand::u8(..20) == 0 {
+            let version = VERSIONS[key].fetch_add(1, Ordering::SeqCst) + 1;
+            call::remove(slow(key)).await;
+            acknowledged[process][key] = version;
+            continue;
+        }
+        let least = acknowledged[process][key];
+        let mut called = Box::pin(slow(key));
+        // From here on it belongs to this process.
+        let first = poll_once(&mut called);
+        let lasts = match fastrand::u8(..3) {
+            0 => Duration::from_millis(fastrand::u64(..5)),
+            _ => Duration::from_secs(30),
+        };
+        calls.spawn(async move {
+            let answer = match first {
+                Poll::Ready(answer) => Ok(answer),
+                Poll::Pending => timeout(lasts, called).await,
+            };
+            match answer {
+                Ok(version) => assert!(version >= least, "{version} and not {least}"),
+                Err(_dropped) => assert!(lasts < Duration::from_secs(1), "it hangs"),
+            }
+        });
+        if step % 8 == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+    while let Some(ended) = calls.join_next().await {
+        ended.expect("no panic");
+    }
+    for process in &processes {
+        assert!(process.flush(Duration::from_secs(10)).await);
+    }
+    let claim = |key: &Reply| {
+        let Reply::Bytes(value) = server.command(&["GET", key.text()]) else {
+            panic!("{key:?} has no value");
+        };
+        let claim = value.windows(4).position(|bytes| bytes == b"LRDC")?;
+        let ends = value[claim + 8..][..8].try_into().expect("8 bytes");
+        Some(u64::from_le_bytes(ends))
+    };
+    eventually("no claim holds any more", async || {
+        let keys = server.command(&["KEYS", "force:*"]);
+        let claims = keys.list().iter().filter_map(claim);
+        claims.into_iter().all(|ends| ends == 0)
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
