@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use fixture::{Fault, Proxy, RedisServer, Reply};
 use larder::call::{self, Origin};
+use larder::testing::ManualClock;
 use larder::{Cache, CacheConfigBuilder, cached};
 use support::map_store::MapStore;
 use support::{Runs, eventually, poll_once, register_over, roomy};
@@ -50,14 +51,15 @@ fn begin<T: Send + 'static>(
     tokio::spawn(called)
 }
 
-/// How often somebody has claimed a computation, renewed that or ended it: nothing else reads the clock
-/// of the server.
-fn claims(server: &RedisServer) -> usize {
-    server.calls("time")
+/// How often somebody has found the claim of another process on a key without an entry. A claim that is
+/// refused reads the clock of the server, and nothing else does that but what reads a lifetime too.
+fn refused(server: &RedisServer) -> usize {
+    server.calls("time").saturating_sub(server.calls("pttl"))
 }
 
-async fn claims_reach(server: &RedisServer, number: usize) {
-    eventually("it was claimed", async || claims(server) >= number).await;
+async fn refused_reach(server: &RedisServer, number: usize) {
+    let waits = async || refused(server) >= number;
+    eventually("others wait", waits).await;
 }
 
 async fn runs_reach(runs: &Runs, number: usize) {
@@ -80,7 +82,7 @@ async fn what_two_processes_want_one_of_them_computes() {
     let computes = begin(&first, call::outcome(slow(10)));
     runs_reach(&RUNS, 1).await;
     let waits = begin(&second, call::outcome(slow(10)));
-    claims_reach(&server, 2).await;
+    refused_reach(&server, 1).await;
     let other_key = begin(&second, slow(20));
     runs_reach(&RUNS, 2).await;
     GATE.add_permits(1);
@@ -108,11 +110,10 @@ async fn where_a_computation_is_given_up_one_other_process_computes() {
     let computes = begin(&first, slow(1));
     runs_reach(&RUNS, 1).await;
     let waits = [begin(&second, slow(1)), begin(&third, slow(1))];
-    claims_reach(&server, 3).await;
+    refused_reach(&server, 2).await;
     computes.abort();
     runs_reach(&RUNS, 2).await;
-    // It is ended, and the others try.
-    claims_reach(&server, 6).await;
+    refused_reach(&server, 3).await;
     GATE.add_permits(1);
     for waits in waits {
         assert_eq!(waits.await.expect("done"), 2);
@@ -134,11 +135,11 @@ async fn where_a_computation_brings_nothing_to_keep_all_others_compute_side_by_s
     static GATE: Semaphore = Semaphore::const_new(0);
     #[cached(
         kind = "nothing",
-        op = "nothing.refused",
+        op = "nothing.unkept",
         single_flight = "cluster",
         unless = |_| true
     )]
-    async fn refused(_id: u32) -> usize {
+    async fn unkept(_id: u32) -> usize {
         let run = RUNS.count();
         GATE.acquire().await.expect("never closed").forget();
         run
@@ -146,10 +147,10 @@ async fn where_a_computation_brings_nothing_to_keep_all_others_compute_side_by_s
     let server = RedisServer::start();
     let [first, second, third] = processes("nothing", &server).await;
 
-    let computes = begin(&first, refused(1));
+    let computes = begin(&first, unkept(1));
     runs_reach(&RUNS, 1).await;
-    let wait = [begin(&second, refused(1)), begin(&third, refused(1))];
-    claims_reach(&server, 3).await;
+    let wait = [begin(&second, unkept(1)), begin(&third, unkept(1))];
+    refused_reach(&server, 2).await;
     GATE.add_permits(1);
     assert_eq!(computes.await.expect("done"), 1);
     // Neither waits for the other.
@@ -159,11 +160,11 @@ async fn where_a_computation_brings_nothing_to_keep_all_others_compute_side_by_s
         assert!(waits.await.expect("done") > 1);
     }
 
-    let before = claims(&server);
+    let before = refused(&server);
     let fails = begin(&first, failing(1));
     runs_reach(&FAILURES, 1).await;
     let wait = [begin(&second, failing(1)), begin(&third, failing(1))];
-    claims_reach(&server, before + 3).await;
+    refused_reach(&server, before + 2).await;
     FAIL.add_permits(1);
     for failed in [fails].into_iter().chain(wait) {
         assert_eq!(failed.await.expect("done"), Err("failed".to_owned()));
@@ -184,11 +185,11 @@ async fn nobody_waits_for_what_was_invalidated_on_the_way() {
     let server = RedisServer::start();
     let [first, second, third] = processes("on-the-way", &server).await;
     for id in [1, 2] {
-        let (runs, before) = (RUNS.total(), claims(&server));
+        let (runs, before) = (RUNS.total(), refused(&server));
         let old = begin(&first, slow(id));
         runs_reach(&RUNS, runs + 1).await;
         let waits = begin(&second, slow(id));
-        claims_reach(&server, before + 2).await;
+        refused_reach(&server, before + 1).await;
         larder::register(third.clone());
         if id == 1 {
             // A claim is no entry.
@@ -238,7 +239,7 @@ async fn an_old_value_stays_for_those_whose_body_fails_while_another_one_is_comp
     runs_reach(&RUNS, 2).await;
     // It has never had the value in memory.
     let waits = begin(&second, call::outcome(once(1)));
-    claims_reach(&server, 2).await;
+    refused_reach(&server, 1).await;
     let name = call::key(once(1)).await.expect("a key");
     assert!(server.command(&["STRLEN", &name]).int() > 64 + 48);
     GATE.add_permits(2);
@@ -257,6 +258,53 @@ async fn an_old_value_stays_for_those_whose_body_fails_while_another_one_is_comp
 }
 
 #[tokio::test]
+async fn what_is_computed_anew_in_the_background_after_a_removal_is_kept() {
+    static RUNS: Runs = Runs::new();
+    static GATE: Semaphore = Semaphore::const_new(1);
+    #[cached(
+        kind = "behind",
+        op = "behind.slow",
+        ttl = "1m",
+        stale_while_revalidate = "1h",
+        single_flight = "cluster"
+    )]
+    async fn slow(_id: u32) -> usize {
+        let run = RUNS.count();
+        GATE.acquire().await.expect("never closed").forget();
+        run
+    }
+    let server = RedisServer::start();
+    let clock = ManualClock::new();
+    let config = over(&server.url()).build().expect("valid settings");
+    let process = || {
+        let process = Cache::builder("behind", &config).clock(clock.clone());
+        process.build().expect("a cache")
+    };
+    let [first, second, third] = [process(), process(), process()];
+    for process in [&first, &second, &third] {
+        assert!(process.connect().await);
+        larder::register(process.clone());
+        assert_eq!(slow(1).await, 1);
+        assert!(process.flush(Duration::from_secs(5)).await);
+    }
+    clock.advance(Duration::from_secs(120));
+    larder::register(first.clone());
+    assert_eq!(slow(1).await, 1);
+    runs_reach(&RUNS, 2).await;
+    larder::register(second.clone());
+    assert_eq!(slow(1).await, 1);
+    // After the first claim of all, and that of the first process now.
+    eventually("it waits", async || server.calls("time") >= 3).await;
+    larder::register(third);
+    assert!(call::remove(slow(1)).await);
+    runs_reach(&RUNS, 3).await;
+    GATE.add_permits(2);
+    larder::register(second);
+    eventually("it is kept", async || call::peek(slow(1)).await == Some(3)).await;
+    assert_eq!(RUNS.total(), 3);
+}
+
+#[tokio::test]
 async fn whoever_waits_computes_when_redis_is_away() {
     static RUNS: Runs = Runs::new();
     static GATE: Semaphore = Semaphore::const_new(0);
@@ -271,7 +319,7 @@ async fn whoever_waits_computes_when_redis_is_away() {
     let computes = begin(&first, slow(1));
     runs_reach(&RUNS, 1).await;
     let waits = begin(&second, slow(1));
-    claims_reach(&server, 2).await;
+    refused_reach(&server, 1).await;
     server.kill();
     runs_reach(&RUNS, 2).await;
     GATE.add_permits(1);
@@ -307,10 +355,9 @@ async fn a_process_does_not_wait_for_a_claim_of_its_own_that_is_left_over() {
     eventually("Redis is there again", async || cache.ping().await).await;
     assert_eq!(server.command(&["EXISTS", &name]).int(), 1);
 
-    let before = claims(&server);
     let computes = begin(&cache, slow(1));
     runs_reach(&RUNS, 2).await;
-    assert_eq!(claims(&server), before + 1);
+    assert_eq!(refused(&server), 0);
     GATE.add_permits(1);
     assert_eq!(computes.await.expect("done"), 2);
 }
@@ -369,7 +416,8 @@ async fn calls_that_are_dropped_and_keys_that_are_removed_leave_nothing_wrong_be
     }
     let claim = |key: &Reply| {
         let Reply::Bytes(value) = server.command(&["GET", key.text()]) else {
-            panic!("{key:?} has no value");
+            // It was there before.
+            return None;
         };
         let claim = value.windows(4).position(|bytes| bytes == b"LRDC")?;
         let ends = value[claim + 8..][..8].try_into().expect("8 bytes");
@@ -418,7 +466,7 @@ async fn whoever_hears_nothing_looks_now_and_then() {
     let computes = begin(&first, slow(1));
     runs_reach(&RUNS, 1).await;
     let waits = begin(&second, slow(1));
-    claims_reach(&server, 4).await;
+    refused_reach(&server, 2).await;
     GATE.add_permits(1);
     assert_eq!(computes.await.expect("done"), 1);
     assert_eq!(waits.await.expect("done"), 1);
@@ -428,34 +476,42 @@ async fn whoever_hears_nothing_looks_now_and_then() {
 #[tokio::test]
 async fn a_claim_that_nobody_of_us_made_holds_up_nobody() {
     static RUNS: Runs = Runs::new();
-    #[cached(kind = "forged", op = "forged.quick", single_flight = "cluster")]
-    async fn quick(_id: u32) -> usize {
-        RUNS.count()
+    static GATE: Semaphore = Semaphore::const_new(0);
+    #[cached(kind = "forged", op = "forged.slow", single_flight = "cluster")]
+    async fn slow(_id: u32) -> usize {
+        let run = RUNS.count();
+        let _pass = GATE.acquire().await;
+        run
     }
     let server = RedisServer::start();
-    let [first] = processes("forged", &server).await;
-    larder::register(first.clone());
-    let name = call::key(quick(1)).await.expect("a key");
-    let claim = |ends: u64| {
-        let mut claim = b"LRDC\x01\0\0\0".to_vec();
-        claim.extend(ends.to_le_bytes());
-        claim.extend([7; 16]);
-        claim.extend([0; 16]);
-        claim
+    let [first, second] = processes("forged", &server).await;
+    // By another process, with the generations that count.
+    let computes = begin(&first, slow(1));
+    runs_reach(&RUNS, 1).await;
+    let name = call::key(slow(1)).await.expect("a key");
+    let Reply::Bytes(claim) = server.command(&["GET", &name]) else {
+        panic!("there is no claim");
     };
-    // Of the next century, for ever, of the past, and cut off.
-    let claims = [4_102_444_800_000, u64::MAX, 0].map(claim);
-    let [whole, ..] = claims.clone();
-    for (run, claim) in claims.into_iter().chain([whole[..20].to_vec()]).enumerate() {
-        server.command(&[&b"SET"[..], name.as_bytes(), &claim]);
-        assert_eq!(quick(1).await, run + 1);
-        assert!(first.flush(Duration::from_secs(5)).await);
-        assert!(server.command(&["PTTL", &name]).int() > 0);
-        assert!(call::remove(quick(1)).await);
-        server.command(&["DEL", &name]);
-    }
-    server.command(&["LPUSH", &name, "no string"]);
-    assert_eq!(quick(1).await, 5);
+    GATE.add_permits(1);
+    assert_eq!(computes.await.expect("done"), 1);
     assert!(first.flush(Duration::from_secs(5)).await);
+
+    larder::register(second.clone());
+    // Until the next century, for ever, until the past, and cut off.
+    let until = |ends: u64| [&claim[..8], &ends.to_le_bytes(), &claim[16..]].concat();
+    let mut claims = [4_102_444_800_000, u64::MAX, 0].map(until).to_vec();
+    claims.push(claim[..20].to_vec());
+    for (run, claim) in claims.iter().enumerate() {
+        server.command(&[&b"SET"[..], name.as_bytes(), claim]);
+        assert_eq!(slow(1).await, run + 2);
+        assert!(second.flush(Duration::from_secs(5)).await);
+        assert!(server.command(&["PTTL", &name]).int() > 0);
+        assert!(call::remove(slow(1)).await);
+    }
+    assert_eq!(refused(&server), 0);
+    server.command(&["DEL", &name]);
+    server.command(&["LPUSH", &name, "no string"]);
+    assert_eq!(slow(1).await, 6);
+    assert!(second.flush(Duration::from_secs(5)).await);
     assert!(matches!(server.command(&["GET", &name]), Reply::Bytes(_)));
 }

@@ -31,6 +31,10 @@ pub(crate) use news::{Ended, Listening};
 /// Where nobody tells what others announce, what is in memory is looked up in the store after this time.
 const WITHOUT_BUS: Duration = Duration::from_secs(2);
 
+/// A runtime on which nothing was done for so long stands still. A round of what it does for the bus
+/// may take two seconds, while Redis does not answer.
+const STANDSTILL: Duration = Duration::from_secs(5);
+
 /// How one kind keeps up with the other processes.
 #[derive(Clone, Debug)]
 pub(crate) struct BusSettings {
@@ -227,9 +231,9 @@ impl Bus {
         (self.settings.ceiling / 20).clamp(shortest, Duration::from_secs(1))
     }
 
-    /// Until when that may be trusted which is known at this time to be good.
-    pub(crate) fn ceiling_from(&self, now: Tick) -> Tick {
-        now.after(self.settings.ceiling)
+    /// Until when that may be trusted which is known at this time to be good, if nobody says so again.
+    pub(crate) fn trusted_from(&self, now: Tick) -> Tick {
+        now.after(self.settings.ceiling.max(STANDSTILL))
     }
 
     /// What is to be done now, where the store answers or not.

@@ -19,38 +19,46 @@ pub(crate) enum Ended {
 /// Of each key that somebody waits for, the last that was heard.
 #[derive(Debug, Default)]
 pub(super) struct News {
-    by_key: Mutex<HashMap<KeyHash, watch::Sender<Ended>>>,
+    by_key: Mutex<HashMap<KeyHash, OfKey>>,
+}
+
+#[derive(Debug)]
+struct OfKey {
+    last: watch::Sender<Ended>,
+    listening: usize,
 }
 
 impl News {
     pub(super) fn of(&self, key: KeyHash) -> Listening<'_> {
         let mut by_key = self.lock();
-        let news = by_key
-            .entry(key)
-            .or_insert_with(|| watch::Sender::new(Ended::GivenUp));
+        let of_key = by_key.entry(key).or_insert_with(|| OfKey {
+            last: watch::Sender::new(Ended::GivenUp),
+            listening: 0,
+        });
+        of_key.listening += 1;
         Listening {
-            heard: news.subscribe(),
+            heard: of_key.last.subscribe(),
             news: self,
             key,
         }
     }
 
     pub(super) fn tell(&self, key: KeyHash, ended: Ended) {
-        let news = self.lock().get(&key).cloned();
-        if let Some(news) = news {
+        let last = self.lock().get(&key).map(|of_key| of_key.last.clone());
+        if let Some(last) = last {
             // With nothing locked: a waker may do anything.
-            news.send_replace(ended);
+            last.send_replace(ended);
         }
     }
 
     pub(super) fn tell_all(&self, ended: Ended) {
-        let all: Vec<_> = self.lock().values().cloned().collect();
-        for news in all {
-            news.send_replace(ended);
+        let all: Vec<_> = self.lock().values().map(|it| it.last.clone()).collect();
+        for last in all {
+            last.send_replace(ended);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<KeyHash, watch::Sender<Ended>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<KeyHash, OfKey>> {
         self.by_key.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -77,10 +85,11 @@ impl Listening<'_> {
 impl Drop for Listening<'_> {
     fn drop(&mut self) {
         let mut by_key = self.news.lock();
-        let is_last = by_key
-            .get(&self.key)
-            .is_some_and(|news| news.receiver_count() == 1);
-        if is_last {
+        let Some(of_key) = by_key.get_mut(&self.key) else {
+            return;
+        };
+        of_key.listening -= 1;
+        if of_key.listening == 0 {
             by_key.remove(&self.key);
         }
     }

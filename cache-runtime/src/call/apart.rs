@@ -124,10 +124,16 @@ impl Turn {
         let Some(running) = self.running.as_deref_mut() else {
             return;
         };
-        match running.kept_for.newer().await {
-            Some(entry) => self.land(Landing::Entry(entry)),
-            None => drop(self.keep(shape, body.await, rule)),
+        if let Some(entry) = running.kept_for.newer().await {
+            return self.land(Landing::Entry(entry));
         }
+        // It may have waited for another process. Nothing would be kept that was invalidated
+        // meanwhile, but what begins now is from after that.
+        if running.kept_for.is_invalidated() {
+            return;
+        }
+        running.carried = running.kept_for.pending.carry();
+        drop(self.keep(shape, body.await, rule));
     }
 
     /// The caller has waited for so long: it gets an older value or an error, and the body goes.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
 use super::control::Control;
+use super::outcome::MissReason;
 use super::pending::Pending;
 use super::results::Results;
 use super::verdict::Verdict;
@@ -76,7 +77,7 @@ impl Pending {
         };
         // From here on: what is said after a claim was refused is heard.
         let mut news = store.bus.listen_for(key_hash(&name.key));
-        let began = Instant::now();
+        let began = *name.waits_since.get_or_init(Instant::now);
         let mut pause = SHORTEST_PAUSE;
         loop {
             // What is not known to be from after all removals would not be written.
@@ -93,7 +94,7 @@ impl Pending {
                 }
                 Ok(Computing::Here { held, .. }) => (Some(held), None),
                 Ok(Computing::Elsewhere(left)) => {
-                    let mut until = left;
+                    let mut until = left.max(SHORTEST_PAUSE);
                     if !store.bus.is_heard() {
                         until = until.min(pause);
                         pause = (pause * 2).min(LONGEST_PAUSE);
@@ -105,7 +106,15 @@ impl Pending {
                     (None, ended)
                 }
             };
-            found = self.in_store(leader, control, results).await;
+            let looked_up = self.in_store(leader, control, results).await;
+            // Where the store does not answer, what it had before is still better than nothing.
+            let is_silent = matches!(
+                looked_up.0,
+                Verdict::Nothing(MissReason::StoreAway | MissReason::StoreTimedOut)
+            );
+            if !is_silent || !matches!(found.0, Verdict::Spare(..)) {
+                found = looked_up;
+            }
             let is_our_turn = held.is_some()
                 || ended == Some(Ended::Landed)
                 || began.elapsed() >= PATIENCE

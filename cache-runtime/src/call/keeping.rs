@@ -226,6 +226,11 @@ impl KeptFor {
         newer.map_err(|held| self.held = held).ok()
     }
 
+    /// Whether nothing that is computed is going to be kept.
+    pub(super) fn is_invalidated(&self) -> bool {
+        self.leader.is_invalidated()
+    }
+
     /// Counts an entry that the caller gets in place of a result, unless it has its answer.
     fn count_answer(&self, origin: Origin) {
         match origin {
@@ -259,6 +264,8 @@ impl KeptFor {
 
     fn put(&self, entry: &SharedEntry, ttl: Ttl, held: Option<Held>) -> Left {
         let pending = &self.pending;
+        // Whatever becomes of it in the store.
+        let held = held.map(Held::landed);
         let mut enters_memory = true;
         if let Some((store, name)) = pending.store() {
             if let Some((value_type, generations)) = self.written_with(name) {

@@ -1,8 +1,8 @@
 //! A call whose key is known and whose result is not at hand: who else may have it.
 
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -136,6 +136,7 @@ impl Pending {
                 .longer(operation.staleness.kept_for()),
             seen: Seen::default(),
             spent: AtomicU64::new(0),
+            waits_since: OnceLock::new(),
         });
         let text = arguments.text.filter(|_| in_store.is_some());
         Self {

@@ -246,7 +246,8 @@ impl CacheConfigBuilder {
     }
 
     /// What other processes invalidate is noticed at once, because they announce it; and after this
-    /// time at the latest if a message was lost. 1 s to 1 h. Default: 30 s.
+    /// time at the latest if a message was lost; after 5 s at the earliest where the runtime stands
+    /// still on which it would be noticed. 1 s to 1 h. Default: 30 s.
     ///
     /// Where nothing can be heard (Redis before 6.0, or a user who may not subscribe to the channel
     /// `{key_prefix}bus`) every entry in memory is looked up in Redis after 2 s.

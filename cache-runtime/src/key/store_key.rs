@@ -22,8 +22,8 @@
 //! `txt` is the text itself while it is short, and `hash:{digest}` otherwise. Digests of texts and
 //! of the application's own keys are whole, the others are cut to 128 bits.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -194,6 +194,7 @@ impl StoreKeys {
             ttl,
             seen: Seen::default(),
             spent: AtomicU64::new(0),
+            waits_since: OnceLock::new(),
         }
     }
 

@@ -60,11 +60,12 @@ impl Listener for Kind {
 
     fn due(&self, store_answers: bool) -> Option<Announcement> {
         let store = self.store.as_ref()?;
+        let trusted_until = store.bus.trusted_from(self.clock.now());
         let due = store.bus.due(store_answers);
         if due.doubt {
             self.doubt();
         } else if let Some(memory) = &self.memory {
-            memory.trust_until(store.bus.ceiling_from(self.clock.now()));
+            memory.trust_until(trusted_until);
         }
         due.beat
     }
@@ -73,7 +74,7 @@ impl Listener for Kind {
 impl Kind {
     fn doubt(&self) {
         if let Some(store) = &self.store {
-            let trusted_until = store.bus.ceiling_from(self.clock.now());
+            let trusted_until = store.bus.trusted_from(self.clock.now());
             // In this order: what is looked up again is compared with what is read again.
             store.forget_generations();
             self.generations.doubt();

@@ -57,4 +57,6 @@ pub enum Claimed {
     },
     /// Another one holds, for so long at least.
     Theirs(Duration),
+    /// The store keeps no claims: every process computes for itself.
+    Unsupported,
 }

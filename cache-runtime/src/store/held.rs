@@ -17,8 +17,9 @@ use crate::runtime;
 /// after this time.
 pub(super) const LEASE: Duration = Duration::from_secs(3);
 
-/// It is renewed so often: two attempts may fail.
-const RENEWAL: Duration = Duration::from_secs(1);
+/// It is renewed so often, and an attempt takes no longer than that: two may fail, or one may find that the
+/// store does not answer.
+const RENEWAL: Duration = Duration::from_millis(700);
 
 /// It is renewed for so long: what is computed for longer may be refused after a removal in any case.
 const LONGEST: Duration = Tombstone::LIFETIME;

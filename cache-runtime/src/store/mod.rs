@@ -49,8 +49,9 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// What the store is, in statistics: `redis`, for example.
     fn name(&self) -> &'static str;
 
-    /// What is under `key`, of which at most `limit` + 1 bytes are read: an entry, a
-    /// [`Tombstone`], or an entry behind one. No bytes are the same as nothing.
+    /// What is under `key`: an entry, a [`Tombstone`], or an entry behind one. No bytes are the same as
+    /// nothing. No more is read than is needed to say that there are more than `limit` bytes; there may
+    /// be more of them in the answer, too.
     fn get<'a>(&'a self, key: &'a str, limit: usize) -> StoreFuture<'a, Option<Vec<u8>>>;
 
     /// Keeps `entry`, which begins with a [`Tombstone`], until `ttl` has passed, in the place of
@@ -82,7 +83,7 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// made for the same [generations](Claim::generations). It holds until `lease` has passed, until
     /// the key is removed, and until something is kept there.
     ///
-    /// A store without claims refuses, and every process computes for itself.
+    /// No other operation shows a claim: one that is under a key alone is no entry there.
     fn claim<'a>(
         &'a self,
         key: &'a str,
@@ -90,7 +91,7 @@ pub trait Store: Debug + Send + Sync + 'static {
         lease: Duration,
     ) -> StoreFuture<'a, Claimed> {
         let _ = (key, claim, lease);
-        Box::pin(async { Err(StoreError::Refused("it keeps no claims".to_owned())) })
+        Box::pin(async { Ok(Claimed::Unsupported) })
     }
 
     /// Has a claim hold until `lease` has passed from now on, and says whether it was there.

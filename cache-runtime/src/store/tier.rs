@@ -1,7 +1,7 @@
 //! The store of one kind, as calls use it: within a time budget, and never in the way.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use futures_util::future::{join, join_all, try_join, try_join_all};
@@ -46,6 +46,8 @@ pub(crate) struct StoreName {
     pub(crate) seen: Seen,
     /// Microseconds for which its call has waited for the store.
     pub(crate) spent: AtomicU64,
+    /// Since when it waits for other processes to compute.
+    pub(crate) waits_since: OnceLock<Instant>,
 }
 
 /// The time of a call, as it is used up.
@@ -364,7 +366,12 @@ impl StoreTier {
             }
             Claimed::Theirs(left) => {
                 held.forget();
-                Ok(Computing::Elsewhere(left))
+                // A store may say anything.
+                Ok(Computing::Elsewhere(left.min(LEASE)))
+            }
+            Claimed::Unsupported => {
+                held.forget();
+                Err(Lost::Away)
             }
         }
     }

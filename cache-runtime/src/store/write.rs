@@ -94,9 +94,9 @@ impl Write {
         self
     }
 
-    /// The same write, which ends this claim: whether or not it is done, the computation has ended.
+    /// The same write, which ends this claim.
     pub(crate) fn under(mut self, held: Option<Held>) -> Self {
-        self.held = held.map(Held::landed);
+        self.held = held;
         self
     }
 

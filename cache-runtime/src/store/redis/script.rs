@@ -152,7 +152,7 @@ const CLAIM: &str = concat!(
 );
 
 /// Has a claim hold for longer, or not any more. Nothing is announced where there is another one: who
-/// waits, waits for that.
+/// waits, waits for that. Where Redis is full it cannot be changed, and its end is announced all the same.
 const HOLD: &str = concat!(
     "\
     local there = redis.pcall('GETRANGE', KEYS[1], 0, 64) \
@@ -165,12 +165,12 @@ const HOLD: &str = concat!(
     local ends = struct.pack('<I8', lease > 0 and now + lease or 0) \
     local left = math.max(redis.call('PTTL', KEYS[1]), lease, 1) \
     if is_ours and has_entry then \
-        redis.call('SETRANGE', KEYS[1], place + 8, ends) \
+        redis.pcall('SETRANGE', KEYS[1], place + 8, ends) \
     elseif is_ours and lease > 0 then \
         local before = string.sub(there, 1, place + 8) \
-        redis.call('SET', KEYS[1], before .. ends .. string.sub(there, place + 17), 'PX', left) \
+        redis.pcall('SET', KEYS[1], before .. ends .. string.sub(there, place + 17), 'PX', left) \
     elseif is_ours and tombstone ~= '' then \
-        redis.call('SET', KEYS[1], tombstone, 'PX', left) \
+        redis.pcall('SET', KEYS[1], tombstone, 'PX', left) \
     elseif is_ours then \
         redis.call('UNLINK', KEYS[1]) \
     end \
