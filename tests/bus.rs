@@ -4,13 +4,12 @@
 
 mod support;
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
 use fixture::{Fault, Proxy, RedisServer};
-use futures_util::future::join;
+use futures_util::future::{join, join_all};
 use larder::call::{self, Origin};
 use larder::testing::ManualClock;
 use larder::{Cache, CacheConfigBuilder, Reach, cached};
@@ -252,12 +251,12 @@ async fn a_runtime_that_stands_still_is_noticed_before_the_ceiling() {
 #[tokio::test]
 async fn what_is_computed_while_something_is_missed_is_looked_up_before_it_is_served() {
     static BODY: Semaphore = Semaphore::const_new(0);
-    static RUNNING: AtomicBool = AtomicBool::new(false);
+    static RUNS: Runs = Runs::new();
     #[cached(kind = "doubt", op = "doubt.slow")]
-    async fn slow() -> u32 {
-        RUNNING.store(true, Ordering::SeqCst);
+    async fn slow() -> usize {
+        let run = RUNS.count();
         BODY.acquire().await.expect("never closed").forget();
-        1
+        run
     }
     let server = RedisServer::start();
     let [ours, theirs] = processes("doubt", &server).await;
@@ -270,16 +269,48 @@ async fn what_is_computed_while_something_is_missed_is_looked_up_before_it_is_se
     assert!(in_memory().await);
     larder::register(theirs.clone());
     let computed = async {
-        eventually("the body runs", async || RUNNING.load(Ordering::SeqCst)).await;
+        eventually("the body runs", async || RUNS.total() == 1).await;
         // Very much: all that is in memory is doubted.
         ours.remove_matching("nothing*").await;
         eventually("it is doubted", async || !in_memory().await).await;
         BODY.add_permits(1);
     };
-    assert_eq!(join(slow(), computed).await.0, 1);
+    // Those who wait have it, too: they do not run the body one after the other.
+    let callers = join_all((0..10).map(|_| slow()));
+    assert_eq!(join(callers, computed).await.0, [1; 10]);
+    assert_eq!(RUNS.total(), 1);
     assert!(theirs.flush(PATIENCE).await);
     let origins = [origin(&theirs, slow).await, origin(&theirs, slow).await];
     assert_eq!(origins, [Origin::Store, Origin::Memory]);
+}
+
+#[tokio::test]
+async fn callers_that_wait_while_redis_restarts_do_not_run_the_body_one_after_the_other() {
+    static BODY: Semaphore = Semaphore::const_new(0);
+    static RUNS: Runs = Runs::new();
+    #[cached(kind = "restarts", op = "restarts.slow", tags("tag"))]
+    async fn slow() -> usize {
+        let run = RUNS.count();
+        BODY.acquire().await.expect("never closed").forget();
+        run
+    }
+    let mut server = RedisServer::start();
+    let cache = process("restarts", over(&server.url())).await;
+    larder::register(cache.clone());
+    cache.set("witness", 1).await;
+    let restarted = async {
+        eventually("the body runs", async || RUNS.total() == 1).await;
+        server.kill();
+        server.restart();
+        eventually("all in memory is doubted", async || {
+            cache.get::<i32>("witness").await.is_none()
+        })
+        .await;
+        BODY.add_permits(1);
+    };
+    let callers = join_all((0..10).map(|_| slow()));
+    assert_eq!(join(callers, restarted).await.0, [1; 10]);
+    assert_eq!(RUNS.total(), 1);
 }
 
 #[tokio::test]

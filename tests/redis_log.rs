@@ -53,4 +53,19 @@ async fn each_change_is_logged_once_however_often_it_is_tried() {
     assert_eq!(lines.len(), 3, "{lines:?}");
     assert!(lines[1].contains("away"), "{lines:?}");
     assert!(lines[2].contains("answers again"), "{lines:?}");
+    cache.disconnect();
+
+    // What a user may not do is said once, however often it is tried.
+    let user = "user short on nopass ~* &* +@all -getrange";
+    let server = RedisServer::start_with_acl(&[user, "user default on nopass ~* &* +@all"]);
+    let url = server.url().replace("redis://", "redis://short:none@");
+    let cache = register("short", roomy().redis_url(url));
+    assert!(cache.connect().await);
+    let before = log.lines().len();
+    for n in 0..10 {
+        assert_eq!(cache.get::<u32>(&n.to_string()).await, None);
+    }
+    let lines = log.lines().split_off(before);
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].contains("getrange"), "{lines:?}");
 }

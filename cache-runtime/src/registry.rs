@@ -188,7 +188,16 @@ pub async fn close() {
     join_all(caches.iter().map(async |cache| {
         if !cache.flush(left).await {
             let kind = cache.name();
-            tracing::warn!(kind, "some writes to the store were given up");
+            let store = cache.kind().store.as_ref();
+            if store.is_some_and(|store| store.has_untold()) {
+                tracing::warn!(
+                    kind,
+                    "the store was not told of some invalidations: other processes may go on serving \
+                     what they are about until its lifetime is over"
+                );
+            } else {
+                tracing::warn!(kind, "some writes to the store were given up");
+            }
         }
     }))
     .await;

@@ -124,14 +124,16 @@ impl Pending {
         }
     }
 
-    /// Whether an entry is good for this caller that another one just brought, kept or not.
+    /// Whether an entry is good for this caller that another one just brought, kept or not. Where
+    /// something may have been missed meanwhile it still is: else a store that comes and goes would have
+    /// those who wait run the body one after the other.
     pub(super) fn is_good(
         &self,
         entry: &SharedEntry,
         control: Option<&Control>,
         results: &Results,
     ) -> bool {
-        self.touched(&entry.head) == Touched::No
+        self.touched_beyond_doubt(&entry.head) == Touched::No
             && results.has(entry)
             && self.is_young(entry, control)
     }
@@ -140,11 +142,12 @@ impl Pending {
     /// although something was missed meanwhile, if the store is going to have it too: who asks for it
     /// next looks there.
     pub(super) fn is_untouched(&self, head: &Head, asks_store: bool) -> bool {
-        if !asks_store {
-            return self.touched(head) == Touched::No;
-        }
-        let (generations, operation) = (&self.kind.generations, self.operation.number);
-        generations.touched_beyond_doubt(operation, head.key, &head.carried) == Touched::No
+        let touched = if asks_store {
+            self.touched_beyond_doubt(head)
+        } else {
+            self.touched(head)
+        };
+        touched == Touched::No
     }
 
     /// Whether something was invalidated or doubted since what it carries was noted.
@@ -158,6 +161,11 @@ impl Pending {
     fn touched(&self, head: &Head) -> Touched {
         let generations = &self.kind.generations;
         generations.touched(self.operation.number, head.key, &head.carried)
+    }
+
+    fn touched_beyond_doubt(&self, head: &Head) -> Touched {
+        let generations = &self.kind.generations;
+        generations.touched_beyond_doubt(self.operation.number, head.key, &head.carried)
     }
 
     pub(super) fn is_expired(&self, entry: &SharedEntry) -> bool {

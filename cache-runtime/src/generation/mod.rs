@@ -168,8 +168,9 @@ impl Generations {
         self.compare(latest, operation, key, carried, true)
     }
 
-    /// The same for what was just computed and the store is going to have: that may be kept although it
-    /// is doubted. In memory it is looked up in the store before it is served.
+    /// The same for what was just computed: those who wait for it may have it although it is doubted,
+    /// and where the store is going to have it, it may be kept. In memory it is looked up in the store
+    /// before it is served.
     pub(crate) fn touched_beyond_doubt(
         &self,
         operation: u32,

@@ -577,7 +577,7 @@ impl StoreTier {
     }
 
     /// Whether there is something that the store has not confirmed.
-    pub(super) fn has_untold(&self) -> bool {
+    pub(crate) fn has_untold(&self) -> bool {
         self.writes.has_unsettled() || self.generations.has_untold()
     }
 

@@ -5,6 +5,7 @@
 //! [time-outs](super::breaker), end it; a task in the background then tries to get another
 //! one. Each change of state is logged once.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -67,6 +68,9 @@ impl Pace {
     }
 }
 
+/// So many commands that were denied are logged: more than there are that are asked for.
+const DENIED: usize = 32;
+
 /// To be called when another server takes the place of the last one, before it is asked.
 pub(super) type ServerChanged = Arc<dyn Fn() + Send + Sync>;
 
@@ -86,6 +90,8 @@ struct Shared {
     last_run: Mutex<Option<String>>,
     changed: ServerChanged,
     in_use: AtomicU64,
+    /// Commands that were denied, and the log knows that.
+    denied: Mutex<BTreeSet<String>>,
     /// Whether a server is tried at this moment.
     is_trying: AtomicBool,
 }
@@ -160,6 +166,7 @@ impl Link {
                 last_run: Mutex::default(),
                 changed,
                 in_use: AtomicU64::new(0),
+                denied: Mutex::default(),
                 is_trying: AtomicBool::new(false),
             }),
             seeker: Mutex::default(),
@@ -241,6 +248,9 @@ impl Link {
             self.seek();
         } else {
             self.shared.answered();
+            if let Some(command) = server::denied(&error) {
+                self.shared.warn_of_denial(command);
+            }
         }
         NoAnswer::Error(error)
     }
@@ -395,6 +405,23 @@ impl Shared {
         if self.in_vain.load(Ordering::Relaxed) != 0 {
             self.in_vain.store(0, Ordering::Relaxed);
         }
+    }
+
+    /// Once for each command.
+    fn warn_of_denial(&self, command: &str) {
+        let mut denied = self.denied.lock().unwrap_or_else(PoisonError::into_inner);
+        if denied.contains(command) || denied.len() >= DENIED {
+            return;
+        }
+        denied.insert(command.to_owned());
+        // A log may be anything, a cached function too.
+        drop(denied);
+        tracing::warn!(
+            redis = self.name,
+            command,
+            "Redis denies this user a command: what needs it is not done (deploy/redis/users.acl has \
+             the rights that are needed)"
+        );
     }
 
     /// Gives up the connection with this number, unless it is gone already.

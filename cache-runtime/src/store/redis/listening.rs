@@ -173,9 +173,15 @@ impl Listening {
     async fn listen_to(&self, served: &Served) {
         let mut connection = match timeout(PATIENCE, self.subscribe(served)).await {
             Ok(Ok(connection)) => connection,
-            Ok(Err(reason)) => return self.refused(&reason),
-            Err(_elapsed) => return self.refused("no answer"),
+            // Else it is away, and that is said already.
+            Ok(Err(reason)) if served.is_still() => return self.refused(&reason),
+            Err(_elapsed) if served.is_still() => return self.refused("no answer"),
+            _ => return,
         };
+        let was_refused = *self.hearing.borrow() == Hearing::Refused;
+        if was_refused {
+            tracing::warn!("Redis tells again what other processes invalidate");
+        }
         self.tell_connected(true);
         let listeners = present(&self.listeners).into_iter();
         let pace = listeners.map(|(_, listener)| listener.pace()).min();
@@ -218,17 +224,18 @@ impl Listening {
                 let publish = publish(&announcement);
                 // Where it is not said, the next one says the same.
                 let said = timeout(PATIENCE, served.link.ask::<()>(&publish)).await;
-                if let Ok(Err(NoAnswer::Error(error))) = said {
-                    self.warn_of_silence(&server::describe(&error));
+                if let Ok(Err(NoAnswer::Error(error))) = said
+                    && server::denied(&error).is_some()
+                {
+                    self.warn_of_silence();
                 }
             }
         }
     }
 
-    fn warn_of_silence(&self, reason: &str) {
+    fn warn_of_silence(&self) {
         if !self.was_mute.swap(true, Ordering::Relaxed) {
             tracing::warn!(
-                reason,
                 "Redis lets this process announce nothing: what others have in memory stays there \
                  when it is invalidated here"
             );

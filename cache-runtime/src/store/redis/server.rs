@@ -165,6 +165,19 @@ pub(super) fn is_of_no_use(error: &RedisError) -> bool {
     is_known || matches!(error.code(), Some("NOAUTH" | "WRONGPASS"))
 }
 
+/// What its user may not do, if that is what Redis says: a command, where that is named.
+pub(super) fn denied(error: &RedisError) -> Option<&str> {
+    let says_so = error.code() == Some("NOPERM");
+    let named = || {
+        let (_, rest) = error.detail()?.split_once("run the '")?;
+        let (command, _) = rest.split_once('\'')?;
+        // Nothing that a key or a user could be called.
+        let is_name = |byte: u8| byte.is_ascii_lowercase() || byte == b'|';
+        Some(command).filter(|command| command.bytes().all(is_name))
+    };
+    says_so.then(|| named().unwrap_or("on some keys or channels"))
+}
+
 /// What went wrong, without anything that the server may have quoted from a command.
 pub(super) fn describe(error: &RedisError) -> String {
     match error.code() {
