@@ -37,7 +37,7 @@ pub(super) struct Claiming {
 
 impl Claiming {
     /// After a look-up that found this.
-    pub(super) fn without((verdict, whole): (Verdict, Option<Whole>)) -> Self {
+    fn without((verdict, whole): (Verdict, Option<Whole>)) -> Self {
         Self {
             verdict,
             whole,
@@ -49,6 +49,9 @@ impl Claiming {
 impl Pending {
     /// Asks the store. Where it has no answer, and the function's callers in other processes are to be
     /// waited for, this returns when it has, or when it is this process's turn to compute.
+    ///
+    /// May be dropped at each await: while it waits it holds nothing, and a claim that it is making or has
+    /// made is given up.
     pub(super) async fn in_store_or_claimed(
         &self,
         leader: &Leader,

@@ -317,14 +317,14 @@ impl Pending {
             };
             let mut held = None;
             if asks_store {
-                let is_answer = |verdict: &Verdict| verdict.is_answer();
+                let is_answer = Verdict::is_answer;
                 let claiming = self.in_store_or_claimed(&leader, control, results, is_answer);
                 let Claiming {
                     verdict,
                     whole,
-                    held: claim,
+                    held: claimed,
                 } = claiming.await;
-                held = claim;
+                held = claimed;
                 match verdict {
                     Verdict::Answer(entry, origin) => {
                         leader.land(landing(entry.clone(), origin));
