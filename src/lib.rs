@@ -28,6 +28,7 @@
 //! - [`Cache`]: one kind as a handle, for keys that the application chooses itself
 //! - [`sites`], [`verify`]: the annotated functions of the program, and whether they fit the kinds
 //! - [`KeyBuilder`]: the names of keys in a store
+//! - [`TextTiers`], [`Promotion`]: which texts are short or long, and which results enter memory
 //! - [`MemoryBudget`], [`CacheBuilder::on_removal`]: one bound on the bytes of several kinds, and what
 //!   leaves memory
 //! - [`call`]: control of a single call, and [`call::warm`] for many
@@ -39,11 +40,13 @@
 pub use cache_macros::cached;
 pub use cache_runtime::{
     AiConfig, Announcement, Breaker, Cache, CacheBuilder, CacheConfig, CacheConfigBuilder,
-    CacheError, CacheFactory, CacheStats, CallSite, Claim, Claimed, Codec, Connections,
-    CredentialSource, Credentials, Generation, HashAlgorithm, Invalidation, KeyBuilder, KeyPrivacy,
-    MemoryBudget, ParsedKey, Preset, Promotion, REDIS_AVAILABLE, Reach, RefusedEntries, Removal,
-    RemovalCause, SecurityConfig, SharedError, Store, StoreError, StoreFuture, StoreInfo, TextTier,
-    TimedOut, Tombstone, Ttl, Value, cache, close, init, kinds, register, sites, testing,
+    CacheError, CacheFactory, CacheStats, CallSite, Claim, Claimed, Codec, ConfigSources,
+    Connections, CredentialSource, Credentials, Explained, Explanation, Generation, HashAlgorithm,
+    Invalidation, KeyBuilder, KeyPrivacy, MemoryBudget, ParsedKey, Preset, PresetComparison,
+    PresetDescription, PresetRecommendation, Profile, Promotion, REDIS_AVAILABLE, Reach,
+    RefusedEntries, Removal, RemovalCause, SecurityConfig, Setting, SharedError, SmokeTest, Store,
+    StoreError, StoreFuture, StoreInfo, Strategy, TextTier, TextTiers, TimedOut, Tombstone, Ttl,
+    ValidationReport, Value, cache, close, init, init_with, kinds, register, sites, testing,
     unknown_kind_calls, verify,
 };
 #[cfg(feature = "redis")]

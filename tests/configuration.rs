@@ -45,7 +45,8 @@ fn an_unknown_preset_is_answered_with_the_known_ones() {
     assert_eq!(
         error,
         "invalid cache configuration: the preset is \"prod\"; expected one of disabled, minimal, \
-         simple, development, production, ai-development, ai-production"
+         simple, development, production, ai-development, ai-production; did you mean \
+         production?"
     );
 }
 
@@ -59,17 +60,18 @@ fn every_problem_is_reported_at_once() {
         .text_hash_threshold(0)
         .build()
         .expect_err("nothing of it can be used");
-    let CacheError::Configuration { problems } = error else {
+    let CacheError::Configuration { problems, .. } = error else {
         panic!("another error: {error}");
     };
     assert_eq!(
         problems,
         [
-            "default_ttl is 0ns; expected 1 s to 31536000 s (1 year)",
-            "operation_ttls.qa is 40000000s; expected 1 s to 31536000 s (1 year)",
-            "l1_cache_size is 0; expected 1 to 10000000",
-            "compression_level is 10; expected 1 to 9",
-            "text_hash_threshold is 0; expected 1 to 100000",
+            "default_ttl is 0s (the program); expected 1s to 365d, as seconds or as \"2h 30m\"",
+            "operation_ttls.qa is 462d 23h 6m 40s (the program); expected an operation with its \
+             lifetime, 1s to 365d, as in {\"summarize\": \"2h\"}",
+            "l1_cache_size is 0 (the program); expected 1 to 10000000 entries",
+            "compression_level is 10 (the program); expected 1 to 9",
+            "ai.text_hash_threshold is 0 (the program); expected 1 to 100000 characters",
         ]
     );
 }
@@ -125,7 +127,7 @@ fn settings_that_were_changed_by_hand_are_checked_too() {
     config.store_budget = Duration::MAX;
     config.key_prefix = Some(String::new());
     let error = Cache::builder("changed", &config).build();
-    let CacheError::Configuration { problems } = error.expect_err("nothing of it can be used")
+    let CacheError::Configuration { problems, .. } = error.expect_err("nothing of it can be used")
     else {
         panic!("another error");
     };

@@ -54,10 +54,16 @@ async fn check_everything(kind: &str, url: &str) {
 #[tokio::test]
 async fn a_socket_is_as_good_as_a_port() {
     let server = RedisServer::start();
-    let url = format!("redis+unix://{}?db=3", server.socket().display());
-    check_everything("socket", &url).await;
-    let used = server.command(&["INFO", "commandstats"]);
-    assert!(used.text().contains("cmdstat_select"), "{used:?}");
+    for (scheme, database) in [("unix", 3), ("redis+unix", 4)] {
+        let url = format!("{scheme}://{}?db={database}", server.socket().display());
+        check_everything("socket", &url).await;
+        let cache = fresh("socket", &url).await;
+        cache.set("key", 1).await;
+        assert!(cache.flush(PATIENCE).await);
+        let used = server.command(&["INFO", "keyspace"]);
+        let keys = format!("db{database}:keys=");
+        assert!(used.text().contains(&keys), "{used:?}");
+    }
 }
 
 #[tokio::test]

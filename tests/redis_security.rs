@@ -182,12 +182,10 @@ fn settings_that_contradict_themselves_are_refused_in_words() {
         ),
         (half, "tls_key_path"),
         (without_tls, "use_tls is false"),
-        (
-            plain.clone().tls_ca(missing).production(),
-            "/nowhere/ca.pem",
-        ),
+        (plain.clone().tls_ca(missing), "/nowhere/ca.pem"),
     ] {
         let config = CacheConfig::builder()
+            .environment("production")
             .redis_url("redis://localhost")
             .security(security)
             .build();

@@ -22,7 +22,8 @@ fn says(error: &(impl ToString + Debug), expected: &[&str]) {
 }
 
 fn refused(url: &str, security: SecurityConfig) -> CacheError {
-    let config = CacheConfig::builder().redis_url(url).security(security);
+    let config = CacheConfig::builder().environment("production");
+    let config = config.redis_url(url).security(security);
     let error = config.build().expect_err(url);
     assert!(matches!(error, CacheError::Configuration { .. }), "{error}");
     error
@@ -32,12 +33,18 @@ fn refused(url: &str, security: SecurityConfig) -> CacheError {
 fn a_url_that_cannot_be_used_is_a_configuration_error() {
     let cluster = "redis-cluster://host/3";
     for (url, found, expected) in [
-        ("cache.internal", "is not a URL", "expected redis://"),
-        (
-            "cache.internal:6379",
-            "the scheme \"cache.internal\"",
-            "expected redis://",
-        ),
+        ("cache.internal", "no scheme", "put redis:// before it"),
+        ("cache.internal:6379", "no scheme", "put redis:// before it"),
+        ("localhost:6379", "no scheme", "put redis:// before it"),
+        // The name that a server has among containers.
+        ("redis:6379", "no scheme", "put redis:// before it"),
+        ("127.0.0.1:6379/0", "no scheme", "put redis:// before it"),
+        ("[::1]:6379", "no scheme", "put redis:// before it"),
+        ("canary:canary@host", "no scheme", "put redis:// before it"),
+        (":canary@host/?a=://", "no scheme", "put redis:// before it"),
+        ("://host", "no scheme", "put redis:// before it"),
+        ("/tmp/redis.sock", "no scheme", "put unix:// before"),
+        (" ", "is empty", "expected redis://"),
         (
             "http://:canary@host",
             "the scheme \"http\"",
@@ -91,7 +98,14 @@ fn a_url_that_cannot_be_used_is_a_configuration_error() {
             "parameter node",
             "for clusters and sentinels",
         ),
-        ("redis+unix://", "no path to a socket", "redis+unix:///path"),
+        ("redis+unix://", "no path to a socket", "unix:///path"),
+        ("unix:///", "no path to a socket", "unix:///path"),
+        ("unix://canary/socket", "names a host", "the third slash"),
+        (
+            "unix:///tmp/socket?node=other",
+            "parameter node",
+            "for clusters and sentinels",
+        ),
         ("redis-sentinel://host", "no master", "?master=name"),
         (cluster, "database 3 of a cluster", "database 0 alone"),
     ] {
@@ -162,7 +176,7 @@ fn files_of_tls_that_cannot_be_used_are_errors_in_production_and_warnings_elsewh
         ),
     ] {
         let said = [setting, found, expected];
-        let error = refused("redis://host", security.clone().production());
+        let error = refused("redis://host", security.clone());
         says(&error, &said);
 
         let before = log.lines().len();
@@ -175,8 +189,9 @@ fn files_of_tls_that_cannot_be_used_are_errors_in_production_and_warnings_elsewh
         assert_eq!(warnings.len(), 1, "{warnings:?}");
         says(&warnings[0], &said);
     }
-    let usable = of_client(&certificate, &key).tls_ca(good.ca()).production();
+    let usable = of_client(&certificate, &key).tls_ca(good.ca());
     let config = CacheConfig::builder()
+        .environment("production")
         .redis_url("redis://host")
         .security(usable);
     assert!(config.build().is_ok());
@@ -217,6 +232,11 @@ async fn a_redis_that_cannot_be_used_is_an_infrastructure_error_where_it_has_to_
         ("redis://nowhere.invalid".to_owned(), nobody(), ""),
         (
             "redis+unix:///nowhere/socket".to_owned(),
+            nobody(),
+            "No such file",
+        ),
+        (
+            "unix:///nowhere/socket".to_owned(),
             nobody(),
             "No such file",
         ),

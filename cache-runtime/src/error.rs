@@ -8,10 +8,13 @@
 #[non_exhaustive]
 pub enum CacheError {
     /// Settings that no cache can be built from; all of them, not just the first.
-    #[error("invalid cache configuration: {}", problems.join("; "))]
+    #[error("invalid cache configuration: {}", [problems.as_slice(), warnings].concat().join("; "))]
     Configuration {
-        /// One sentence for each problem: the setting, what was found, what is expected.
+        /// One sentence for each problem: the setting, what was found and in which source, what is
+        /// expected.
         problems: Vec<String>,
+        /// What would work, and most likely not as it was meant.
+        warnings: Vec<String>,
     },
 
     /// An argument that this operation does not take.
@@ -39,6 +42,7 @@ impl CacheError {
     pub(crate) fn configuration(problem: impl Into<String>) -> Self {
         Self::Configuration {
             problems: vec![problem.into()],
+            warnings: Vec::new(),
         }
     }
 }

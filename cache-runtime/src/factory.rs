@@ -1,10 +1,20 @@
 //! Caches for common purposes, with their connection tried.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use serde::Serialize;
 
 use crate::cache::Cache;
 use crate::config::{CacheConfig, CacheConfigBuilder};
 use crate::error::CacheError;
+use crate::store::Store;
+
+/// Where tests find a Redis, if they are not told.
+const TEST_REDIS_URL: &str = "redis://localhost:6379/15";
+
+/// What is kept of a cache's lifetimes where it has to do without its store.
+const WHILE_AWAY: u32 = 4;
 
 /// Builds caches for a purpose that the application names; nothing is guessed.
 ///
@@ -62,7 +72,8 @@ impl CacheFactory {
     }
 
     /// A cache of the kind `testing` in this Redis, without a memory tier: lifetime 60 s,
-    /// compression at level 1. Tests use a database that nothing else uses, 15 by convention.
+    /// compression above 1000 bytes at level 1. Tests use a database that nothing else uses: see
+    /// [`test_redis_url`](Self::test_redis_url).
     ///
     /// # Errors
     /// As [`for_web_app`](Self::for_web_app).
@@ -76,6 +87,15 @@ impl CacheFactory {
         Self::for_kind("testing", &config).await
     }
 
+    /// The Redis that tests use: what the variable `TEST_REDIS_URL` says, else
+    /// `redis://localhost:6379/15`.
+    #[must_use]
+    pub fn test_redis_url() -> String {
+        let said = std::env::var("TEST_REDIS_URL").ok();
+        let said = said.filter(|url| !url.trim().is_empty());
+        said.unwrap_or_else(|| TEST_REDIS_URL.to_owned())
+    }
+
     /// A cache of the kind `ai` where the settings have some for language models, else of the kind
     /// `web`.
     ///
@@ -86,6 +106,57 @@ impl CacheFactory {
         Self::for_kind(kind, config).await
     }
 
+    /// The same for a value that looks like a file with settings: a map, for example. Here
+    /// `operation_ttls` make it a cache of the kind `ai` too, as they did in the Python system.
+    ///
+    /// ```
+    /// # use cache_runtime as larder;
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// use std::collections::BTreeMap;
+    /// use larder::CacheFactory;
+    ///
+    /// let settings = BTreeMap::from([("default_ttl", 600), ("text_hash_threshold", 200)]);
+    /// let cache = CacheFactory::from_value(&settings).await?;
+    /// assert_eq!(cache.name(), "ai");
+    /// # Ok::<(), larder::CacheError>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// As [`CacheConfig::from_value`] and [`for_kind`](Self::for_kind).
+    pub async fn from_value<T: Serialize>(settings: &T) -> Result<Cache, CacheError> {
+        let config = CacheConfig::from_value(settings)?;
+        if config.ai.is_none() && !config.operation_ttls.is_empty() {
+            let config = CacheConfigBuilder::from(config).ai().build()?;
+            return Self::from_config(&config).await;
+        }
+        Self::from_config(&config).await
+    }
+
+    /// A cache as [`from_config`](Self::from_config) makes it, whatever
+    /// [`fail_on_connection_error`](CacheConfigBuilder::fail_on_connection_error) says. Where the store
+    /// cannot be reached now, it is the same cache, which finds its store when that comes; until then
+    /// what is in memory is served for a quarter of the lifetime, unless `memory_ttl_while_away` says
+    /// something else.
+    ///
+    /// # Errors
+    /// [`CacheError::Configuration`] for settings that cannot be used.
+    pub async fn create_with_fallback(config: &CacheConfig) -> Result<Cache, CacheError> {
+        let mut config = config.clone();
+        config.fail_on_connection_error = false;
+        let while_away = Duration::from_secs(1).max(config.default_ttl / WHILE_AWAY);
+        config.memory_ttl_while_away.get_or_insert(while_away);
+        let cache = Self::from_config(&config).await?;
+        if config.redis_url.is_some() && !cache.ping().await {
+            let kind = cache.name();
+            tracing::warn!(
+                kind,
+                "create_with_fallback: in memory, until the store is there"
+            );
+        }
+        Ok(cache)
+    }
+
     /// A cache of this kind with these settings. Waits for at most a second for the first answer
     /// of a configured Redis.
     ///
@@ -94,10 +165,42 @@ impl CacheFactory {
     /// [`CacheError::Infrastructure`] where the store cannot be reached and
     /// `fail_on_connection_error` is set.
     pub async fn for_kind(kind: &str, config: &CacheConfig) -> Result<Cache, CacheError> {
-        let cache = Cache::builder(kind, config).build()?;
+        let config = config.for_kind(kind);
+        let cache = Cache::builder(kind, &config).build()?;
         match cache.try_connect().await {
             Err(error) if config.fail_on_connection_error => Err(config.unreachable(&error)),
             _ => Ok(cache),
         }
     }
+}
+
+/// The caches of all kinds of a configuration; those with the same Redis share its connections.
+pub(crate) fn caches(config: &CacheConfig) -> Result<Vec<Cache>, CacheError> {
+    let mut stores: Vec<(CacheConfig, Arc<dyn Store>)> = Vec::new();
+    let mut caches = Vec::new();
+    let named = config.kinds.keys().map(String::as_str);
+    let others = named.filter(|kind| !["web", "ai"].contains(kind));
+    for kind in ["web", "ai"].into_iter().chain(others) {
+        let mut of_kind = config.for_kind(kind);
+        if kind == "web" {
+            of_kind = of_kind.without_ai();
+        }
+        let known = stores.iter().find(|(other, _)| of_kind.has_store_of(other));
+        let store = match known {
+            Some((_, store)) => Some(store.clone()),
+            None => of_kind.open_store()?,
+        };
+        let builder = Cache::builder(kind, &of_kind);
+        caches.push(
+            match store {
+                Some(store) => {
+                    stores.push((of_kind, store.clone()));
+                    builder.store(store)
+                }
+                None => builder,
+            }
+            .build()?,
+        );
+    }
+    Ok(caches)
 }

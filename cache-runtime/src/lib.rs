@@ -41,8 +41,9 @@ mod verify;
 pub use cache::{Cache, CacheBuilder};
 pub use call::{CallSite, SharedError, TimedOut, Value};
 pub use config::{
-    AiConfig, CacheConfig, CacheConfigBuilder, CredentialSource, Credentials, Preset,
-    SecurityConfig,
+    AiConfig, CacheConfig, CacheConfigBuilder, ConfigSources, CredentialSource, Credentials,
+    Explained, Explanation, Preset, PresetComparison, PresetDescription, PresetRecommendation,
+    Profile, SecurityConfig, Setting, SmokeTest, Strategy, ValidationReport,
 };
 #[cfg(feature = "redis")]
 pub use config::{SecurityLevel, SecurityReport};
@@ -54,8 +55,8 @@ pub use key::{HashAlgorithm, KeyBuilder, KeyPrivacy, ParsedKey};
 pub use kind::Reach;
 pub use memory::MemoryBudget;
 pub use observe::{CacheStats, RefusedEntries, Removal, RemovalCause};
-pub use policy::{Promotion, TextTier, Ttl};
-pub use registry::{cache, close, init, kinds, register, unknown_kind_calls};
+pub use policy::{Promotion, TextTier, TextTiers, Ttl};
+pub use registry::{cache, close, init, init_with, kinds, register, unknown_kind_calls};
 pub use store::{
     Announcement, Breaker, Claim, Claimed, Connections, Generation, Listener, Store, StoreError,
     StoreFuture, StoreInfo, Tombstone,

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 
 use crate::cache::Cache;
-use crate::config::{CacheConfig, Preset, Settings, read_environment};
+use crate::config::{CacheConfig, Preset};
 use crate::error::CacheError;
-use crate::store::Store;
+use crate::factory::caches;
 use crate::verify;
 
 /// How long [`close`] waits for queued writes, for all kinds together.
@@ -52,32 +52,65 @@ pub(crate) fn epoch() -> u64 {
     EPOCH.load(Ordering::Acquire)
 }
 
-/// Makes the kinds `web` and `ai` from the environment and, where a Redis is named, waits for at
-/// most a second for its answer.
+/// Makes the kinds of the environment: [`init_with`] with [`CacheConfig::from_environment`].
 ///
 /// | variable | meaning | default |
 /// |---|---|---|
 /// | `CACHE_PRESET` | name of a [`Preset`](crate::Preset) | `development` |
 /// | `CACHE_REDIS_URL` | as [`redis_url`](crate::CacheConfigBuilder::redis_url) takes it | in memory only |
 /// | `ENABLE_AI_CACHE` | whether the kind `ai` has settings and lifetimes for language models | as the preset says |
+/// | `CACHE_CONFIG_FILE` | a file with settings, in JSON or TOML | none |
+/// | `CACHE_CUSTOM_CONFIG` | settings in JSON, which come before all others | none |
 ///
-/// `disabled` is not off: it keeps a few entries in memory, and never uses Redis. The kind `ai`
-/// exists whatever `ENABLE_AI_CACHE` says.
+/// `docs/configuration.md` has all of them, and every setting. `disabled` is not off: it keeps a few
+/// entries in memory, and never uses Redis.
 ///
 /// Where nobody calls `init`, the first cached call reads the same variables. It cannot return an
 /// error, so it logs a warning and caches in memory if they cannot be used.
 ///
+/// # Errors
+/// [`CacheError::Configuration`] with every problem, if a variable or the file cannot be used, and
+/// those of [`init_with`].
+pub async fn init() -> Result<(), CacheError> {
+    init_with(&CacheConfig::from_environment()?).await
+}
+
+/// Makes the kinds of this configuration and, where a Redis is named, waits for at most a second for
+/// its answer: `web` (without settings for language models), `ai`, and those that have
+/// [settings of their own](CacheConfig::kinds). They share connections where they have the same Redis.
+///
 /// Annotated functions that do not fit the kinds are logged as warnings, as [`verify`](crate::verify) finds them:
 /// register the kinds of your own before.
 ///
-/// Kinds that are registered already stay as they are. A Redis that does not answer is no error:
-/// the caches work without it, and find it when it comes.
+/// Kinds that are registered already stay as they are. A Redis that does not answer is no error, unless
+/// `fail_on_connection_error` is set: the caches work without it, and find it when it comes.
 ///
 /// # Errors
-/// [`CacheError::Configuration`] with every problem, if a variable cannot be used.
-pub async fn init() -> Result<(), CacheError> {
-    let settings = read_environment(|name| std::env::var(name).ok())?;
-    let caches = build(&settings)?;
+/// [`CacheError::Configuration`] where no cache can be built; [`CacheError::Infrastructure`] where the
+/// store cannot be reached and `fail_on_connection_error` is set: nothing is registered then.
+///
+/// ```
+/// # use cache_runtime as larder;
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// use larder::{CacheConfigBuilder, ConfigSources};
+///
+/// let loaded = ConfigSources::new().environment().load()?;
+/// let config = CacheConfigBuilder::from(loaded)
+///     .kind("geo", |geo| geo.l1_cache_size(50_000))
+///     .build()?;
+/// larder::init_with(&config).await?;
+/// assert!(larder::kinds().contains(&"geo".to_owned()));
+/// # Ok::<(), larder::CacheError>(())
+/// # }).unwrap();
+/// ```
+pub async fn init_with(config: &CacheConfig) -> Result<(), CacheError> {
+    let caches = caches(config)?;
+    if config.fail_on_connection_error {
+        for cache in &caches {
+            let connected = cache.try_connect().await;
+            connected.map_err(|error| config.for_kind(cache.name()).unreachable(&error))?;
+        }
+    }
     {
         let mut registry = registry();
         for cache in &caches {
@@ -103,23 +136,6 @@ fn add_if_missing(registry: &mut Registry, cache: &Cache) {
         .kinds
         .entry(cache.name().to_owned())
         .or_insert_with(|| cache.clone());
-}
-
-/// The two kinds that always exist, over one store.
-fn build(settings: &Settings) -> Result<[Cache; 2], CacheError> {
-    let store = settings.web.open_store()?;
-    let build = |kind: &str, config: &CacheConfig, store: Option<std::sync::Arc<dyn Store>>| {
-        let builder = Cache::builder(kind, config);
-        match store {
-            Some(store) => builder.store(store),
-            None => builder,
-        }
-        .build()
-    };
-    Ok([
-        build("web", &settings.web, store.clone())?,
-        build("ai", &settings.ai, store)?,
-    ])
 }
 
 /// Makes `cache` the one behind its kind, in place of the one that was there.
@@ -246,11 +262,11 @@ fn first_use() {
         return;
     }
     registry.initialized = true;
-    let from_environment =
-        read_environment(|name| std::env::var(name).ok()).and_then(|settings| build(&settings));
-    let caches = from_environment
-        .as_ref()
-        .map_or_else(|_| in_memory(), |caches| caches.to_vec());
+    let from_environment = CacheConfig::from_environment().and_then(|config| caches(&config));
+    let caches = match &from_environment {
+        Ok(caches) => caches.clone(),
+        Err(_) => caches(&Preset::Development.config()).unwrap_or_default(),
+    };
     for cache in &caches {
         add_if_missing(&mut registry, cache);
     }
@@ -262,12 +278,4 @@ fn first_use() {
             "the environment cannot be used: caching in memory, as in the development preset"
         );
     }
-}
-
-fn in_memory() -> Vec<Cache> {
-    let development = Settings {
-        web: Preset::Development.config(),
-        ai: Preset::Development.config(),
-    };
-    build(&development).map(Vec::from).unwrap_or_default()
 }

@@ -40,7 +40,10 @@ pub fn verify() -> Result<(), CacheError> {
     if problems.is_empty() {
         Ok(())
     } else {
-        Err(CacheError::Configuration { problems })
+        Err(CacheError::Configuration {
+            problems,
+            warnings: Vec::new(),
+        })
     }
 }
 

@@ -12,7 +12,7 @@ use crate::key::CHOSEN;
 use crate::kind::Kind;
 use crate::memory::{MemoryBudget, MemoryTier};
 use crate::observe::{Counters, Removal, Removals};
-use crate::policy::{Promotions, SingleFlight, Staleness};
+use crate::policy::{SingleFlight, Staleness};
 use crate::store::{Store, StoreTier};
 
 /// The operation of the keys that the application chooses.
@@ -33,7 +33,7 @@ impl CacheBuilder {
     pub(super) fn new(kind: &str, config: &CacheConfig) -> Self {
         Self {
             kind: kind.to_owned(),
-            config: config.clone(),
+            config: config.for_kind(kind),
             store: None,
             clock: Clock::default(),
             budget: None,
@@ -156,7 +156,7 @@ impl CacheBuilder {
             lifetimes,
             retry_stale_after: config.retry_stale_after,
             background: Background::default(),
-            promotions: Promotions::new(config.promotion.clone()),
+            promotions: config.promotions(),
             operations: Mutex::default(),
             name: kind,
             clock,

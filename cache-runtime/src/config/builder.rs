@@ -1,24 +1,17 @@
 //! From wishes to a checked configuration.
 
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::{AI_TTLS, CacheConfig, Secret, SecurityConfig, redis, ttl_table};
+use super::{CacheConfig, Profile, SecurityConfig, ValidationReport};
 use crate::envelope::Codec;
 use crate::error::CacheError;
 use crate::key::{HashAlgorithm, KeyPrivacy};
-use crate::policy::{LONGEST, Promotion};
+use crate::policy::{Promotion, TextTiers};
 
-const L1_SIZES: RangeInclusive<usize> = 1..=10_000_000;
-const L1_BYTES: RangeInclusive<u64> = 65_536..=1 << 40;
-const OPEN_FOR: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(3600);
-const CEILINGS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3600);
-const LONGEST_BUDGET: Duration = Duration::from_secs(60);
-const COMPRESSION_LEVELS: RangeInclusive<u32> = 1..=9;
-const TEXT_HASH_THRESHOLDS: RangeInclusive<usize> = 1..=100_000;
-const TEXT_LENGTHS: RangeInclusive<usize> = 1..=100_000_000;
+/// Where settings come from that are made here.
+const BUILDER: &str = "the program";
 
 /// Collects settings and checks all of them at once.
 ///
@@ -42,12 +35,23 @@ const TEXT_LENGTHS: RangeInclusive<usize> = 1..=100_000_000;
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct CacheConfigBuilder {
-    pub(super) config: CacheConfig,
+    config: CacheConfig,
+    /// What it began with.
+    before: Box<CacheConfig>,
 }
 
+/// Goes on from settings that are there: what is said now comes before them.
 impl From<CacheConfig> for CacheConfigBuilder {
     fn from(config: CacheConfig) -> Self {
-        Self { config }
+        let before = Box::new(config.clone());
+        Self { config, before }
+    }
+}
+
+impl CacheConfig {
+    /// A builder that starts from the defaults.
+    pub fn builder() -> CacheConfigBuilder {
+        CacheConfigBuilder::from(Self::default())
     }
 }
 
@@ -76,6 +80,26 @@ impl CacheConfigBuilder {
     /// `socket_timeout`, …) are accepted, and reported once as without meaning.
     pub fn redis_url(mut self, url: impl Into<SecretString>) -> Self {
         self.config.redis_url = Some(url.into());
+        self
+    }
+
+    /// What the names of all keys begin with, so that applications on one Redis do not meet:
+    /// `shop:web:…`. Default: nothing.
+    pub fn namespace(mut self, namespace: &str) -> Self {
+        self.config.namespace = Some(namespace.to_owned());
+        self
+    }
+
+    /// Where the application runs. In `production` (or `prod`), files of TLS that are missing, hold
+    /// something else or have expired are errors; elsewhere they are warnings. Default: `development`.
+    pub fn environment(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.config.environment);
+        self
+    }
+
+    /// Takes the four settings of a [`Profile`].
+    pub fn profile(mut self, profile: Profile) -> Self {
+        profile.apply(&mut self.config);
         self
     }
 
@@ -138,9 +162,10 @@ impl CacheConfigBuilder {
         self
     }
 
-    /// Which results enter memory where there is a store too. Default: all.
+    /// Which results enter memory where there is a store too. Default: as
+    /// [`enable_smart_promotion`](Self::enable_smart_promotion) says, else all.
     pub fn promotion(mut self, promotion: Promotion) -> Self {
-        self.config.promotion = promotion;
+        self.config.promotion = Some(promotion);
         self
     }
 
@@ -221,8 +246,8 @@ impl CacheConfigBuilder {
         self
     }
 
-    /// What every key in the store begins with. Default: `ai_cache:` for the kind `ai`, `{kind}:`
-    /// for the others.
+    /// What every key in the store begins with, after the [`namespace`](Self::namespace). Default:
+    /// `ai_cache:` for the kind `ai`, `{kind}:` for the others. No two kinds can have the same.
     pub fn key_prefix(mut self, prefix: &str) -> Self {
         self.config.key_prefix = Some(prefix.to_owned());
         self
@@ -242,6 +267,22 @@ impl CacheConfigBuilder {
     /// 10 ms to 1 h. Default: 500 ms.
     pub fn open_for(mut self, pause: Duration) -> Self {
         self.config.open_for = pause;
+        self
+    }
+
+    /// How long one attempt to connect may take, in the background: attempts get half a second, then
+    /// twice as long each, up to this, and then half a second again. No call waits for it. 500 ms to
+    /// 60 s. Default: 500 ms.
+    pub fn connection_timeout(mut self, time: Duration) -> Self {
+        self.config.connection_timeout = time;
+        self
+    }
+
+    /// Operations under way at once, at most; 1 to 100 000. They share one connection; a call that
+    /// has to wait for its turn does so within its time budget. The parameter of the same name in
+    /// `redis_url` holds as well. Default: as many as there are.
+    pub fn max_connections(mut self, operations: u32) -> Self {
+        self.config.max_connections = Some(operations);
         self
     }
 
@@ -281,19 +322,14 @@ impl CacheConfigBuilder {
     /// operations have: summarize 2 h, sentiment 24 h, `key_points` 90 min, questions 1 h, qa
     /// 30 min.
     pub fn ai(mut self) -> Self {
-        self.config.ai.get_or_insert_default();
-        if self.config.built_in_ttls.is_empty() {
-            self.config.built_in_ttls = ttl_table(&AI_TTLS);
-        }
+        self.config.enable_ai(true);
         self
     }
 
     /// Texts of more characters than this are in keys as a digest; 1 to 100 000. Makes this a
     /// cache for responses of language models.
     pub fn text_hash_threshold(mut self, characters: usize) -> Self {
-        self = self.ai();
-        let ai = self.config.ai.get_or_insert_default();
-        ai.text_hash_threshold = characters;
+        self.config.ai_settings().text_hash_threshold = characters;
         self
     }
 
@@ -301,197 +337,66 @@ impl CacheConfigBuilder {
     /// no other) has more characters than this is not cached; 1 to 100 000 000. Makes this
     /// a cache for responses of language models. Default: 100 000.
     pub fn max_text_length(mut self, characters: usize) -> Self {
-        self = self.ai();
-        let ai = self.config.ai.get_or_insert_default();
-        ai.max_text_length = characters;
+        self.config.ai_settings().max_text_length = characters;
         self
     }
 
-    /// The configuration, if every setting can be used.
+    /// From how many characters on a text is called medium, large and xlarge. Makes this a cache for
+    /// responses of language models. Default: 500, 5000 and 50 000.
+    pub fn text_size_tiers(mut self, tiers: TextTiers) -> Self {
+        self.config.ai_settings().text_size_tiers = tiers;
+        self
+    }
+
+    /// Whether results enter memory [by the length of their text](Promotion::by_text), where there is
+    /// a store too. Makes this a cache for responses of language models. Default: yes.
+    pub fn enable_smart_promotion(mut self, enable: bool) -> Self {
+        self.config.ai_settings().enable_smart_promotion = enable;
+        self
+    }
+
+    /// Which of several processes this is, in reports on health.
+    pub fn worker_id(mut self, name: &str) -> Self {
+        self.config.worker_id = Some(name.to_owned());
+        self
+    }
+
+    /// Settings of one kind, beside those of all: what `change` does not say is as it has been said
+    /// so far.
+    ///
+    /// ```
+    /// # use cache_runtime as larder;
+    /// use larder::CacheConfig;
+    ///
+    /// let config = CacheConfig::builder()
+    ///     .namespace("shop")
+    ///     .kind("geo", |geo| geo.l1_cache_size(50_000))
+    ///     .build()?;
+    /// assert_eq!(config.for_kind("geo").l1_cache_size, 50_000);
+    /// assert_eq!(config.for_kind("web").l1_cache_size, 100);
+    /// # Ok::<(), larder::CacheError>(())
+    /// ```
+    pub fn kind(mut self, name: &str, change: impl FnOnce(Self) -> Self) -> Self {
+        let section = change(Self::from(self.config.for_kind(name)));
+        let mut config = section.config;
+        config.kinds.clear();
+        config.note_changes(&section.before, BUILDER);
+        self.config.kinds.insert(name.to_owned(), config);
+        self
+    }
+
+    /// Everything that is wrong with these settings, worth a warning, or could be better.
+    #[must_use]
+    pub fn validate(&self) -> ValidationReport {
+        self.config.validate()
+    }
+
+    /// The configuration, if every setting can be used. What is worth a warning is logged.
     ///
     /// # Errors
     /// [`CacheError::Configuration`] with one sentence for each setting that cannot.
-    pub fn build(self) -> Result<CacheConfig, CacheError> {
-        // The cache may get a store of the application's own.
-        check(&self.config, true)?;
-        Ok(self.config)
-    }
-}
-
-/// Whether a cache can be built from these settings, beside the store that it may have otherwise.
-pub(crate) fn check(config: &CacheConfig, has_store: bool) -> Result<(), CacheError> {
-    let problems = problems(config, has_store);
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(CacheError::Configuration { problems })
-    }
-}
-
-/// Whether several kinds can share so many bytes.
-pub(crate) fn check_budget(bytes: u64) -> Result<(), CacheError> {
-    let mut problems = Vec::new();
-    range(&mut problems, "memory_budget", &bytes, L1_BYTES);
-    match problems.pop() {
-        Some(problem) => Err(CacheError::configuration(problem)),
-        None => Ok(()),
-    }
-}
-
-fn problems(config: &CacheConfig, has_store: bool) -> Vec<String> {
-    let mut problems = Vec::new();
-    lifetime(&mut problems, "default_ttl", config.default_ttl);
-    let mut operations: Vec<_> = config.operation_ttls.iter().collect();
-    operations.sort_unstable();
-    for (operation, ttl) in operations {
-        if operation.trim().is_empty() {
-            problems.push("operation_ttls has an operation without a name; name it".to_owned());
-        }
-        lifetime(&mut problems, &format!("operation_ttls.{operation}"), *ttl);
-    }
-    // Not a number is outside, too.
-    if !(0.0..=1.0).contains(&config.jitter) {
-        problems.push(format!("jitter is {}; expected 0 to 1", config.jitter));
-    }
-    if config.retry_stale_after > LONGEST {
-        problems.push(format!(
-            "retry_stale_after is {:?}; expected 0 s to {} s (1 year)",
-            config.retry_stale_after,
-            LONGEST.as_secs()
-        ));
-    }
-    range(
-        &mut problems,
-        "l1_cache_size",
-        &config.l1_cache_size,
-        L1_SIZES,
-    );
-    if let Some(bytes) = &config.l1_cache_bytes {
-        range(&mut problems, "l1_cache_bytes", bytes, L1_BYTES);
-    }
-    range(
-        &mut problems,
-        "compression_level",
-        &config.compression_level,
-        COMPRESSION_LEVELS,
-    );
-    if let Some(ai) = &config.ai {
-        range(
-            &mut problems,
-            "text_hash_threshold",
-            &ai.text_hash_threshold,
-            TEXT_HASH_THRESHOLDS,
-        );
-        range(
-            &mut problems,
-            "max_text_length",
-            &ai.max_text_length,
-            TEXT_LENGTHS,
-        );
-    }
-    secrets(&mut problems, config);
-    if config.store_budget > LONGEST_BUDGET {
-        problems.push(format!(
-            "store_budget is {:?}; expected 0 s to {LONGEST_BUDGET:?}",
-            config.store_budget
-        ));
-    }
-    if !OPEN_FOR.contains(&config.open_for) {
-        problems.push(format!(
-            "open_for is {:?}; expected {:?} to {:?}",
-            config.open_for,
-            OPEN_FOR.start(),
-            OPEN_FOR.end()
-        ));
-    }
-    if !CEILINGS.contains(&config.invalidation_ceiling) {
-        problems.push(format!(
-            "invalidation_ceiling is {:?}; expected {:?} to {:?}",
-            config.invalidation_ceiling,
-            CEILINGS.start(),
-            CEILINGS.end()
-        ));
-    }
-    if let Some(ttl) = config.memory_ttl_while_away {
-        lifetime(&mut problems, "memory_ttl_while_away", ttl);
-    }
-    problems.extend(config.security.problems());
-    if config.key_prefix.as_deref().is_some_and(str::is_empty) {
-        problems.push(
-            "key_prefix is empty, so that clearing the cache would clear the whole database; \
-             expected a text, such as \"shop:\""
-                .to_owned(),
-        );
-    }
-    if !has_store && !config.enable_l1_cache {
-        problems.push(
-            "enable_l1_cache is false and redis_url is missing, so nothing could be kept; \
-             set either"
-                .to_owned(),
-        );
-    }
-    if let Some(url) = &config.redis_url {
-        problems.extend(redis::check(config, url).err());
-    }
-    problems
-}
-
-fn secrets(problems: &mut Vec<String>, config: &CacheConfig) {
-    let secrets = [
-        ("encryption_key", &config.encryption_key),
-        ("key_secret", &config.key_secret),
-    ];
-    let secrets = secrets
-        .into_iter()
-        .filter_map(|(setting, secret)| Some((setting, secret.as_ref()?)));
-    let retired = config.retired_encryption_keys.iter();
-    let retired = retired.map(|key| ("retired_encryption_keys", key));
-    for (setting, secret) in secrets.chain(retired) {
-        problems.extend(Secret::parse(setting, secret).err());
-    }
-    if config.encryption_key.is_none() && config.require_encryption == Some(true) {
-        problems.push(
-            "require_encryption is true and encryption_key is missing; set the key, or leave \
-             require_encryption out"
-                .to_owned(),
-        );
-    }
-    if config.encryption_key.is_none() && !config.retired_encryption_keys.is_empty() {
-        problems.push(
-            "retired_encryption_keys are there and encryption_key is missing; set the key to \
-             write with"
-                .to_owned(),
-        );
-    }
-    if config.encryption_key.is_some() && !cfg!(feature = "encryption") {
-        problems.push(
-            "encryption_key is set, and this program was built without the feature \
-             `encryption`; enable the feature or remove the key"
-                .to_owned(),
-        );
-    }
-}
-
-fn lifetime(problems: &mut Vec<String>, setting: &str, ttl: Duration) {
-    if !(Duration::from_secs(1)..=LONGEST).contains(&ttl) {
-        problems.push(format!(
-            "{setting} is {ttl:?}; expected 1 s to {} s (1 year)",
-            LONGEST.as_secs()
-        ));
-    }
-}
-
-fn range<T: PartialOrd + std::fmt::Display>(
-    problems: &mut Vec<String>,
-    setting: &str,
-    value: &T,
-    expected: RangeInclusive<T>,
-) {
-    if !expected.contains(value) {
-        problems.push(format!(
-            "{setting} is {value}; expected {} to {}",
-            expected.start(),
-            expected.end()
-        ));
+    pub fn build(mut self) -> Result<CacheConfig, CacheError> {
+        self.config.note_changes(&self.before, BUILDER);
+        self.config.checked()
     }
 }

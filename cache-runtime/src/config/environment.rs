@@ -1,88 +1,269 @@
-//! The settings that operators make at deployment.
+//! What operators say in variables.
 
-use secrecy::SecretString;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 
-use super::{CacheConfig, CacheConfigBuilder, Preset};
-use crate::error::CacheError;
+use ::config::{Value, ValueKind};
 
-/// What the environment asks for: one configuration for each of the two kinds that always exist.
+use super::setting::Form;
+use super::sources::{Layer, Reading, at, did_you_mean};
+use super::{CacheConfig, Setting, file};
+
+const PRESET: &str = "CACHE_PRESET";
+const FILE: &str = "CACHE_CONFIG_FILE";
+const CUSTOM: &str = "CACHE_CUSTOM_CONFIG";
+pub(super) const TOTAL_WORKERS: &str = "TOTAL_WORKERS";
+const VERIFY: &str = "REDIS_VERIFY_CERTIFICATES";
+
+/// A whole table in one variable of an older system, and the section that it is.
+const OLD_TIERS: (&str, &str) = ("AI_CACHE_TEXT_SIZE_TIERS", "ai.text_size_tiers");
+
+/// Variables of an older system that nothing has to be said by any more, and why.
+const WITHOUT_MEANING: [(&str, &str); 2] = [
+    (
+        "REDIS_MAX_RETRIES",
+        "connecting is tried again until it succeeds, in the background",
+    ),
+    (
+        "REDIS_INSECURE_ALLOW_PLAINTEXT",
+        "TLS is used where redis_url or REDIS_USE_TLS asks for it",
+    ),
+];
+
+/// Fewer entries than this are not worth sharing out.
+const LEAST_FOR_WORKER: usize = 50;
+
 #[derive(Clone, Debug)]
-pub(crate) struct Settings {
-    pub(crate) web: CacheConfig,
-    pub(crate) ai: CacheConfig,
+pub(super) enum Variables {
+    OfProcess,
+    Given(BTreeMap<String, String>),
 }
 
-/// Reads `CACHE_PRESET`, `CACHE_REDIS_URL` and `ENABLE_AI_CACHE` through `variable`.
-///
-/// An empty value is the same as none.
-pub(crate) fn read_environment(
-    variable: impl Fn(&str) -> Option<String>,
-) -> Result<Settings, CacheError> {
-    let variable = |name| variable(name).filter(|value| !value.trim().is_empty());
-    let mut problems = Vec::new();
+/// What variables say.
+pub(super) struct Read {
+    pub(super) file: Option<PathBuf>,
+    pub(super) variables: Layer,
+    pub(super) custom: Layer,
+    pub(super) workers: Option<usize>,
+}
 
-    let preset = match variable("CACHE_PRESET").as_deref().map(str::parse) {
-        None => Preset::default(),
-        Some(Ok(preset)) => preset,
-        Some(Err(error)) => {
-            collect(&mut problems, "CACHE_PRESET", error);
-            Preset::default()
+impl CacheConfig {
+    /// How many entries each of several processes on one machine has in memory, where so many are
+    /// there for all of them: an equal share, but 50 at least. With `TOTAL_WORKERS` in the environment
+    /// `l1_cache_size` is shared out so, and never grows by it.
+    ///
+    /// ```
+    /// # use cache_runtime as larder;
+    /// assert_eq!(larder::CacheConfig::l1_size_for_workers(400, 4), 100);
+    /// assert_eq!(larder::CacheConfig::l1_size_for_workers(100, 8), 50);
+    /// ```
+    #[must_use]
+    pub fn l1_size_for_workers(total: usize, workers: usize) -> usize {
+        (total / workers.max(1)).max(LEAST_FOR_WORKER)
+    }
+}
+
+pub(super) fn read(variables: &Variables, reading: &mut Reading) -> Read {
+    let mut layer = Layer::default();
+    if let Some(preset) = variables.get(PRESET, reading) {
+        layer.put("preset", at(&origin(PRESET), ValueKind::String(preset)));
+    }
+    for setting in Setting::all() {
+        if let Some((name, text)) = chosen(setting, variables, reading) {
+            match of_text(&setting.form, &text, &origin(name)) {
+                Ok(value) => layer.put(setting.name(), value),
+                Err(problem) => reading.problems.push(format!(
+                    "{} is {problem}; expected {}",
+                    setting.name(),
+                    setting.expected()
+                )),
+            }
         }
-    };
-    let enable_ai = variable("ENABLE_AI_CACHE").and_then(|value| {
-        let parsed = parse_bool(&value);
-        if parsed.is_none() {
-            problems.push(format!(
-                "ENABLE_AI_CACHE is {value:?}; expected true, 1, yes, on, false, 0, no or off"
+    }
+    old_tiers(variables, reading, &mut layer);
+    others(variables, reading);
+    let custom = variables.get(CUSTOM, reading).and_then(|text| {
+        let table = file::json(&text, &origin(CUSTOM));
+        table.map_err(|problem| reading.problems.push(problem)).ok()
+    });
+    Read {
+        file: variables.get(FILE, reading).map(PathBuf::from),
+        variables: layer,
+        custom: custom.map_or_else(Layer::default, |it| reading.layer(it, &origin(CUSTOM))),
+        workers: workers(variables, reading),
+    }
+}
+
+fn origin(variable: &str) -> String {
+    format!("variable {variable}")
+}
+
+/// The variable that says this setting, and what it says.
+fn chosen(
+    setting: &'static Setting,
+    variables: &Variables,
+    reading: &mut Reading,
+) -> Option<(&'static str, String)> {
+    let names = setting.variables.iter().chain(setting.old_variables);
+    let mut there = Vec::new();
+    for name in names {
+        there.extend(variables.get(name, reading).map(|text| (*name, text)));
+    }
+    let mut there = there.into_iter();
+    let (name, text) = there.next()?;
+    for (other, says) in there {
+        if says != text {
+            reading.warnings.push(format!(
+                "{other} says something else than {name}, which comes before it; leave one of them \
+                 out"
             ));
         }
-        parsed
-    });
-
-    let mut web = preset.config();
-    let mut ai = preset.config();
-    match enable_ai {
-        Some(true) => ai = CacheConfigBuilder::from(ai).ai().config,
-        Some(false) => without_ai(&mut ai),
-        None => {}
     }
-    without_ai(&mut web);
-    if preset != Preset::Disabled
-        && let Some(url) = variable("CACHE_REDIS_URL")
-    {
-        let url = SecretString::from(url);
-        web.redis_url = Some(url.clone());
-        ai.redis_url = Some(url);
+    if setting.old_variables.contains(&name) {
+        let instead = match setting.variables.first() {
+            Some(new) => format!("its name is {new} now"),
+            None => format!("say {} in CACHE_CUSTOM_CONFIG or in a file", setting.name()),
+        };
+        reading.warnings.push(format!(
+            "the variable {name} is from an older system; {instead}"
+        ));
     }
-    // Both kinds have the same settings, but for those of language models.
-    if let Err(error) = CacheConfigBuilder::from(ai.clone()).build() {
-        collect(&mut problems, "CACHE_REDIS_URL", error);
-    }
-    if problems.is_empty() {
-        Ok(Settings { web, ai })
-    } else {
-        Err(CacheError::Configuration { problems })
-    }
+    Some((name, text))
 }
 
-fn without_ai(config: &mut CacheConfig) {
-    config.ai = None;
-    config.built_in_ttls.clear();
-}
-
-fn collect(problems: &mut Vec<String>, variable: &str, error: CacheError) {
-    match error {
-        CacheError::Configuration { problems: found } => {
-            problems.extend(found.iter().map(|problem| format!("{variable}: {problem}")));
+/// What a text means for a setting of this form.
+fn of_text(form: &Form, text: &str, origin: &str) -> Result<Value, String> {
+    let trimmed = text.trim();
+    let kind = match form {
+        Form::Switch { .. } => parse_bool(trimmed).map(ValueKind::Boolean),
+        Form::Number { .. } => trimmed.parse().ok().map(ValueKind::I64),
+        Form::Part { .. } => trimmed.parse().ok().map(ValueKind::Float),
+        Form::Time { .. } => match trimmed.parse() {
+            Ok(seconds) => Some(ValueKind::Float(seconds)),
+            Err(_) => None,
+        },
+        Form::Times { .. } => {
+            let table = file::json(text, origin)?;
+            return Ok(Value::new(None, ValueKind::Table(table)));
         }
-        other => problems.push(format!("{variable}: {other}")),
-    }
+        Form::Choice { .. } | Form::Text { .. } => Some(ValueKind::String(trimmed.to_owned())),
+        Form::Secret { .. } | Form::Secrets { .. } => None,
+    };
+    // What it is not is said where it is read.
+    Ok(at(
+        origin,
+        kind.unwrap_or_else(|| ValueKind::String(text.to_owned())),
+    ))
 }
 
 fn parse_bool(value: &str) -> Option<bool> {
-    match value.trim().to_ascii_lowercase().as_str() {
+    match value.to_ascii_lowercase().as_str() {
         "true" | "1" | "yes" | "on" => Some(true),
         "false" | "0" | "no" | "off" => Some(false),
         _ => None,
+    }
+}
+
+fn old_tiers(variables: &Variables, reading: &mut Reading, layer: &mut Layer) {
+    let (name, section) = OLD_TIERS;
+    let Some(text) = variables.get(name, reading) else {
+        return;
+    };
+    reading.warnings.push(format!(
+        "the variable {name} is from an older system; say {section} in CACHE_CUSTOM_CONFIG or in a \
+         file"
+    ));
+    match file::json(&text, &origin(name)) {
+        Err(problem) => reading.problems.push(problem),
+        Ok(tiers) => {
+            for (tier, value) in tiers {
+                layer.put(&format!("{section}.{tier}"), value);
+            }
+        }
+    }
+}
+
+/// What is read and says no setting.
+fn others(variables: &Variables, reading: &mut Reading) {
+    for (name, why) in WITHOUT_MEANING {
+        if variables.get(name, reading).is_some() {
+            reading
+                .warnings
+                .push(format!("the variable {name} means nothing here: {why}"));
+        }
+    }
+    let verify = variables.get(VERIFY, reading);
+    match verify.as_deref().map(|text| (text, parse_bool(text.trim()))) {
+        None | Some((_, Some(true))) => {}
+        Some((text, found)) => reading.problems.push(format!(
+            "{VERIFY} is {text:?}; expected true{}: certificates are always checked, against those of \
+             the system or of REDIS_TLS_CA_PATH",
+            if found.is_some() { "" } else { ", or nothing" }
+        )),
+    }
+    for name in variables.names() {
+        if !known().any(|it| it == name)
+            && (name.starts_with("CACHE_") || name.starts_with("REDIS_"))
+        {
+            let meant = did_you_mean(&name, known());
+            if !meant.is_empty() {
+                reading
+                    .warnings
+                    .push(format!("the variable {name} says nothing{meant}"));
+            }
+        }
+    }
+}
+
+fn known() -> impl Iterator<Item = &'static str> {
+    let of_settings =
+        Setting::all().flat_map(|it| it.variables.iter().chain(it.old_variables).copied());
+    let without_meaning = WITHOUT_MEANING.iter().map(|(name, _)| *name);
+    [PRESET, FILE, CUSTOM, TOTAL_WORKERS, VERIFY, OLD_TIERS.0]
+        .into_iter()
+        .chain(of_settings)
+        .chain(without_meaning)
+}
+
+fn workers(variables: &Variables, reading: &mut Reading) -> Option<usize> {
+    let text = variables.get(TOTAL_WORKERS, reading)?;
+    match text.trim().parse() {
+        Ok(0) | Err(_) => {
+            reading.problems.push(format!(
+                "{TOTAL_WORKERS} is {text:?}; expected the number of processes that share this \
+                 machine's memory, 1 or more"
+            ));
+            None
+        }
+        Ok(1) => None,
+        Ok(workers) => Some(workers),
+    }
+}
+
+impl Variables {
+    /// An empty value is the same as none.
+    fn get(&self, name: &str, reading: &mut Reading) -> Option<String> {
+        let value = match self {
+            Self::Given(variables) => variables.get(name).cloned(),
+            Self::OfProcess => match std::env::var(name) {
+                Ok(value) => Some(value),
+                Err(std::env::VarError::NotPresent) => None,
+                Err(std::env::VarError::NotUnicode(_)) => {
+                    let problem = format!("the variable {name} is no UTF-8; expected a text");
+                    reading.problems.push(problem);
+                    None
+                }
+            },
+        };
+        value.filter(|value| !value.trim().is_empty())
+    }
+
+    fn names(&self) -> Vec<String> {
+        match self {
+            Self::Given(variables) => variables.keys().cloned().collect(),
+            Self::OfProcess => std::env::vars_os()
+                .filter_map(|(name, _)| name.into_string().ok())
+                .collect(),
+        }
     }
 }

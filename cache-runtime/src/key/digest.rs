@@ -101,6 +101,34 @@ pub enum KeyPrivacy {
     Hashed,
 }
 
+impl KeyPrivacy {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Readable, Self::Hashed];
+
+    /// The name, as settings have it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Readable => "readable",
+            Self::Hashed => "hashed",
+        }
+    }
+}
+
+impl FromStr for KeyPrivacy {
+    type Err = CacheError;
+
+    fn from_str(name: &str) -> Result<Self, CacheError> {
+        let known = Self::ALL.into_iter().find(|it| it.name() == name);
+        known.ok_or_else(|| {
+            CacheError::configuration(format!(
+                "key_privacy is {name:?}; expected one of {}",
+                Self::ALL.map(Self::name).join(", ")
+            ))
+        })
+    }
+}
+
 /// Makes the digests in the names of one kind's keys, with the secret where there is one.
 #[derive(Clone, Debug)]
 pub(crate) struct Digests {

@@ -1,6 +1,6 @@
 //! What the name of a key in the store says to somebody who finds it there.
 
-use crate::policy::TextTier;
+use crate::policy::{TextTier, TextTiers};
 
 /// What can be read in the name of a key, for statistics and for people. Made by
 /// [`CacheConfig::parse_key`](crate::CacheConfig::parse_key).
@@ -17,8 +17,8 @@ pub struct ParsedKey {
 }
 
 impl ParsedKey {
-    /// `prefix` comes before the keys of the kind.
-    pub(crate) fn of(prefix: &str, key: &[u8]) -> Self {
+    /// `prefix` comes before the keys of the kind, and `tiers` are those of its texts.
+    pub(crate) fn of(prefix: &str, key: &[u8], tiers: TextTiers) -> Self {
         let parts = || {
             let key = std::str::from_utf8(key).ok()?;
             let (rest, id) = key.strip_prefix(prefix)?.rsplit_once("|id:")?;
@@ -36,7 +36,7 @@ impl ParsedKey {
             .and_then(unescaped);
         Self {
             operation: Some(operation),
-            text_tier: text.map(|text| TextTier::of(text.chars().count())),
+            text_tier: text.map(|text| tiers.of(text.chars().count())),
         }
     }
 }
@@ -59,4 +59,22 @@ fn unescaped(text: &str) -> Option<String> {
         bytes.extend_from_slice(plain.as_bytes());
     }
     String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ParsedKey, TextTier, TextTiers};
+
+    #[test]
+    fn the_tier_of_a_text_is_that_of_its_kind() {
+        let tier_of = |text: &str| {
+            let key = format!("web:op:qa|txt:{text}|id:{}", "0a".repeat(16));
+            ParsedKey::of("web:", key.as_bytes(), TextTiers::new(2, 4, 8)).text_tier
+        };
+        assert_eq!(tier_of("a"), Some(TextTier::Small));
+        // What is escaped is one character.
+        assert_eq!(tier_of("%7c"), Some(TextTier::Small));
+        assert_eq!(tier_of("a%7c"), Some(TextTier::Medium));
+        assert_eq!(tier_of("abcdefgh"), Some(TextTier::XLarge));
+    }
 }

@@ -14,7 +14,7 @@ pub use promotion::Promotion;
 pub(crate) use promotion::{Promoted, Promotions};
 pub(crate) use single_flight::SingleFlight;
 pub(crate) use staleness::{Patience, Staleness};
-pub use tier::TextTier;
+pub use tier::{TextTier, TextTiers};
 
 /// The longest lifetime that can be configured.
 pub(crate) const LONGEST: Duration = Duration::from_secs(31_536_000);

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use quick_cache::DefaultHashBuilder;
 
-use super::TextTier;
+use super::{TextTier, TextTiers};
 
 /// Which results enter the memory of a kind that has a store too: those that were just computed, and
 /// those that were found in the store.
@@ -53,7 +53,7 @@ impl Promotion {
         Self::default()
     }
 
-    /// By the length of the text and the operation:
+    /// By the [tier](crate::TextTiers) of the text and the operation:
     ///
     /// | text | enters memory |
     /// |---|---|
@@ -77,13 +77,13 @@ impl Promotion {
         self
     }
 
-    fn of(&self, operation: &str, text: Option<&[u8]>) -> Promoted {
+    fn of(&self, tiers: TextTiers, operation: &str, text: Option<&[u8]>) -> Promoted {
         let Some((up_to, text)) = self.up_to.as_ref().zip(text) else {
             return Promoted::Always;
         };
         // In UTF-8 each character has one byte that is no continuation.
         let characters = text.iter().filter(|byte| **byte & 0xC0 != 0x80).count();
-        let tier = TextTier::of(characters);
+        let tier = tiers.of(characters);
         let longest = up_to.get(operation).copied().unwrap_or(TextTier::Small);
         if tier <= longest {
             Promoted::Always
@@ -107,16 +107,18 @@ pub(crate) enum Promoted {
 /// The promotions of one kind.
 pub(crate) struct Promotions {
     policy: Promotion,
+    tiers: TextTiers,
     hasher: DefaultHashBuilder,
     found: Box<[AtomicU8]>,
     withheld: AtomicU64,
 }
 
 impl Promotions {
-    pub(crate) fn new(policy: Promotion) -> Self {
+    pub(crate) fn new(policy: Promotion, tiers: TextTiers) -> Self {
         let counted = if policy.up_to.is_some() { COUNTED } else { 0 };
         Self {
             policy,
+            tiers,
             hasher: DefaultHashBuilder::default(),
             found: std::iter::repeat_with(AtomicU8::default)
                 .take(counted)
@@ -126,7 +128,7 @@ impl Promotions {
     }
 
     pub(crate) fn of(&self, operation: &str, text: Option<&[u8]>) -> Promoted {
-        self.policy.of(operation, text)
+        self.policy.of(self.tiers, operation, text)
     }
 
     /// Whether a result enters memory that the store is given just now.
@@ -166,5 +168,52 @@ impl Promotions {
             found.store(0, Ordering::Relaxed);
         }
         is_frequent
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Promoted, Promotion, Promotions, TextTiers};
+
+    #[test]
+    fn what_enters_memory_goes_by_the_limits_of_the_kind() {
+        let promotions = Promotions::new(Promotion::by_text(), TextTiers::new(2, 4, 8));
+        // Characters count, not bytes.
+        let of = |operation: &str, characters: usize| {
+            promotions.of(operation, Some("ä".repeat(characters).as_bytes()))
+        };
+        for (operation, expected) in [
+            (
+                "summarize",
+                [
+                    Promoted::Always,
+                    Promoted::Always,
+                    Promoted::Never,
+                    Promoted::Never,
+                ],
+            ),
+            (
+                "sentiment",
+                [
+                    Promoted::Always,
+                    Promoted::Always,
+                    Promoted::Always,
+                    Promoted::Never,
+                ],
+            ),
+            (
+                "qa",
+                [
+                    Promoted::Always,
+                    Promoted::WhenFrequent,
+                    Promoted::Never,
+                    Promoted::Never,
+                ],
+            ),
+        ] {
+            assert_eq!([1, 2, 4, 8].map(|length| of(operation, length)), expected);
+            assert_eq!([0, 3, 7, 9].map(|length| of(operation, length)), expected);
+        }
+        assert_eq!(promotions.of("qa", None), Promoted::Always);
     }
 }

@@ -1,4 +1,4 @@
-//! How long a text is, in four words.
+//! How long a text is, in four words, and where each of them ends.
 
 use std::fmt;
 
@@ -15,26 +15,82 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum TextTier {
-    /// Fewer than 500 characters.
+    /// Fewer characters than the first limit (500).
     Small,
-    /// Fewer than 5000 characters.
+    /// Fewer characters than the second limit (5000).
     Medium,
-    /// Fewer than 50 000 characters.
+    /// Fewer characters than the third limit (50 000).
     Large,
     /// All others.
     XLarge,
 }
 
-impl TextTier {
+/// Where the tiers of texts end, in characters, not bytes. A limit is the first length that is too long
+/// for its tier.
+///
+/// The limits are meant to rise. Where they do not, the first one that a text is shorter than counts,
+/// so that the tiers after it are empty or begin later; nothing fails.
+///
+/// ```
+/// # use cache_runtime as larder;
+/// use larder::{TextTier, TextTiers};
+///
+/// let tiers = TextTiers::new(100, 1000, 10_000);
+/// assert_eq!(tiers.of(99), TextTier::Small);
+/// assert_eq!(tiers.of(100), TextTier::Medium);
+/// assert_eq!(tiers.of(10_000), TextTier::XLarge);
+/// assert_eq!(TextTiers::default(), TextTiers::new(500, 5000, 50_000));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TextTiers {
+    /// Texts with fewer characters are [`Small`](TextTier::Small). 500 if nothing else is said.
+    pub small: usize,
+    /// Other texts with fewer characters are [`Medium`](TextTier::Medium). 5000 if nothing else is said.
+    pub medium: usize,
+    /// Other texts with fewer characters are [`Large`](TextTier::Large), and the rest is
+    /// [`XLarge`](TextTier::XLarge). 50 000 if nothing else is said.
+    pub large: usize,
+}
+
+impl TextTiers {
+    /// Tiers with these limits, in characters.
+    #[must_use]
+    pub const fn new(small: usize, medium: usize, large: usize) -> Self {
+        Self {
+            small,
+            medium,
+            large,
+        }
+    }
+
     /// The tier of a text with this many characters.
     #[must_use]
-    pub fn of(characters: usize) -> Self {
-        match characters {
-            0..500 => Self::Small,
-            500..5000 => Self::Medium,
-            5000..50_000 => Self::Large,
-            _ => Self::XLarge,
+    pub fn of(&self, characters: usize) -> TextTier {
+        if characters < self.small {
+            TextTier::Small
+        } else if characters < self.medium {
+            TextTier::Medium
+        } else if characters < self.large {
+            TextTier::Large
+        } else {
+            TextTier::XLarge
         }
+    }
+}
+
+impl Default for TextTiers {
+    fn default() -> Self {
+        Self::new(500, 5000, 50_000)
+    }
+}
+
+impl TextTier {
+    /// The tier of a text with this many characters, by the limits that hold where nothing else is said
+    /// ([`TextTiers::default`]).
+    #[must_use]
+    pub fn of(characters: usize) -> Self {
+        TextTiers::default().of(characters)
     }
 
     /// The name, as statistics have it.
@@ -52,5 +108,40 @@ impl TextTier {
 impl fmt::Display for TextTier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{TextTier, TextTiers};
+
+    #[test]
+    fn a_text_as_long_as_a_limit_is_of_the_next_tier() {
+        let tiers = TextTiers::new(2, 4, 8);
+        let found = [0, 1, 2, 3, 4, 7, 8, usize::MAX].map(|characters| tiers.of(characters).name());
+        let expected = [
+            "small", "small", "medium", "medium", "large", "large", "xlarge", "xlarge",
+        ];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn the_first_limit_that_a_text_is_shorter_than_counts() {
+        let falling = TextTiers::new(8, 4, 10);
+        assert_eq!(falling.of(3), TextTier::Small);
+        assert_eq!(falling.of(7), TextTier::Small);
+        assert_eq!(falling.of(8), TextTier::Large);
+        let nothing = TextTiers::new(0, 0, 0);
+        assert_eq!(nothing.of(0), TextTier::XLarge);
+    }
+
+    #[test]
+    fn what_nobody_sets_is_as_it_always_was() {
+        for characters in [0, 499, 500, 4999, 5000, 49_999, 50_000] {
+            let tier = TextTiers::default().of(characters);
+            assert_eq!(tier, TextTier::of(characters), "{characters}");
+        }
+        assert_eq!(TextTier::of(49_999), TextTier::Large);
+        assert_eq!(TextTier::of(50_000), TextTier::XLarge);
     }
 }

@@ -64,9 +64,6 @@ pub struct SecurityConfig {
     pub tls_cert_path: Option<PathBuf>,
     /// Its key, as a file in PEM.
     pub tls_key_path: Option<PathBuf>,
-    /// Whether what is only a warning elsewhere is an error: files of TLS that are missing, hold
-    /// something else, or have expired. Default: no.
-    pub production: bool,
 }
 
 /// Who a connection is opened as.
@@ -171,13 +168,6 @@ impl SecurityConfig {
         self.tls()
     }
 
-    /// Makes errors of what is only a warning elsewhere.
-    #[must_use]
-    pub fn production(mut self) -> Self {
-        self.production = true;
-        self
-    }
-
     /// What makes these settings unusable.
     pub(super) fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
@@ -227,10 +217,6 @@ impl SecurityConfig {
                 "files of TLS are named and use_tls is false; set it, or leave the files out"
                     .to_owned(),
             );
-        }
-        #[cfg(feature = "redis")]
-        if self.production {
-            problems.extend(self.warnings());
         }
         problems
     }

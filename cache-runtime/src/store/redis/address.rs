@@ -12,7 +12,7 @@ use crate::config::{Credentials, SecurityConfig};
 
 /// What every message about a malformed address ends with.
 const EXPECTED: &str = "expected redis://[user:password@]host[:port][/database], rediss:// for \
-                        TLS, redis+unix:///path/to/socket, redis-cluster://host:port or \
+                        TLS, unix:///path/to/socket, redis-cluster://host:port or \
                         redis-sentinel://host:port?master=name";
 
 /// Parameters of other clients that mean nothing here: connections are not pooled, and what they may
@@ -91,13 +91,14 @@ impl Address {
     /// The address that `url` names, for the user and with the protection that `security` asks for;
     /// or one sentence about what is wrong with it, which shows neither user nor password.
     pub(crate) fn parse(url: &SecretString, security: &SecurityConfig) -> Result<Self, String> {
+        has_scheme(url.expose_secret())?;
         let parsed = Url::parse(url.expose_secret())
             .map_err(|error| format!("redis_url is not a URL ({error}); {EXPECTED}"))?;
         let scheme = parsed.scheme();
         let mut parameters = Parameters::of(&parsed)?;
         let what = match scheme {
             "redis" | "rediss" => What::Server,
-            "redis+unix" => What::Socket,
+            "unix" | "redis+unix" => What::Socket,
             "redis-cluster" | "rediss-cluster" => What::Cluster,
             "redis-sentinel" | "rediss-sentinel" => What::Sentinels,
             _ => return Err(format!("redis_url has the scheme {scheme:?}; {EXPECTED}")),
@@ -128,7 +129,7 @@ impl Address {
         let scheme = match (what, is_tls) {
             (What::Server, false) => "redis",
             (What::Server, true) => "rediss",
-            (What::Socket, _) => "redis+unix",
+            (What::Socket, _) => scheme,
             (What::Cluster, false) => "redis-cluster",
             (What::Cluster, true) => "rediss-cluster",
             (What::Sentinels, false) => "redis-sentinel",
@@ -280,6 +281,23 @@ fn deployment(
     }
 }
 
+/// What has none is not shown: it may begin with a password.
+fn has_scheme(url: &str) -> Result<(), String> {
+    let url = url.trim();
+    let of_scheme = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+    let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
+    if !scheme.is_empty() && scheme.bytes().all(of_scheme) {
+        return Ok(());
+    }
+    Err(match url.bytes().next() {
+        None => format!("redis_url is empty; {EXPECTED}"),
+        Some(b'/') => {
+            format!("redis_url has no scheme; put unix:// before a path to a socket; {EXPECTED}")
+        }
+        Some(_) => format!("redis_url has no scheme; put redis:// before it; {EXPECTED}"),
+    })
+}
+
 fn expected(parameter: &str, found: &str, expected: &str) -> String {
     format!("redis_url has the parameter {parameter} with {found}; expected {expected}")
 }
@@ -300,6 +318,16 @@ fn host(url: &Url, default_port: u16) -> Result<Host, String> {
 }
 
 fn socket(url: &Url) -> Result<Host, String> {
+    // Some write it where a user and a password need a host behind them.
+    if url
+        .host_str()
+        .is_some_and(|host| !matches!(host, "" | "localhost"))
+    {
+        return Err(format!(
+            "redis_url names a host, and a socket has none: its path begins with the third slash; \
+             {EXPECTED}"
+        ));
+    }
     let path = percent_decode_str(url.path()).decode_utf8();
     match path {
         Ok(path) if path.len() > 1 => Ok(Host::Unix(PathBuf::from(&*path))),

@@ -1,0 +1,272 @@
+//! Files that settings are read from and written to.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::io::Read as _;
+use std::path::Path;
+
+use ::config::{FileFormat, Format as _, Map, Value};
+use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::{Serialize, Serializer};
+use serde_json::json;
+
+use super::{CacheConfig, Setting};
+use crate::error::CacheError;
+
+/// Nobody writes so many settings.
+const LARGEST: u64 = 1 << 20;
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Json,
+    Toml,
+    Yaml,
+}
+
+impl Kind {
+    fn of(path: &Path) -> Option<Self> {
+        let extension = path.extension()?.to_str()?;
+        match extension.to_ascii_lowercase().as_str() {
+            "json" => Some(Self::Json),
+            "toml" => Some(Self::Toml),
+            "yaml" | "yml" => Some(Self::Yaml),
+            _ => None,
+        }
+    }
+}
+
+/// The table in a file, or one sentence on why there is none.
+pub(super) fn read(path: &Path, origin: &str) -> Result<Map<String, Value>, String> {
+    let Some(kind) = Kind::of(path) else {
+        return Err(format!(
+            "the {origin} has no known ending; expected .json, .toml or .yaml"
+        ));
+    };
+    let unreadable = |error: std::io::Error| {
+        format!("the {origin} cannot be read ({error}); expected a file with settings")
+    };
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    let mut bytes = Vec::new();
+    let read = file.take(LARGEST + 1).read_to_end(&mut bytes);
+    read.map_err(unreadable)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(format!(
+            "the {origin} is larger than 1 MiB; expected a file with settings"
+        ));
+    }
+    let text = String::from_utf8(bytes)
+        .map_err(|_| format!("the {origin} is no text in UTF-8; expected a file with settings"))?;
+    match kind {
+        Kind::Json => json(&text, origin),
+        Kind::Toml => parse(FileFormat::Toml, &text, origin),
+        Kind::Yaml => yaml(&text, origin),
+    }
+}
+
+/// The table that a text in JSON is.
+pub(super) fn json(text: &str, origin: &str) -> Result<Map<String, Value>, String> {
+    if let Err(error) = serde_json::from_str::<Unique>(text) {
+        return Err(format!(
+            "the {origin} is no table in JSON ({})",
+            without_content(&error)
+        ));
+    }
+    parse(FileFormat::Json, text, origin)
+}
+
+/// What is wrong and where, without what was found there: that may be a secret.
+fn without_content(error: &serde_json::Error) -> String {
+    let what = error.to_string();
+    if error.is_data() && !what.starts_with("the key") && !what.starts_with("it is") {
+        return format!("line {}, column {}", error.line(), error.column());
+    }
+    what
+}
+
+#[cfg(feature = "yaml")]
+fn yaml(text: &str, origin: &str) -> Result<Map<String, Value>, String> {
+    parse(FileFormat::Yaml, text, origin)
+}
+
+#[cfg(not(feature = "yaml"))]
+fn yaml(_text: &str, origin: &str) -> Result<Map<String, Value>, String> {
+    Err(format!(
+        "the {origin} is YAML, and this program was built without the feature `yaml`; enable the \
+         feature, or write JSON or TOML"
+    ))
+}
+
+fn parse(format: FileFormat, text: &str, origin: &str) -> Result<Map<String, Value>, String> {
+    format
+        .parse(Some(&origin.to_owned()), text)
+        .map_err(|error| {
+            // The first line says what; the others may show a secret.
+            let error = error.to_string();
+            let error = error.lines().next().unwrap_or_default();
+            format!("the {origin} cannot be understood ({error}); expected a table of settings")
+        })
+}
+
+/// Any JSON that has no key twice in one table. Of what it is about nothing is kept.
+struct Unique;
+
+impl<'de> Deserialize<'de> for Unique {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(TopLevel).map(|()| Self)
+    }
+}
+
+/// The outermost table.
+struct TopLevel;
+
+impl<'de> Visitor<'de> for TopLevel {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a table of settings")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
+        keys(map)
+    }
+}
+
+fn keys<'de, A: MapAccess<'de>>(mut map: A) -> Result<(), A::Error> {
+    let mut known = BTreeSet::new();
+    while let Some(key) = map.next_key::<String>()? {
+        map.next_value::<Inner>()?;
+        if !known.insert(key.clone()) {
+            return Err(de::Error::custom(format!("the key {key:?} is there twice")));
+        }
+    }
+    Ok(())
+}
+
+/// What is in a table.
+struct Inner;
+
+impl<'de> Deserialize<'de> for Inner {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Anything).map(|()| Self)
+    }
+}
+
+struct Anything;
+
+impl<'de> Visitor<'de> for Anything {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
+        keys(map)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        while list.next_element::<Inner>()?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+}
+
+impl CacheConfig {
+    /// Writes these settings into a file, `.json` or `.toml`, so that
+    /// [`from_file`](Self::from_file) makes the same configuration of it. Makes the directories that
+    /// the file is in.
+    ///
+    /// Secrets are left out: passwords, keys, and user and password of `redis_url`. So is what no file
+    /// can say: a [source of credentials](crate::SecurityConfig::credentials) and a
+    /// [promotion](crate::CacheConfigBuilder::promotion) of the program's own.
+    ///
+    /// # Errors
+    /// [`CacheError::Configuration`] for another ending and where the file cannot be written.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), CacheError> {
+        let path = path.as_ref();
+        let shown = path.display();
+        let text = match Kind::of(path) {
+            Some(Kind::Json) => {
+                serde_json::to_string_pretty(&self.table()).map_err(|error| error.to_string())
+            }
+            Some(Kind::Toml) => {
+                toml::to_string_pretty(&self.table()).map_err(|error| error.to_string())
+            }
+            Some(Kind::Yaml) | None => Err("expected an ending of .json or .toml".to_owned()),
+        };
+        let written = text.and_then(|text| {
+            let directory = path.parent().filter(|it| !it.as_os_str().is_empty());
+            directory
+                .map_or(Ok(()), std::fs::create_dir_all)
+                .and_then(|()| std::fs::write(path, text + "\n"))
+                .map_err(|error| error.to_string())
+        });
+        written.map_err(|error| {
+            CacheError::configuration(format!("the file {shown} cannot be written: {error}"))
+        })
+    }
+
+    /// What a file says of these settings.
+    fn table(&self) -> serde_json::Value {
+        let mut table = json!({});
+        if let Some(preset) = self.preset {
+            table["preset"] = json!(preset.name());
+        }
+        for setting in Setting::all() {
+            put(&mut table, setting, self);
+        }
+        for (kind, config) in &self.kinds {
+            let mut section = json!({});
+            for setting in Setting::all().filter(|it| it.differs(self, config)) {
+                put(&mut section, setting, config);
+            }
+            table["kinds"][kind.as_str()] = section;
+        }
+        table
+    }
+}
+
+fn put(table: &mut serde_json::Value, setting: &Setting, config: &CacheConfig) {
+    if let Some(value) = setting.written(config) {
+        let parts = setting.name().split('.');
+        let place = parts.fold(table, |table, part| &mut table[part]);
+        *place = value;
+    }
+}
+
+impl Serialize for CacheConfig {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.table().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for CacheConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        let table = value.into_table().map_err(de::Error::custom)?;
+        Self::from_table(table).map_err(de::Error::custom)
+    }
+}

@@ -1,0 +1,437 @@
+//! One setting: its names, what it takes, and its place in a configuration.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use ::config::{Value, ValueKind};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
+
+use super::CacheConfig;
+use super::settings::SETTINGS;
+
+/// One setting of a [`CacheConfig`], as files, variables and the documentation know it.
+///
+/// ```
+/// # use cache_runtime as larder;
+/// use larder::{Preset, Setting};
+///
+/// let ttl = Setting::all().find(|setting| setting.name() == "default_ttl").unwrap();
+/// assert_eq!(ttl.value(&Preset::Production.config()).as_deref(), Some("2h"));
+/// assert_eq!(ttl.expected(), "1s to 365d, as seconds or as \"2h 30m\"");
+/// ```
+pub struct Setting {
+    pub(super) name: &'static str,
+    /// Other names that files may have for it.
+    pub(super) also: &'static [&'static str],
+    pub(super) variables: &'static [&'static str],
+    /// Those that are read with a warning.
+    pub(super) old_variables: &'static [&'static str],
+    pub(super) about: &'static str,
+    pub(super) form: Form,
+}
+
+/// What a setting takes, and where that is kept.
+pub(super) enum Form {
+    Switch {
+        get: fn(&CacheConfig) -> Option<bool>,
+        set: fn(&mut CacheConfig, bool),
+    },
+    Number {
+        range: RangeInclusive<u64>,
+        unit: &'static str,
+        get: fn(&CacheConfig) -> Option<u64>,
+        set: fn(&mut CacheConfig, u64),
+    },
+    /// From 0 to 1.
+    Part {
+        get: fn(&CacheConfig) -> f64,
+        set: fn(&mut CacheConfig, f64),
+    },
+    Time {
+        range: RangeInclusive<Duration>,
+        get: fn(&CacheConfig) -> Option<Duration>,
+        set: fn(&mut CacheConfig, Duration),
+    },
+    /// Of each operation.
+    Times {
+        range: RangeInclusive<Duration>,
+        get: fn(&CacheConfig) -> Vec<(&str, Duration)>,
+        set: fn(&mut CacheConfig, String, Duration),
+    },
+    Choice {
+        of: fn() -> Vec<&'static str>,
+        get: fn(&CacheConfig) -> &'static str,
+        /// Of a name that is among them.
+        set: fn(&mut CacheConfig, &str),
+    },
+    Text {
+        expected: &'static str,
+        get: fn(&CacheConfig) -> Option<String>,
+        set: fn(&mut CacheConfig, String),
+    },
+    Secret {
+        expected: &'static str,
+        get: fn(&CacheConfig) -> Option<&SecretString>,
+        /// What may be seen of one that is there.
+        shown: fn(&CacheConfig) -> String,
+        /// What may be written into a file.
+        written: fn(&CacheConfig) -> Option<String>,
+        set: fn(&mut CacheConfig, SecretString),
+    },
+    Secrets {
+        expected: &'static str,
+        get: fn(&CacheConfig) -> &[SecretString],
+        set: fn(&mut CacheConfig, Vec<SecretString>),
+    },
+}
+
+/// What a source says about a setting, understood.
+pub(super) type Change = Box<dyn FnOnce(&mut CacheConfig)>;
+
+impl Setting {
+    /// Every setting, in the order of the documentation.
+    pub fn all() -> impl Iterator<Item = &'static Self> {
+        SETTINGS.iter()
+    }
+
+    /// As files and `CACHE_CUSTOM_CONFIG` have it; with a dot after the section that it is in.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Other names that files may have for it.
+    #[must_use]
+    pub fn other_names(&self) -> &'static [&'static str] {
+        self.also
+    }
+
+    /// The variables that say it; the first one that is there counts.
+    #[must_use]
+    pub fn variables(&self) -> &'static [&'static str] {
+        self.variables
+    }
+
+    /// Variables of older systems that say it too, and are warned of.
+    #[must_use]
+    pub fn old_variables(&self) -> &'static [&'static str] {
+        self.old_variables
+    }
+
+    /// What it means, in a sentence.
+    #[must_use]
+    pub fn about(&self) -> &'static str {
+        self.about
+    }
+
+    /// What it takes: a range with its unit, names, or a form.
+    #[must_use]
+    pub fn expected(&self) -> String {
+        self.form.expected()
+    }
+
+    /// What it is in this configuration, for people; `None` where it is not set. Shows no secret.
+    #[must_use]
+    pub fn value(&self, config: &CacheConfig) -> Option<String> {
+        match &self.form {
+            Form::Switch { get, .. } => get(config).map(|it| it.to_string()),
+            Form::Number { get, .. } => get(config).map(|it| it.to_string()),
+            Form::Part { get, .. } => Some(get(config).to_string()),
+            Form::Time { get, .. } => get(config).map(time),
+            Form::Times { get, .. } => {
+                let times = get(config).into_iter();
+                let times: Vec<_> = times
+                    .map(|(op, ttl)| format!("{op} {}", time(ttl)))
+                    .collect();
+                (!times.is_empty()).then(|| times.join(", "))
+            }
+            Form::Choice { get, .. } => Some(get(config).to_owned()),
+            Form::Text { get, .. } => get(config),
+            Form::Secret { get, shown, .. } => get(config).map(|_| shown(config)),
+            Form::Secrets { get, .. } => match get(config).len() {
+                0 => None,
+                count => Some(format!("({count} secrets)")),
+            },
+        }
+    }
+
+    /// The same for files, which hold no secret.
+    pub(super) fn written(&self, config: &CacheConfig) -> Option<serde_json::Value> {
+        Some(match &self.form {
+            Form::Switch { get, .. } => json!(get(config)?),
+            Form::Number { get, .. } => json!(get(config)?),
+            Form::Part { get, .. } => json!(get(config)),
+            Form::Time { get, .. } => written_time(get(config)?),
+            Form::Times { get, .. } => {
+                let times = get(config).into_iter();
+                let times = times.map(|(op, ttl)| (op.to_owned(), written_time(ttl)));
+                serde_json::Value::Object(times.collect())
+            }
+            Form::Choice { get, .. } => json!(get(config)),
+            Form::Text { get, .. } => json!(get(config)?),
+            Form::Secret { written, .. } => json!(written(config)?),
+            Form::Secrets { .. } => return None,
+        })
+    }
+
+    /// Whether two configurations say different things about it.
+    pub(super) fn differs(&self, one: &CacheConfig, other: &CacheConfig) -> bool {
+        match &self.form {
+            Form::Secret { get, .. } => {
+                let [one, other] = [one, other].map(|it| get(it).map(ExposeSecret::expose_secret));
+                one != other
+            }
+            Form::Secrets { get, .. } => {
+                let [one, other] =
+                    [one, other].map(|it| get(it).iter().map(ExposeSecret::expose_secret));
+                !one.eq(other)
+            }
+            _ => self.value(one) != self.value(other),
+        }
+    }
+
+    /// What is out of range in this configuration.
+    pub(super) fn out_of_range(&self, config: &CacheConfig) -> Vec<String> {
+        let mut found = Vec::new();
+        match &self.form {
+            Form::Number { range, get, .. } => {
+                let number = get(config).filter(|it| !range.contains(it));
+                found.extend(number.map(|it| format!("{} is {it}", self.name)));
+            }
+            Form::Part { get, .. } => {
+                // Not a number is outside, too.
+                let part = Some(get(config)).filter(|it| !(0.0..=1.0).contains(it));
+                found.extend(part.map(|it| format!("{} is {it}", self.name)));
+            }
+            Form::Time { range, get, .. } => {
+                let out = get(config).filter(|it| !range.contains(it));
+                found.extend(out.map(|it| format!("{} is {}", self.name, time(it))));
+            }
+            Form::Times { range, get, .. } => {
+                let out = get(config)
+                    .into_iter()
+                    .filter(|(_, it)| !range.contains(it));
+                let name = self.name;
+                found.extend(out.map(|(op, it)| format!("{name}.{op} is {}", time(it))));
+            }
+            Form::Switch { .. }
+            | Form::Choice { .. }
+            | Form::Text { .. }
+            | Form::Secret { .. }
+            | Form::Secrets { .. } => {}
+        }
+        found
+    }
+}
+
+impl Form {
+    fn expected(&self) -> String {
+        match self {
+            Self::Switch { .. } => "true or false".to_owned(),
+            Self::Number { range, unit, .. } => {
+                let (start, end) = (range.start(), range.end());
+                format!("{start} to {end}{unit}")
+            }
+            Self::Part { .. } => "0 to 1".to_owned(),
+            Self::Time { range, .. } => {
+                let [start, end] = [range.start(), range.end()].map(|it| time(*it));
+                format!("{start} to {end}, as seconds or as \"2h 30m\"")
+            }
+            Self::Times { range, .. } => {
+                let [start, end] = [range.start(), range.end()].map(|it| time(*it));
+                format!(
+                    "an operation with its lifetime, {start} to {end}, as in {{\"summarize\": \"2h\"}}"
+                )
+            }
+            Self::Choice { of, .. } => format!("one of {}", of().join(", ")),
+            Self::Text { expected, .. }
+            | Self::Secret { expected, .. }
+            | Self::Secrets { expected, .. } => (*expected).to_owned(),
+        }
+    }
+
+    /// Understands what a source says, or says what was found in place of what is expected.
+    pub(super) fn read(&self, value: &Value) -> Result<Change, String> {
+        let wrong = || self.found(value);
+        Ok(match self {
+            Self::Switch { set, .. } => {
+                let (set, on) = (*set, switch(value).ok_or_else(wrong)?);
+                Box::new(move |config| set(config, on))
+            }
+            Self::Number { set, .. } => {
+                let (set, number) = (*set, number(value).ok_or_else(wrong)?);
+                Box::new(move |config| set(config, number))
+            }
+            Self::Part { set, .. } => {
+                let (set, part) = (*set, part(value).ok_or_else(wrong)?);
+                Box::new(move |config| set(config, part))
+            }
+            Self::Time { set, .. } => {
+                let (set, time) = (*set, duration(value).ok_or_else(wrong)?);
+                Box::new(move |config| set(config, time))
+            }
+            Self::Times { set, .. } => {
+                let set = *set;
+                let ValueKind::Table(table) = &value.kind else {
+                    return Err(wrong());
+                };
+                let mut times = Vec::new();
+                for (operation, value) in table {
+                    let time = duration(value)
+                        .ok_or_else(|| format!("{} for {operation:?}", shown(value)))?;
+                    times.push((operation.clone(), time));
+                }
+                Box::new(move |config| {
+                    for (operation, time) in times {
+                        set(config, operation, time);
+                    }
+                })
+            }
+            Self::Choice { of, set, .. } => {
+                let (set, name) = (*set, text(value).ok_or_else(wrong)?);
+                if !of().contains(&name.as_str()) {
+                    return Err(wrong());
+                }
+                Box::new(move |config| set(config, &name))
+            }
+            Self::Text { set, .. } => {
+                let (set, text) = (*set, text(value).ok_or_else(wrong)?);
+                Box::new(move |config| set(config, text))
+            }
+            Self::Secret { set, .. } => {
+                let (set, secret) = (*set, text(value).ok_or_else(wrong)?);
+                let secret = SecretString::from(secret);
+                Box::new(move |config| set(config, secret))
+            }
+            Self::Secrets { set, .. } => {
+                let set = *set;
+                let ValueKind::Array(values) = &value.kind else {
+                    return Err(wrong());
+                };
+                let secrets = values.iter().map(text).collect::<Option<Vec<_>>>();
+                let secrets = secrets.ok_or_else(wrong)?;
+                let secrets = secrets.into_iter().map(SecretString::from).collect();
+                Box::new(move |config| set(config, secrets))
+            }
+        })
+    }
+
+    /// Shows what a source says, but for a secret.
+    fn found(&self, value: &Value) -> String {
+        match self {
+            Self::Secret { .. } | Self::Secrets { .. } => sort(value).to_owned(),
+            _ => shown(value),
+        }
+    }
+}
+
+/// Longer texts are cut in messages.
+const SHOWN: usize = 60;
+
+fn shown(value: &Value) -> String {
+    match &value.kind {
+        ValueKind::String(text) if text.chars().count() > SHOWN => {
+            let begin: String = text.chars().take(SHOWN).collect();
+            format!("{begin:?}…")
+        }
+        ValueKind::String(text) => format!("{text:?}"),
+        ValueKind::Nil | ValueKind::Table(_) | ValueKind::Array(_) => sort(value).to_owned(),
+        _ => value.to_string(),
+    }
+}
+
+fn sort(value: &Value) -> &'static str {
+    match value.kind {
+        ValueKind::Nil => "nothing",
+        ValueKind::Boolean(_) => "true or false",
+        ValueKind::String(_) => "a text",
+        ValueKind::Table(_) => "a table",
+        ValueKind::Array(_) => "a list",
+        _ => "a number",
+    }
+}
+
+fn switch(value: &Value) -> Option<bool> {
+    match value.kind {
+        ValueKind::Boolean(on) => Some(on),
+        _ => None,
+    }
+}
+
+fn number(value: &Value) -> Option<u64> {
+    match value.kind {
+        ValueKind::I64(number) => number.try_into().ok(),
+        ValueKind::U64(number) => Some(number),
+        ValueKind::I128(number) => number.try_into().ok(),
+        ValueKind::U128(number) => number.try_into().ok(),
+        _ => None,
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "no setting is so precise")]
+fn part(value: &Value) -> Option<f64> {
+    match value.kind {
+        ValueKind::Float(part) => Some(part),
+        _ => number(value).map(|number| number as f64),
+    }
+}
+
+fn duration(value: &Value) -> Option<Duration> {
+    match &value.kind {
+        ValueKind::String(text) => match text.trim().parse() {
+            Ok(seconds) => Some(Duration::from_secs(seconds)),
+            Err(_) => humantime::parse_duration(text.trim()).ok(),
+        },
+        ValueKind::Float(seconds) => Duration::try_from_secs_f64(*seconds).ok(),
+        _ => number(value).map(Duration::from_secs),
+    }
+}
+
+fn text(value: &Value) -> Option<String> {
+    match &value.kind {
+        ValueKind::String(text) => Some(text.clone()),
+        _ => None,
+    }
+}
+
+/// For people, and to be read again. Without months and years, which are no whole days.
+pub(super) fn time(time: Duration) -> String {
+    let units = [
+        (24 * 60 * 60 * 1_000_000_000, "d"),
+        (60 * 60 * 1_000_000_000, "h"),
+        (60 * 1_000_000_000, "m"),
+        (1_000_000_000, "s"),
+        (1_000_000, "ms"),
+        (1, "ns"),
+    ];
+    let mut left = time.as_nanos();
+    let mut parts = Vec::new();
+    for (unit, name) in units {
+        if left >= unit {
+            parts.push(format!("{}{name}", left / unit));
+        }
+        left %= unit;
+    }
+    if parts.is_empty() {
+        return "0s".to_owned();
+    }
+    parts.join(" ")
+}
+
+fn written_time(it: Duration) -> serde_json::Value {
+    if it.subsec_nanos() == 0 {
+        json!(it.as_secs())
+    } else {
+        json!(time(it))
+    }
+}
+
+impl fmt::Debug for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Setting")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
