@@ -27,6 +27,8 @@
 //! - [`SecurityConfig`]: users, passwords and TLS of Redis, and a report on them
 //! - [`Cache`]: one kind as a handle, for keys that the application chooses itself
 //! - [`sites`], [`verify`]: the annotated functions of the program, and whether they fit the kinds
+//! - [`health()`], [`Cache::health`], [`Cache::health_full`], [`watch_health`], [`liveness`],
+//!   [`readiness`]: whether all of it works
 //! - [`KeyBuilder`]: the names of keys in a store
 //! - [`TextTiers`], [`Promotion`]: which texts are short or long, and which results enter memory
 //! - [`MemoryBudget`], [`CacheBuilder::on_removal`]: one bound on the bytes of several kinds, and what
@@ -42,12 +44,13 @@ pub use cache_runtime::{
     AiConfig, Announcement, Breaker, Cache, CacheBuilder, CacheConfig, CacheConfigBuilder,
     CacheError, CacheFactory, CacheStats, CallSite, Claim, Claimed, Codec, ConfigSources,
     Connections, CredentialSource, Credentials, Explained, Explanation, Generation, HashAlgorithm,
-    Invalidation, KeyBuilder, KeyPrivacy, MemoryBudget, ParsedKey, Preset, PresetComparison,
-    PresetDescription, PresetRecommendation, Profile, Promotion, REDIS_AVAILABLE, Reach,
-    RefusedEntries, Removal, RemovalCause, SecurityConfig, Setting, SharedError, SmokeTest, Store,
-    StoreError, StoreFuture, StoreInfo, Strategy, TextTier, TextTiers, TimedOut, Tombstone, Ttl,
-    ValidationReport, Value, cache, close, init, init_with, kinds, register, sites, testing,
-    unknown_kind_calls, verify,
+    Health, HealthStatus, HealthWatch, Invalidation, KeyBuilder, KeyPrivacy, KindHealth,
+    MemoryBudget, ParsedKey, PartHealth, Preset, PresetComparison, PresetDescription,
+    PresetRecommendation, Profile, Promotion, REDIS_AVAILABLE, Reach, RefusedEntries, Removal,
+    RemovalCause, SecurityConfig, Setting, SharedError, SmokeTest, Store, StoreError, StoreFuture,
+    StoreInfo, Strategy, TextTier, TextTiers, TimedOut, Tombstone, Ttl, ValidationReport, Value,
+    cache, close, health, init, init_with, kinds, liveness, readiness, register, sites, testing,
+    unknown_kind_calls, verify, watch_health,
 };
 #[cfg(feature = "redis")]
 pub use cache_runtime::{SecurityLevel, SecurityReport};

@@ -13,7 +13,7 @@
 //! - `config`, `factory`, `registry`: from settings to the cache behind a kind; `verify`: whether the
 //!   annotated functions fit them
 //! - `kind`: what one kind of cache consists of; `cache`: the handle for those who want no macro
-//! - `observe`: what is counted, and who is told
+//! - `observe`: what is counted, and who is told; `health`: whether all of it works
 //! - `runtime`: whether there are timers; `sync`: the locks of what is checked by models
 
 mod bus;
@@ -26,6 +26,7 @@ mod error;
 mod factory;
 mod flight;
 mod generation;
+mod health;
 mod key;
 mod kind;
 mod memory;
@@ -51,6 +52,10 @@ pub use envelope::Codec;
 pub use error::CacheError;
 pub use factory::CacheFactory;
 pub use generation::Invalidation;
+pub use health::{
+    Health, HealthStatus, HealthWatch, KindHealth, PartHealth, health, liveness, readiness,
+    watch_health,
+};
 pub use key::{HashAlgorithm, KeyBuilder, KeyPrivacy, ParsedKey};
 pub use kind::Reach;
 pub use memory::MemoryBudget;

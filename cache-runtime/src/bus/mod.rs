@@ -67,12 +67,31 @@ struct Ears {
     /// Something was missed, or may have been.
     is_in_doubt: bool,
     doubted: Option<Tick>,
+    /// When something was last missed, or may have been, that would have been heard otherwise.
+    gap: Option<Tick>,
+    /// Others were heard before.
+    was_heard: bool,
     /// The last beat, and what it said.
     beat: Option<(Tick, u64)>,
     /// Beats that said the same.
     repeated: u32,
     /// Somebody wants to know how much was announced.
     is_asked: bool,
+}
+
+/// How one kind keeps up with the other processes at this moment, for operators.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KeepsUp {
+    /// What others announce is noticed at once.
+    pub(crate) is_heard: bool,
+    /// How long it is good what was read from the store about others.
+    pub(crate) good_for: Duration,
+    /// While the store is away, what is in memory is served for so long.
+    pub(crate) while_away: Duration,
+    /// The time since something was missed, or may have been, where that is not longer than the ceiling.
+    pub(crate) recent_gap: Option<Duration>,
+    /// The time since that in any case.
+    pub(crate) last_gap: Option<Duration>,
 }
 
 /// What is to be done every now and then.
@@ -169,8 +188,10 @@ impl Bus {
         }
         let mut ears = self.ears();
         ears.is_asked |= message.said == Said::Hello;
-        let missed = ears.hearing.hear(message, self.clock.now());
-        ears.is_in_doubt |= missed == Missed::Something || message.said == Said::Everything;
+        let now = self.clock.now();
+        let missed = ears.hearing.hear(message, now);
+        ears.note_missed(missed, now);
+        ears.is_in_doubt |= message.said == Said::Everything;
         drop(ears);
         match &message.said {
             Said::Invalidated(what) => Some(what),
@@ -215,6 +236,9 @@ impl Bus {
             // Others answer within the time that passes between two beats.
             ears.hearing.begin(now.after(self.pace() * 2));
             ears.is_in_doubt = true;
+            // At first nothing was heard that could have been missed.
+            ears.gap = ears.was_heard.then_some(now).or(ears.gap);
+            ears.was_heard = true;
         }
         ears.beat = None;
         // From now on it is doubted as often as without a bus.
@@ -223,6 +247,27 @@ impl Bus {
         self.is_heard.store(is_heard, Ordering::Release);
         // From now on they look more often, or less.
         self.news.tell_all(Ended::GivenUp);
+    }
+
+    /// Something may have been missed just now.
+    pub(crate) fn note_gap(&self) {
+        self.ears().gap = Some(self.clock.now());
+    }
+
+    /// `None` where the store has no way to tell what others announce.
+    pub(crate) fn keeps_up(&self) -> Option<KeepsUp> {
+        if !self.is_there.load(Ordering::Acquire) {
+            return None;
+        }
+        let now = self.clock.now();
+        let last_gap = self.ears().gap.map(|gap| now.since(gap));
+        Some(KeepsUp {
+            is_heard: self.is_heard(),
+            good_for: self.good_for(),
+            while_away: self.settings.while_away,
+            recent_gap: last_gap.filter(|gap| *gap < self.settings.ceiling),
+            last_gap,
+        })
     }
 
     /// How often [`due`](Self::due) is to be asked.
@@ -252,11 +297,12 @@ impl Bus {
             ears.is_in_doubt |= now.since(doubted) >= lasts;
         }
         let silence = ceiling.mul_f64(0.7);
-        for missed in [
-            ears.hearing.has_begun(now),
-            ears.hearing.forget_silent(now, silence),
-        ] {
-            ears.is_in_doubt |= missed == Missed::Something && self.is_heard();
+        // What may have been missed before it began is noted already.
+        let has_begun = ears.hearing.has_begun(now);
+        let forgotten = ears.hearing.forget_silent(now, silence);
+        if self.is_heard() {
+            ears.is_in_doubt |= has_begun == Missed::Something;
+            ears.note_missed(forgotten, now);
         }
         let doubt = std::mem::take(&mut ears.is_in_doubt);
         if doubt {
@@ -277,6 +323,13 @@ impl Bus {
 }
 
 impl Ears {
+    fn note_missed(&mut self, missed: Missed, now: Tick) {
+        if missed == Missed::Something {
+            self.is_in_doubt = true;
+            self.gap = Some(now);
+        }
+    }
+
     /// What was announced is said twice, soon; and again for everybody who asks, and when nothing was
     /// said for long.
     fn beat(&mut self, announced: u64, now: Tick, long: Duration) -> Option<Said> {
@@ -302,7 +355,7 @@ mod tests {
     use futures_util::FutureExt;
 
     use super::{Bus, BusSettings, Ended, Invalidated};
-    use crate::clock::Clock;
+    use crate::clock::{Clock, ManualClock};
     use crate::generation::{Invalidation, KeyHash};
 
     #[test]
@@ -334,5 +387,38 @@ mod tests {
         }
         bus.note_heard(false);
         assert_eq!(waiting.next().now_or_never(), Some(Ended::GivenUp));
+    }
+
+    #[test]
+    fn a_gap_is_recent_for_as_long_as_the_ceiling_and_the_first_hearing_is_none() {
+        let (clock, second) = (ManualClock::new(), Duration::from_secs(1));
+        let settings = BusSettings {
+            channel: "web:bus".to_owned(),
+            secret: None,
+            ceiling: 30 * second,
+            while_away: 60 * second,
+        };
+        let bus = Bus::new(settings, 1, Clock::Manual(clock.clone()));
+        let gaps = || {
+            let keeps_up = bus.keeps_up().expect("it is there");
+            (keeps_up.recent_gap, keeps_up.last_gap)
+        };
+        assert!(bus.keeps_up().is_none(), "the store tells nobody");
+        bus.open();
+        assert!(bus.due(true).beat.is_none());
+        bus.note_heard(true);
+        assert!(bus.due(true).doubt);
+        assert_eq!(gaps(), (None, None));
+
+        bus.note_heard(false);
+        clock.advance(2 * second);
+        assert!(bus.due(true).doubt, "it is looked up again all the time");
+        assert_eq!(gaps(), (None, None), "which is no gap");
+        bus.note_heard(true);
+        assert_eq!(gaps(), (Some(Duration::ZERO), Some(Duration::ZERO)));
+        clock.advance(29 * second);
+        assert_eq!(gaps(), (Some(29 * second), Some(29 * second)));
+        clock.advance(second);
+        assert_eq!(gaps(), (None, Some(30 * second)));
     }
 }

@@ -140,6 +140,7 @@ impl CacheBuilder {
                 )
             }),
             flights: Arc::default(),
+            needs_store: config.fail_on_connection_error,
             requires_tenant: config.require_tenant,
             ai: config.ai.clone(),
             chosen: Arc::new(Operation {

@@ -17,6 +17,8 @@
 //! | a tenant | `{prefix}gen:tenant:{digest}` |
 //! | a tag | `{prefix}gen:tag:{digest}` |
 //!
+//! A health check tries the store under `{prefix}health:{number}`.
+//!
 //! A tenant of a call is a part of the digest after `id:`.
 //!
 //! `txt` is the text itself while it is short, and `hash:{digest}` otherwise. Digests of texts and
@@ -201,6 +203,11 @@ impl StoreKeys {
     /// What comes before the application's own keys, where they are readable.
     pub(crate) fn chosen_prefix(&self, tenant: Option<&str>) -> Option<String> {
         (self.privacy == KeyPrivacy::Readable).then(|| self.of_chosen(tenant, ""))
+    }
+
+    /// A key that nothing else has.
+    pub(crate) fn of_trial(&self, number: u64) -> String {
+        format!("{}health:{number:016x}", self.prefix)
     }
 
     pub(crate) fn generation_of_kind(&self) -> Arc<str> {

@@ -88,6 +88,9 @@ impl Kind {
     /// which that is done stands still, and cannot say so.
     pub(crate) fn doubt_if_overdue(&self) {
         if self.memory.as_ref().is_some_and(MemoryTier::is_overdue) {
+            if let Some(store) = &self.store {
+                store.bus.note_gap();
+            }
             self.doubt();
         }
     }

@@ -27,6 +27,8 @@ pub(crate) struct Kind {
     pub(crate) flights: Arc<Flights>,
     pub(crate) generations: Arc<Generations>,
     pub(crate) keys: Arc<StoreKeys>,
+    /// Whether the application is not to go on without the store.
+    pub(crate) needs_store: bool,
     /// Whether nothing is kept without a tenant.
     pub(crate) requires_tenant: bool,
     /// The settings for language models.

@@ -411,6 +411,16 @@ impl MemoryTier {
         self.heaviest.map(|it| it.saturating_sub(OVERHEAD))
     }
 
+    /// Entries that are there, whether or not they are to be served.
+    pub(crate) fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Entries that there may be.
+    pub(crate) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
     pub(crate) fn usage(&self) -> MemoryUsage {
         let account = &self.account;
         let mut usage = MemoryUsage {

@@ -29,6 +29,8 @@ struct Task {
     running: Option<JoinHandle<()>>,
     /// Something was noted that it has not looked at.
     has_news: bool,
+    /// What has become of the last attempt.
+    last: Option<Attempt>,
 }
 
 /// What has become of an attempt.
@@ -62,6 +64,12 @@ impl Recovery {
         }
     }
 
+    /// Whether the last attempt has told the store of nothing, although there was something to tell.
+    pub(super) fn is_in_vain(&self) -> bool {
+        let last = lock(&self.task).last;
+        last.is_some_and(|last| last != Attempt::Helped)
+    }
+
     /// Until something is noted again.
     pub(super) fn end(&self) {
         if let Some(running) = lock(&self.task).running.take() {
@@ -85,12 +93,14 @@ async fn run(tier: Weak<StoreTier>, task: Arc<Mutex<Task>>) {
         let Some(tier) = tier.upgrade() else {
             return;
         };
-        longest = match tier.tell_untold(before).await {
+        let attempt = tier.tell_untold(before).await;
+        longest = match attempt {
             Attempt::InVain => LONGEST_PAUSE.min(longest * 2),
             Attempt::Helped | Attempt::Away => PAUSE,
         };
         let has_untold = tier.has_untold();
         let mut task = lock(&task);
+        task.last = Some(attempt);
         if !has_untold && !task.has_news {
             // Whoever notes something from now on begins another one.
             task.running = None;

@@ -1,5 +1,7 @@
 //! The store of one kind, as calls use it: within a time budget, and never in the way.
 
+mod checks;
+
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;

@@ -15,7 +15,7 @@ use super::{AT_ONCE, Write};
 use crate::runtime;
 
 /// Writes that may wait. They share their values with the memory tier.
-const QUEUE: usize = 1024;
+pub(super) const QUEUE: usize = 1024;
 
 /// Keys that are remembered because the store does not have yet what is to hold for them.
 const UNSETTLED: usize = 65_536;
@@ -303,9 +303,19 @@ impl WriteBehind {
     }
 
     pub(super) fn is_waiting(&self) -> bool {
+        self.waiting() > 0
+    }
+
+    /// Writes that were queued and are not done.
+    pub(super) fn waiting(&self) -> u64 {
         let slot = self.slot();
         let waiting = slot.as_ref().map(|queue| &queue.waiting);
-        waiting.is_some_and(|waiting| waiting.load(Ordering::SeqCst) > 0)
+        waiting.map_or(0, |waiting| waiting.load(Ordering::SeqCst))
+    }
+
+    /// Keys whose entry in the store is not to be served.
+    pub(super) fn unsettled(&self) -> usize {
+        self.lock().by_key.len()
     }
 
     fn lock(&self) -> MutexGuard<'_, Unsettled> {
