@@ -188,6 +188,7 @@ async fn kinds_of_one_configuration_share_the_connection_to_their_redis() {
     let other = RedisServer::start();
     let config = CacheConfig::builder()
         .redis_url(server.url())
+        .worker_id("pod-7")
         .kind("geo", |geo| geo.l1_cache_size(7))
         .kind("far", |far| far.redis_url(other.url()))
         .build();
@@ -205,6 +206,9 @@ async fn kinds_of_one_configuration_share_the_connection_to_their_redis() {
             Some(cache.name())
         );
     }
+    let health = larder::health().await;
+    assert_eq!(health.worker.as_deref(), Some("pod-7"));
+    assert!(health.to_string().starts_with("worker pod-7 is healthy"), "{health}");
     // One for look-ups, one to hear what others invalidate, and the one that asks.
     let clients = |url: String| async move {
         let config = CacheConfig::builder()

@@ -141,6 +141,7 @@ impl CacheBuilder {
             }),
             flights: Arc::default(),
             needs_store: config.fail_on_connection_error,
+            worker: config.worker_id.clone(),
             requires_tenant: config.require_tenant,
             ai: config.ai.clone(),
             chosen: Arc::new(Operation {

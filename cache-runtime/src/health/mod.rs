@@ -151,15 +151,18 @@ pub struct Health {
     /// The process that this is about, as the operating system numbers it: each has a memory tier and
     /// a connection of its own.
     pub process: u32,
+    /// What it is called (`worker_id`), if anything.
+    pub worker: Option<String>,
     /// Each kind, in the order of their names.
     pub kinds: Vec<KindHealth>,
 }
 
 impl Health {
-    fn of(kinds: Vec<KindHealth>) -> Self {
+    fn of(worker: Option<String>, kinds: Vec<KindHealth>) -> Self {
         Self {
             status: HealthStatus::worst(kinds.iter().map(|kind| kind.status)),
             process: std::process::id(),
+            worker,
             kinds,
         }
     }
@@ -173,7 +176,10 @@ impl Health {
 
 impl fmt::Display for Health {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "process {} is {}", self.process, self.status)?;
+        match &self.worker {
+            Some(worker) => write!(f, "worker {worker} is {}", self.status)?,
+            None => write!(f, "process {} is {}", self.process, self.status)?,
+        }
         if self.kinds.is_empty() {
             write!(f, ": no kind of cache is registered")?;
         }

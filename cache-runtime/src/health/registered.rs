@@ -31,8 +31,9 @@ pub async fn health() -> Health {
         .iter()
         .filter_map(|kind| registry::cache(kind))
         .collect();
+    let worker = caches.iter().find_map(|cache| cache.kind().worker.clone());
     let kinds = caches.iter().map(Cache::health);
-    Health::of(join_all(kinds).await)
+    Health::of(worker, join_all(kinds).await)
 }
 
 /// Whether this process is to be restarted, for the liveness probe of an orchestrator. Asks nobody and

@@ -29,6 +29,8 @@ pub(crate) struct Kind {
     pub(crate) keys: Arc<StoreKeys>,
     /// Whether the application is not to go on without the store.
     pub(crate) needs_store: bool,
+    /// What the process is called in reports on health.
+    pub(crate) worker: Option<String>,
     /// Whether nothing is kept without a tenant.
     pub(crate) requires_tenant: bool,
     /// The settings for language models.
