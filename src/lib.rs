@@ -22,10 +22,13 @@
 //! ```
 //!
 //! - [`cached`]: every option of the attribute, what is kept, and what is in a key
-//! - [`init`], [`register`], [`close`]: from settings to the caches behind the kinds
+//! - [`init`], [`register`], [`close`]: from settings to the caches behind the kinds;
+//!   [`get_or_register`] makes one when it is first asked for, [`unregister`] and [`close_kind`] are
+//!   about one kind, [`fallback`] and [`conditional`] give one whatever happens
 //! - [`CacheConfig`], [`Preset`], [`CacheFactory`]: the settings themselves
 //! - [`SecurityConfig`]: users, passwords and TLS of Redis, and a report on them
-//! - [`Cache`]: one kind as a handle, for keys that the application chooses itself
+//! - [`Cache`]: one kind as a handle, for keys that the application chooses itself, and to
+//!   [switch it off](Cache::switch_off) for a while
 //! - [`sites`], [`verify`]: the annotated functions of the program, and whether they fit the kinds
 //! - [`health()`], [`Cache::health`], [`Cache::health_full`], [`watch_health`], [`liveness`],
 //!   [`readiness`]: whether all of it works
@@ -42,15 +45,16 @@
 pub use cache_macros::cached;
 pub use cache_runtime::{
     AiConfig, Announcement, Breaker, Cache, CacheBuilder, CacheConfig, CacheConfigBuilder,
-    CacheError, CacheFactory, CacheStats, CallSite, Claim, Claimed, Codec, ConfigSources,
-    Connections, CredentialSource, Credentials, Explained, Explanation, Generation, HashAlgorithm,
-    Health, HealthStatus, HealthWatch, Invalidation, KeyBuilder, KeyPrivacy, KindHealth,
-    MemoryBudget, ParsedKey, PartHealth, Preset, PresetComparison, PresetDescription,
+    CacheError, CacheFactory, CacheStats, CallSite, Claim, Claimed, CloseReport, Codec,
+    ConfigSources, Connections, CredentialSource, Credentials, Explained, Explanation, Generation,
+    HashAlgorithm, Health, HealthStatus, HealthWatch, Invalidation, KeyBuilder, KeyPrivacy,
+    KindHealth, MemoryBudget, ParsedKey, PartHealth, Preset, PresetComparison, PresetDescription,
     PresetRecommendation, Profile, Promotion, REDIS_AVAILABLE, Reach, RefusedEntries, Removal,
     RemovalCause, SecurityConfig, Setting, SharedError, SmokeTest, Store, StoreError, StoreFuture,
     StoreInfo, Strategy, TextTier, TextTiers, TimedOut, Tombstone, Ttl, ValidationReport, Value,
-    cache, close, health, init, init_with, kinds, liveness, readiness, register, sites, testing,
-    unknown_kind_calls, verify, watch_health,
+    WeakCache, cache, close, close_kind, close_within, conditional, fallback, get_or_register,
+    health, init, init_with, kinds, liveness, readiness, register, sites, testing,
+    unknown_kind_calls, unregister, verify, watch_health,
 };
 #[cfg(feature = "redis")]
 pub use cache_runtime::{SecurityLevel, SecurityReport};

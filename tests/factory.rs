@@ -208,7 +208,10 @@ async fn kinds_of_one_configuration_share_the_connection_to_their_redis() {
     }
     let health = larder::health().await;
     assert_eq!(health.worker.as_deref(), Some("pod-7"));
-    assert!(health.to_string().starts_with("worker pod-7 is healthy"), "{health}");
+    assert!(
+        health.to_string().starts_with("worker pod-7 is healthy"),
+        "{health}"
+    );
     // One for look-ups, one to hear what others invalidate, and the one that asks.
     let clients = |url: String| async move {
         let config = CacheConfig::builder()

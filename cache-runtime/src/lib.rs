@@ -39,7 +39,7 @@ mod sync;
 pub mod testing;
 mod verify;
 
-pub use cache::{Cache, CacheBuilder};
+pub use cache::{Cache, CacheBuilder, WeakCache};
 pub use call::{CallSite, SharedError, TimedOut, Value};
 pub use config::{
     AiConfig, CacheConfig, CacheConfigBuilder, ConfigSources, CredentialSource, Credentials,
@@ -61,7 +61,10 @@ pub use kind::Reach;
 pub use memory::MemoryBudget;
 pub use observe::{CacheStats, RefusedEntries, Removal, RemovalCause};
 pub use policy::{Promotion, TextTier, TextTiers, Ttl};
-pub use registry::{cache, close, init, init_with, kinds, register, unknown_kind_calls};
+pub use registry::{
+    CloseReport, cache, close, close_kind, close_within, conditional, fallback, get_or_register,
+    init, init_with, kinds, register, unknown_kind_calls, unregister,
+};
 pub use store::{
     Announcement, Breaker, Claim, Claimed, Connections, Generation, Listener, Store, StoreError,
     StoreFuture, StoreInfo, Tombstone,

@@ -21,6 +21,10 @@ pub struct MapStore {
     pub latency: AtomicU64,
     /// Another process computes everything, and never comes to an end.
     pub is_claimed: AtomicBool,
+    /// How often it was told to let go of its connection.
+    pub disconnected: AtomicU64,
+    /// A fault in the store itself, where it is asked whether it is there or told to disconnect.
+    pub panics: AtomicBool,
 }
 
 impl MapStore {
@@ -195,6 +199,7 @@ impl Store for MapStore {
     }
 
     fn ping(&self) -> StoreFuture<'_, ()> {
+        assert!(!self.panics.load(Ordering::SeqCst), "as the test wants it");
         self.answer(|_| ())
     }
 
@@ -202,5 +207,8 @@ impl Store for MapStore {
         self.answer(|_| ())
     }
 
-    fn disconnect(&self) {}
+    fn disconnect(&self) {
+        self.disconnected.fetch_add(1, Ordering::SeqCst);
+        assert!(!self.panics.load(Ordering::SeqCst), "as the test wants it");
+    }
 }

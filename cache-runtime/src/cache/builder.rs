@@ -1,6 +1,7 @@
 //! A cache from a configuration, and from what a configuration cannot hold.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use super::Cache;
 use crate::call::{Background, Operation};
@@ -8,8 +9,8 @@ use crate::clock::{Clock, ManualClock};
 use crate::config::{self, CacheConfig};
 use crate::error::CacheError;
 use crate::generation::Generations;
-use crate::key::CHOSEN;
-use crate::kind::Kind;
+use crate::key::{CHOSEN, Digests, StoreKeys};
+use crate::kind::{Kind, Switch};
 use crate::memory::{MemoryBudget, MemoryTier};
 use crate::observe::{Counters, Removal, Removals};
 use crate::policy::{SingleFlight, Staleness};
@@ -118,6 +119,77 @@ impl CacheBuilder {
             None => config.open_store()?,
         };
         let store_settings = config.store_settings(&kind)?;
+        let store = store.map(|store| {
+            let generation = keys.generation_of_kind();
+            StoreTier::new(store, generation, store_settings, clock.clone())
+        });
+        let cache = Cache::of(Parts {
+            kind,
+            config: &config,
+            keys,
+            store,
+            clock,
+            budget,
+            removals,
+        });
+        if let Some(store) = &cache.inner.store {
+            let listener = Arc::downgrade(&cache.inner);
+            store.listen(listener);
+        }
+        Ok(cache)
+    }
+}
+
+/// What has been checked.
+struct Parts<'a> {
+    kind: String,
+    config: &'a CacheConfig,
+    keys: Arc<StoreKeys>,
+    store: Option<Arc<StoreTier>>,
+    clock: Clock,
+    budget: Option<MemoryBudget>,
+    removals: Option<Removals>,
+}
+
+impl Cache {
+    /// A cache in memory, with settings that need no check.
+    pub(crate) fn without_store(kind: &str, ttl: Duration, entries: usize) -> Self {
+        let config = CacheConfig {
+            default_ttl: ttl,
+            l1_cache_size: entries,
+            ..CacheConfig::default()
+        };
+        let keys = StoreKeys {
+            prefix: format!("{kind}:"),
+            text_hash_threshold: usize::MAX,
+            privacy: config.key_privacy,
+            digests: Digests {
+                algorithm: config.hash_algorithm,
+                secret: None,
+            },
+            is_ai: false,
+        };
+        Self::of(Parts {
+            kind: kind.to_owned(),
+            config: &config,
+            keys: Arc::new(keys),
+            store: None,
+            clock: Clock::default(),
+            budget: None,
+            removals: None,
+        })
+    }
+
+    fn of(parts: Parts<'_>) -> Self {
+        let Parts {
+            kind,
+            config,
+            keys,
+            store,
+            clock,
+            budget,
+            removals,
+        } = parts;
         let lifetimes = config.lifetimes();
         let generations = Arc::new(Generations::new());
         let memory = config.memory_bounds().map(|bounds| {
@@ -131,18 +203,12 @@ impl CacheBuilder {
         let inner = Arc::new(Kind {
             memory,
             generations,
-            store: store.map(|store| {
-                StoreTier::new(
-                    store,
-                    keys.generation_of_kind(),
-                    store_settings,
-                    clock.clone(),
-                )
-            }),
+            store,
             flights: Arc::default(),
             needs_store: config.fail_on_connection_error,
             worker: config.worker_id.clone(),
             requires_tenant: config.require_tenant,
+            switch: Switch::default(),
             ai: config.ai.clone(),
             chosen: Arc::new(Operation {
                 number: CHOSEN,
@@ -163,11 +229,7 @@ impl CacheBuilder {
             name: kind,
             clock,
         });
-        if let Some(store) = &inner.store {
-            let listener = Arc::downgrade(&inner);
-            store.listen(listener);
-        }
-        Ok(Cache { inner })
+        Self { inner }
     }
 }
 

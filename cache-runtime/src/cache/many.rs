@@ -36,6 +36,7 @@ impl Cache {
         let mut sought = Vec::new();
         for key in keys {
             let chosen = self.chosen_or_count(key.as_ref());
+            let chosen = chosen.filter(|_| self.looks_up());
             let value = chosen.as_ref().and_then(|chosen| self.in_memory(chosen));
             if let Some(chosen) = chosen.filter(|_| value.is_none()) {
                 sought.push((values.len(), chosen));
@@ -89,7 +90,8 @@ impl Cache {
         });
         // All of them now: the caller's iterator is not held while the store is waited for.
         let entries: Vec<(Pending, T)> = entries.collect();
-        if ttl.is_zero() {
+        // Switched off: what was there is over all the same.
+        if ttl.is_zero() || !self.is_on() {
             let keys = entries.into_iter().map(|(key, _)| key);
             self.remove_lots(keys.collect()).await;
             return;

@@ -3,12 +3,15 @@
 mod builder;
 mod invalidation;
 mod many;
+mod switch;
+mod weak;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use builder::CacheBuilder;
+pub use weak::WeakCache;
 
 use crate::call::{self, Answered, Miss, MissReason, Origin, Own, Pending, Results, Shape, Value};
 use crate::config::CacheConfig;
@@ -77,7 +80,7 @@ impl Cache {
 
     /// The value of `key`, if there is a fresh one of this type.
     pub async fn get<T: Value>(&self, key: &str) -> Option<T> {
-        let chosen = self.chosen_or_count(key)?;
+        let chosen = self.chosen_or_count(key).filter(|_| self.looks_up())?;
         let found = self.find::<T>(chosen).await;
         if found.is_none() {
             self.inner.chosen.counters.count(Event::Missed);
@@ -106,6 +109,15 @@ impl Cache {
         let counters = &self.inner.chosen.counters;
         let chosen = self.chosen(key);
         chosen.map_err(|obstacle| counters.count(obstacle)).ok()
+    }
+
+    /// Whether the kind is on, for a look-up that is counted where it is not.
+    fn looks_up(&self) -> bool {
+        let is_on = self.is_on();
+        if !is_on {
+            self.inner.chosen.counters.count(Event::SwitchedOff);
+        }
+        is_on
     }
 
     /// A call under this key, whose value is kept for so long.
@@ -169,7 +181,8 @@ impl Cache {
             return;
         };
         let pending = self.pending(chosen, ttl);
-        if ttl.is_zero() {
+        // Switched off: what was there is over all the same.
+        if ttl.is_zero() || !self.is_on() {
             pending.remove().await;
         } else {
             let value_type = ValueType::of::<Own<T>>();
@@ -197,7 +210,7 @@ impl Cache {
     /// `None` where there is no entry; inside, `None` for one that never expires.
     async fn entry_lifetime(&self, key: &str) -> Option<Option<Duration>> {
         let kind = &*self.inner;
-        let chosen = self.chosen(key).ok()?;
+        let chosen = self.chosen(key).ok().filter(|_| self.is_on())?;
         let in_memory = kind
             .memory
             .as_ref()

@@ -56,6 +56,11 @@ impl Way {
     fn stops(self) -> bool {
         !matches!(self, Self::Bypass | Self::Refresh)
     }
+
+    /// Whether the call is about what is there already, also while the cache is switched off.
+    pub(super) fn minds_what_is_there(self) -> bool {
+        !matches!(self, Self::Bypass | Self::Peek)
+    }
 }
 
 /// How a call ended, for the one who asked.

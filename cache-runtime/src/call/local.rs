@@ -59,9 +59,17 @@ impl Bindings {
 /// What a call site stands for, as long as the registry does not change.
 #[derive(Clone)]
 pub(super) enum Binding {
-    /// Nobody knows the kind.
-    Unknown,
     Bound(Bound),
+    Unbound(Unbound),
+}
+
+/// Why a call site has no cache.
+#[derive(Clone)]
+pub(super) enum Unbound {
+    /// Nobody knows the kind.
+    UnknownKind,
+    /// The kind or the operation is off. What is there can still be invalidated.
+    SwitchedOff(Box<Bound>),
 }
 
 #[derive(Clone)]
@@ -166,8 +174,9 @@ pub(super) fn with_bound<R>(
 
 /// What the site is bound to, looked up in the registry where this thread does not know it.
 pub(super) fn bind(function: Function) -> Binding {
+    let registry = registry::in_force();
     // Before the look-up: a change in between makes the binding look old, not new.
-    let epoch = registry::epoch();
+    let epoch = registry.epoch();
     let known = LOCAL.try_with(|local| {
         let bindings = local.bindings.try_borrow().ok()?;
         let current = bindings.epoch == epoch;
@@ -176,18 +185,26 @@ pub(super) fn bind(function: Function) -> Binding {
     if let Ok(Some(binding)) = known {
         return binding;
     }
-    let binding = match registry::find(function.site.kind()) {
-        None => Binding::Unknown,
+    let binding = match registry.find(function.site.kind()) {
+        None => Binding::Unbound(Unbound::UnknownKind),
         Some(cache) => {
             let kind = cache.kind().clone();
             let operation = kind.operation(function);
-            Binding::Bound(Bound {
+            let is_on = kind.switch.is_on_for(&operation.name);
+            let bound = Bound {
                 hits: operation.counters.for_this_thread(),
                 operation,
                 kind,
-            })
+            };
+            if is_on {
+                Binding::Bound(bound)
+            } else {
+                Binding::Unbound(Unbound::SwitchedOff(Box::new(bound)))
+            }
         }
     };
+    // Dropped at the end: a kind that nothing else keeps goes with it, and its values may do anything.
+    let mut left = Vec::new();
     let _ = LOCAL.try_with(|local| {
         // Borrowed only where a look-up under way came back here; the next call remembers.
         let Ok(mut bindings) = local.bindings.try_borrow_mut() else {
@@ -195,7 +212,7 @@ pub(super) fn bind(function: Function) -> Binding {
         };
         if bindings.epoch != epoch {
             bindings.epoch = epoch;
-            bindings.by_site.clear();
+            left = std::mem::take(&mut bindings.by_site);
         }
         let index = function.site.index();
         if bindings.by_site.len() <= index {

@@ -68,7 +68,8 @@ pub(crate) use results::Results;
 pub(crate) use shape::{fallible, opaque};
 pub(crate) use site::{Function, sites, unclear_claims};
 
-use local::{Binding, Bound};
+use control::Way;
+use local::{Binding, Bound, Unbound};
 use pending::Deadlines;
 use results::served;
 
@@ -241,14 +242,25 @@ fn begin(
     results: Results,
 ) -> Miss {
     let pending = match local::bind(function) {
-        Binding::Unknown => {
+        Binding::Unbound(Unbound::UnknownKind) => {
             registry::count_unknown_kind();
-            Err(MissReason::UnknownKind)
+            Err(MissReason::UnknownKind.into())
+        }
+        Binding::Unbound(Unbound::SwitchedOff(bound)) => {
+            let way = control.as_deref().and_then(|control| control.way);
+            let is_asked_for = way.is_some_and(Way::minds_what_is_there);
+            if is_asked_for && obstacle(&bound, written, noticed).is_none() {
+                let control = control.as_deref();
+                Pending::of_call(*bound, written, noticed, control).while_off(control)
+            } else {
+                bound.operation.counters.count(Event::SwitchedOff);
+                Err(MissReason::SwitchedOff.into())
+            }
         }
         Binding::Bound(bound) => match obstacle(&bound, written, noticed) {
             Some((obstacle, why)) => {
                 bound.operation.counters.count(obstacle);
-                Err(why)
+                Err(why.into())
             }
             None => Ok(Pending::of_call(
                 bound,

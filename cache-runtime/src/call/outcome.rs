@@ -24,9 +24,9 @@ pub enum Origin {
     Computed,
     /// The body ran, and the caller wanted no cache: [`bypass`](super::bypass).
     Bypassed,
-    /// The body ran without a cache: nobody knows the kind, an argument has no key, the text is
-    /// longer than the kind takes, or the kind wants a tenant and there was none.
-    /// [`Outcome::miss`] says which.
+    /// The body ran without a cache: nobody knows the kind, it or the operation is switched off, an
+    /// argument has no key, the text is longer than the kind takes, or the kind wants a tenant and
+    /// there was none. [`Outcome::miss`] says which.
     Uncached,
     /// The body ran or another call was waited for, and neither brought a result in time:
     /// `timeout(hard = …)`.
@@ -98,6 +98,8 @@ pub enum MissReason {
     StoreTimedOut,
     /// Nobody knows the kind.
     UnknownKind,
+    /// The kind or the operation is [switched off](crate::Cache::switch_off).
+    SwitchedOff,
     /// An argument refused to be serialized.
     NoKey,
     /// The text is longer than the kind takes.

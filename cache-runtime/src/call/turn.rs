@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::sync::Arc;
 
-use super::control::{Control, Finding};
+use super::control::{Control, Finding, Way};
 use super::failure::TimedOut;
 use super::keeping::{KeptFor, report, report_entry, report_uncached};
 use super::local;
@@ -24,11 +24,43 @@ pub struct Miss(Box<Beginning>);
 
 #[derive(Debug)]
 struct Beginning {
-    /// Without, the body runs without a cache, for this reason.
-    pending: Result<Pending, MissReason>,
+    /// Without, the body runs without a cache.
+    pending: Result<Pending, Uncached>,
     control: Option<Box<Control>>,
     results: Results,
     deadlines: Deadlines,
+}
+
+/// A call whose body runs without a cache.
+#[derive(Debug)]
+pub(super) struct Uncached {
+    why: MissReason,
+    /// What was there, and is to be over.
+    replaced: Option<Box<Pending>>,
+}
+
+impl From<MissReason> for Uncached {
+    fn from(why: MissReason) -> Self {
+        Self {
+            why,
+            replaced: None,
+        }
+    }
+}
+
+impl Pending {
+    /// The call while the kind or the operation is switched off: what invalidates goes on.
+    pub(super) fn while_off(self, control: Option<&Control>) -> Result<Self, Uncached> {
+        let way = control.and_then(|control| control.way);
+        if let Some(Way::Remove | Way::Expire | Way::Key) = way {
+            return Ok(self);
+        }
+        self.count(Event::SwitchedOff);
+        Err(Uncached {
+            why: MissReason::SwitchedOff,
+            replaced: (way == Some(Way::Refresh)).then(|| Box::new(self)),
+        })
+    }
 }
 
 /// What a call got when memory, the other callers and the store were asked.
@@ -76,7 +108,7 @@ impl std::fmt::Debug for Running {
 
 impl Miss {
     pub(super) fn of(
-        pending: Result<Pending, MissReason>,
+        pending: Result<Pending, Uncached>,
         control: Option<Box<Control>>,
         results: Results,
         deadlines: Deadlines,
@@ -118,6 +150,11 @@ impl Miss {
     /// A computation under a key that the application chose, if that is one.
     pub(crate) fn of_chosen<S: Shape>(pending: Result<Pending, MissReason>, _shape: S) -> Self {
         let control = local::take_control();
+        let pending = match pending {
+            Ok(pending) if pending.kind.switch.is_off() => pending.while_off(control.as_deref()),
+            Ok(pending) => Ok(pending),
+            Err(why) => Err(why.into()),
+        };
         Self::of(pending, control, Results::of::<S>(), Deadlines::default())
     }
 
@@ -134,7 +171,11 @@ impl Miss {
         let wishes = control.as_deref();
         let pending = match pending {
             Ok(pending) => pending,
-            Err(why) => {
+            Err(Uncached { why, replaced }) => {
+                if let Some(replaced) = replaced {
+                    // In a box, as below.
+                    Box::pin(replaced.remove()).await;
+                }
                 match wishes.filter(|control| control.stops()) {
                     Some(control) => control.stop(Finding::Nothing).await,
                     None => report_uncached(wishes, why),
@@ -169,7 +210,10 @@ impl Miss {
                 let stand = pending.stand_of_sync(wishes, &results);
                 Asked::of(stand, pending, control, results, deadlines)
             }
-            Err(why) => {
+            Err(Uncached { why, replaced }) => {
+                if let Some(replaced) = replaced {
+                    replaced.kind.remove_here(&replaced.key);
+                }
                 report_uncached(wishes, why);
                 Asked::to_run(None, deadlines)
             }

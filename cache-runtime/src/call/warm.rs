@@ -69,8 +69,8 @@ pub struct WarmReport {
     /// Those whose result was there, or was being computed by another call.
     pub present: u64,
     /// Those that failed or panicked, also where there was an older result to serve, and those that
-    /// no cache has anything of: nobody knows the kind, an argument has no key, or what was run is
-    /// no cached call.
+    /// no cache has anything of: nobody knows the kind, it or the operation is switched off, an
+    /// argument has no key, or what was run is no cached call.
     pub failed: u64,
 }
 

@@ -1,6 +1,7 @@
 //! One kind of cache: its tiers, its flights, its lifetimes and the operations that were called.
 
 mod listening;
+mod switch;
 
 use std::any::TypeId;
 use std::collections::HashMap;
@@ -18,6 +19,8 @@ use crate::observe::Counters;
 use crate::policy::{Lifetimes, Promotions};
 use crate::store::StoreTier;
 
+pub(crate) use switch::Switch;
+
 /// What the handles of one kind share.
 pub(crate) struct Kind {
     pub(crate) name: String,
@@ -33,6 +36,7 @@ pub(crate) struct Kind {
     pub(crate) worker: Option<String>,
     /// Whether nothing is kept without a tenant.
     pub(crate) requires_tenant: bool,
+    pub(crate) switch: Switch,
     /// The settings for language models.
     pub(crate) ai: Option<AiConfig>,
     pub(crate) lifetimes: Lifetimes,
@@ -138,6 +142,11 @@ impl Kind {
         let (entry, mut store_answers) = ([entry], true);
         let forgotten = self.forget(&entry, Invalidation::Expire, &mut store_answers);
         forgotten.await == [true]
+    }
+
+    /// Forgets an entry that is in memory alone.
+    pub(crate) fn remove_here(&self, key: &[u8]) {
+        self.forget_here(key, Invalidation::Remove, || {});
     }
 
     async fn forget(

@@ -32,6 +32,8 @@ pub(crate) enum Event {
     NoTenant,
     /// A call was made past the cache.
     Bypassed,
+    /// A call or a look-up found the kind or its operation switched off.
+    SwitchedOff,
     /// A call was answered with a value past its lifetime.
     Stale,
     /// A call gave up waiting.
@@ -42,7 +44,7 @@ pub(crate) enum Event {
     RulePanicked,
 }
 
-const EVENTS: usize = 13;
+const EVENTS: usize = 14;
 
 /// Hits in memory as one thread counts them.
 #[derive(Debug, Default)]
@@ -127,6 +129,7 @@ impl Counters {
             text_too_long: event(Event::TextTooLong),
             no_tenant: event(Event::NoTenant),
             bypassed: event(Event::Bypassed),
+            switched_off: event(Event::SwitchedOff),
             stale: event(Event::Stale),
             timed_out: event(Event::TimedOut),
             refreshed: event(Event::Refreshed),
@@ -148,6 +151,7 @@ pub(crate) struct Tally {
     text_too_long: u64,
     no_tenant: u64,
     bypassed: u64,
+    switched_off: u64,
     stale: u64,
     timed_out: u64,
     refreshed: u64,
@@ -253,6 +257,9 @@ pub struct CacheStats {
     pub rule_panics: u64,
     /// Calls that went past the cache because their caller wanted it so; neither hits nor misses.
     pub bypassed: u64,
+    /// Calls and look-ups while the kind or their operation was switched off
+    /// ([`Cache::switch_off`](crate::Cache::switch_off)); neither hits nor misses.
+    pub switched_off: u64,
     /// The way to the store.
     pub connections: Connections,
     /// Store operations that failed or took too long.
@@ -316,6 +323,7 @@ impl CacheStats {
         self.text_too_long += tally.text_too_long;
         self.no_tenant += tally.no_tenant;
         self.bypassed += tally.bypassed;
+        self.switched_off += tally.switched_off;
         self.stale += tally.stale;
         self.timed_out += tally.timed_out;
         self.refreshed += tally.refreshed;

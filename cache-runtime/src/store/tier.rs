@@ -583,6 +583,21 @@ impl StoreTier {
         self.writes.has_unsettled() || self.generations.has_untold()
     }
 
+    /// Whether writes are queued that are not done.
+    pub(crate) fn has_queued(&self) -> bool {
+        self.writes.is_waiting()
+    }
+
+    /// Writes of values that were tried and not done.
+    pub(crate) fn lost_writes(&self) -> u64 {
+        self.writes.lost()
+    }
+
+    /// Whether another kind has the same store.
+    pub(crate) fn shares_store(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.bounded.store, &other.bounded.store)
+    }
+
     /// Forgets everything whose key begins with `prefix`, generations too: they are read anew.
     pub(crate) async fn clear(&self, prefix: &str) {
         let cleared = self.bounded.store.clear(prefix);

@@ -112,6 +112,11 @@ impl Write {
         self
     }
 
+    /// Whether it brings an entry.
+    pub(super) fn has_value(&self) -> bool {
+        matches!(self.content, Content::Unsealed(_) | Content::Sealed(_))
+    }
+
     /// With its bytes made now, by `seal`. Without any, the key is removed: what it held before is
     /// not its value any more.
     pub(super) fn sealed(mut self, seal: impl FnOnce(&str, &Unsealed) -> Option<Sealed>) -> Self {

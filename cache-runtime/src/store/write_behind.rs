@@ -42,6 +42,8 @@ pub(super) struct WriteBehind {
     /// Whether `unsettled` has any keys, to be read without its lock.
     has_unsettled: Arc<AtomicBool>,
     dropped: AtomicU64,
+    /// Writes of values that were tried and not done.
+    lost: Arc<AtomicU64>,
 }
 
 #[derive(Clone)]
@@ -126,11 +128,16 @@ impl WriteBehind {
             has_unsettled: unsettled.has_any.clone(),
             unsettled: Arc::new(Mutex::new(unsettled)),
             dropped: AtomicU64::new(0),
+            lost: Arc::default(),
         }
     }
 
     pub(super) fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
     }
 
     /// Queues the write of what was computed. Not for a key that is unsettled: nobody can say then
@@ -364,6 +371,7 @@ impl WriteBehind {
             messages,
             queue.waiting.clone(),
             self.unsettled.clone(),
+            self.lost.clone(),
         ));
         *slot = Some(queue.clone());
         Some(queue)
@@ -441,6 +449,7 @@ async fn empty(
     mut messages: mpsc::Receiver<Message>,
     waiting: Arc<AtomicU64>,
     unsettled: Arc<Mutex<Unsettled>>,
+    lost: Arc<AtomicU64>,
 ) {
     let mut batch = Vec::with_capacity(AT_ONCE);
     while messages.recv_many(&mut batch, AT_ONCE).await > 0 {
@@ -469,6 +478,9 @@ async fn empty(
                 }
                 let mut write = store.seal(write);
                 let is_settled = store.write(&mut write).await;
+                if !is_settled && write.has_value() {
+                    lost.fetch_add(1, Ordering::Relaxed);
+                }
                 let mut unsettled = lock(&unsettled);
                 if is_settled {
                     unsettled.done(&write.key, write.number);
