@@ -36,6 +36,7 @@ async fn each_change_is_logged_once_however_often_it_is_tried() {
     let lines = log.lines();
     assert_eq!(lines.len(), 1, "{lines:?}");
     assert!(lines[0].contains("not reachable"), "{lines:?}");
+    assert!(lines[0].contains("use rediss://"), "{lines:?}");
     cache.disconnect();
 
     let mut server = RedisServer::start();

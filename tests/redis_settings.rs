@@ -7,8 +7,8 @@ mod support;
 use std::fmt::Debug;
 use std::path::Path;
 
-use fixture::{Answer, Certificates, FakeServer, RedisServer};
-use larder::{Cache, CacheConfig, CacheError, CacheFactory, SecurityConfig, cached};
+use fixture::{Answer, Certificates, ClientCertificate, FakeServer, RedisServer};
+use larder::{Cache, CacheConfig, CacheError, CacheFactory, Credentials, SecurityConfig, cached};
 use support::{Log, register, roomy};
 
 /// That `error` says all of this, and shows no secret.
@@ -222,14 +222,17 @@ fn a_password_over_plain_tcp_is_warned_of() {
 async fn a_redis_that_cannot_be_used_is_an_infrastructure_error_where_it_has_to_be_there() {
     let certificates = Certificates::new();
     let (server, absent) = (RedisServer::start(), RedisServer::absent());
-    let with_password = RedisServer::start_with(&["--requirepass", "secret"]);
     let url =
         |server: &RedisServer, rest: &str| format!("redis://127.0.0.1:{}{rest}", server.port());
     let nobody = SecurityConfig::default;
     let swapped = nobody().client_certificate(certificates.client_key(), certificates.ca());
     for (url, security, reason) in [
         (url(&absent, ""), nobody(), "refused"),
-        ("redis://nowhere.invalid".to_owned(), nobody(), ""),
+        (
+            "redis://nowhere.invalid".to_owned(),
+            nobody(),
+            "no address is known of the host nowhere.invalid",
+        ),
         (
             "redis+unix:///nowhere/socket".to_owned(),
             nobody(),
@@ -238,15 +241,13 @@ async fn a_redis_that_cannot_be_used_is_an_infrastructure_error_where_it_has_to_
         (
             "unix:///nowhere/socket".to_owned(),
             nobody(),
-            "No such file",
+            "there is no socket /nowhere/socket",
         ),
         (url(&server, "/99"), nobody(), "it has no database 99"),
-        (url(&server, "?db=16"), nobody(), "it has no database 16"),
-        (url(&with_password, ""), nobody(), "NOAUTH"),
         (
-            url(&with_password, ""),
-            nobody().password("canary"),
-            "AuthenticationFailed",
+            url(&server, "?db=16"),
+            nobody(),
+            "it has no database 16: servers usually have 16, with the numbers 0 to 15",
         ),
         (
             url(&server, ""),
@@ -273,7 +274,7 @@ async fn a_redis_that_cannot_be_used_is_an_infrastructure_error_where_it_has_to_
         says(
             &error,
             &[
-                "redis_url redis",
+                "redis_url ",
                 place.split('/').next().expect("a part"),
                 reason,
             ],
@@ -321,4 +322,155 @@ async fn a_redis_older_than_all_that_was_tried_works_and_is_warned_of() {
         .await
         .expect_err("no RESP3");
     says(&error, &["redis_url", "RESP3"]);
+}
+
+/// Why there is no connection, as it is said where there has to be one.
+async fn unreachable(url: &str, security: SecurityConfig) -> CacheError {
+    let config = roomy().redis_url(url).security(security);
+    let config = config.fail_on_connection_error(true).build();
+    let config = config.expect("valid settings");
+    let error = CacheFactory::from_config(&config).await.expect_err(url);
+    assert!(
+        matches!(error, CacheError::Infrastructure { .. }),
+        "{error}"
+    );
+    error
+}
+
+#[tokio::test]
+async fn who_is_not_let_in_reads_as_whom_and_which_settings_say_so() {
+    let nobody = SecurityConfig::default;
+    let server = RedisServer::start_with(&["--requirepass", "canary-right"]);
+    let port = server.port();
+    let no_password = "given none (NOAUTH): set acl_username and acl_password, or redis_auth";
+    let wrong = "(WRONGPASS)";
+    for protocol in ["resp2", "resp3"] {
+        let url = |user: &str, database: &str| {
+            format!("redis://{user}127.0.0.1:{port}/{database}?protocol={protocol}")
+        };
+        for (url, security, said) in [
+            (url("", ""), nobody(), [no_password, "a password"]),
+            (url("", "3"), nobody(), [no_password, "a password"]),
+            (
+                url("", ""),
+                nobody().password("canary"),
+                ["the default user", "correct redis_auth"],
+            ),
+            (
+                url("", ""),
+                nobody().acl_user("app", "canary"),
+                ["the user \"app\"", "correct acl_username and acl_password"],
+            ),
+            (
+                url("somebody:canary@", ""),
+                nobody(),
+                [
+                    "the user \"somebody\"",
+                    "the user and the password in redis_url",
+                ],
+            ),
+            (
+                url("", ""),
+                nobody().credentials(|| Credentials {
+                    username: Some("app".to_owned()),
+                    password: "canary".to_owned().into(),
+                }),
+                [wrong, "correct what the source of credentials gives"],
+            ),
+        ] {
+            let error = unreachable(&url, security).await;
+            says(&error, &said);
+        }
+    }
+    let sentinel =
+        FakeServer::start(|_| Answer::Error("NOAUTH Authentication required.".to_owned()));
+    let url = format!("redis-sentinel://127.0.0.1:{}?master=name", sentinel.port());
+    let error = unreachable(&url, nobody()).await;
+    says(
+        &error,
+        &[
+            "(NOAUTH)",
+            "set sentinel_username and sentinel_password in redis_url",
+        ],
+    );
+}
+
+#[tokio::test]
+async fn a_user_who_may_not_choose_the_database_is_told_so() {
+    let user = "user app on >canary ~* &* +@all -select";
+    let server = RedisServer::start_with_acl(&[user, "user default on nopass ~* &* +@all"]);
+    let security = SecurityConfig::default().acl_user("app", "canary");
+    let url = server.url().replace("/0", "/3");
+    let error = unreachable(&url, security).await;
+    says(&error, &["the database 3 (NOPERM)", "+select"]);
+}
+
+#[tokio::test]
+async fn tls_that_one_side_speaks_alone_and_certificates_of_no_use_are_called_so() {
+    let (ours, others) = (Certificates::new(), Certificates::new());
+    let nobody = SecurityConfig::default;
+    let tls = RedisServer::start_tls(&ours, ClientCertificate::NotAsked);
+    let strict = RedisServer::start_tls(&ours, ClientCertificate::Required);
+    let elsewhere = Certificates::for_name("other.example");
+    let named = RedisServer::start_tls(&elsewhere, ClientCertificate::NotAsked);
+    let ended = Certificates::expired();
+    let expired = RedisServer::start_tls(&ended, ClientCertificate::NotAsked);
+    let plain = RedisServer::start();
+    let ca = others.ca().display().to_string();
+    for (url, security, said) in [
+        (
+            tls.url().replace("rediss", "redis"),
+            nobody(),
+            ["it ended the connection", "if it speaks TLS, use rediss://"],
+        ),
+        (
+            tls.url().replace("rediss", "redis").replace("/0", "/3"),
+            nobody().password("canary"),
+            ["it ended the connection", "if it speaks TLS, use rediss://"],
+        ),
+        (
+            plain.url().replace("redis", "rediss"),
+            nobody(),
+            ["no answer", "if it is without TLS, use redis://"],
+        ),
+        (
+            tls.url(),
+            nobody(),
+            ["its certificate is not trusted", "set tls_ca_path"],
+        ),
+        (
+            tls.url(),
+            nobody().tls_ca(others.ca()),
+            ["its certificate is not trusted", &ca],
+        ),
+        (
+            named.url(),
+            nobody().tls_ca(elsewhere.ca()),
+            ["its certificate is for another name", "use that name"],
+        ),
+        (
+            expired.url(),
+            nobody().tls_ca(ended.ca()),
+            ["its certificate has expired", "a new one"],
+        ),
+        (
+            strict.url(),
+            nobody().tls_ca(ours.ca()),
+            [
+                "it wants a certificate of this application",
+                "set tls_cert_path",
+            ],
+        ),
+    ] {
+        let error = unreachable(&url, security).await;
+        says(&error, &said);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_no_cluster_is_called_so() {
+    let server = RedisServer::start();
+    let url = server.url().replace("redis://", "redis-cluster://");
+    let error = unreachable(&url, SecurityConfig::default()).await;
+    says(&error, &["no node of a cluster", "use redis://"]);
 }

@@ -79,10 +79,12 @@ impl CacheConfig {
         Pace {
             budget: self.store_budget,
             open_for: self.open_for,
+            attempt: self.connection_timeout,
         }
     }
 }
 
 fn address(config: &CacheConfig, url: &SecretString) -> Result<Address, String> {
-    Address::parse(url, &config.security)
+    let address = Address::parse(url, &config.security)?;
+    Ok(address.limited_to(config.max_connections))
 }

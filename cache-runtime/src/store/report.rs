@@ -4,11 +4,16 @@
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Connections {
-    /// Operations under way.
+    /// Operations under way, with those that wait for their turn where `max_connections` is reached.
+    /// Operations share a connection, so this is no number of connections; look-ups that are sent
+    /// together are one operation. Without a limit nothing waits, and these are all.
     pub in_use: u64,
-    /// So many more may be under way at once (`max_connections`); `None`: as many as there are.
+    /// How many more operations may begin at once before one has to wait for its turn: what is left of
+    /// `max_connections`, 0 where that is reached. `None` where there is no `max_connections`, which is
+    /// the default: there is no limit to compare with, and none that could be reached.
     pub available: Option<u64>,
-    /// Connections made so far. There is one at a time to each server.
+    /// Connections made so far, with those that took the place of lost ones. There is one at a time to
+    /// each server that keeps values; the one over which invalidations are heard does not count.
     pub created_connections: u64,
     /// Whether the store is asked at all.
     pub breaker: Breaker,

@@ -21,6 +21,8 @@ const TCP_USER_TIMEOUT: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub(super) struct Access {
     pub(super) user: User,
+    /// Which settings say that, or may.
+    pub(super) settings: &'static str,
     pub(super) database: i64,
     pub(super) protocol: Protocol,
     /// Operations under way at once over one connection, at most.

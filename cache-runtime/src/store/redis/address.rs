@@ -117,8 +117,10 @@ impl Address {
             What::Server | What::Cluster => host(&parsed, 6379),
         }?;
         let database = parameters.database(if is_socket { "" } else { parsed.path() })?;
+        let (user, settings) = user(&parsed, security)?;
         let access = Access {
-            user: user(&parsed, security)?,
+            user,
+            settings,
             database,
             protocol: parameters.protocol,
             in_flight: parameters.in_flight,
@@ -150,6 +152,18 @@ impl Address {
             without_meaning: parameters.without_meaning,
             shown,
         })
+    }
+
+    /// The same, where a setting allows no more operations under way at once over one connection than
+    /// so many, above zero. Where the URL has a bound too, the smaller one holds: who writes a number
+    /// down means that there are never more.
+    pub(crate) fn limited_to(mut self, max_connections: Option<u32>) -> Self {
+        let limit = max_connections
+            .and_then(|limit| usize::try_from(limit).ok())
+            .filter(|limit| *limit > 0);
+        let limits = [limit, self.access.in_flight];
+        self.access.in_flight = limits.into_iter().flatten().min();
+        self
     }
 
     /// Who connections are opened as now.
@@ -260,6 +274,7 @@ fn deployment(
             master,
             access: Access {
                 user: parameters.sentinel_user(),
+                settings: "sentinel_username and sentinel_password in redis_url",
                 database: 0,
                 protocol: Protocol::default(),
                 in_flight: None,
@@ -335,9 +350,11 @@ fn socket(url: &Url) -> Result<Host, String> {
     }
 }
 
-fn user(url: &Url, security: &SecurityConfig) -> Result<User, String> {
+/// Who asks, and which settings say that, or may.
+fn user(url: &Url, security: &SecurityConfig) -> Result<(User, &'static str), String> {
     if let Some(source) = &security.credentials {
-        return Ok(User::Asked(source.clone()));
+        let settings = "what the source of credentials gives";
+        return Ok((User::Asked(source.clone()), settings));
     }
     let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
     let password = security
@@ -359,7 +376,13 @@ fn user(url: &Url, security: &SecurityConfig) -> Result<User, String> {
             password: decoded(password).into(),
         }),
     };
-    Ok(said.map_or(User::Nobody, User::Known))
+    let settings = match (&said, password) {
+        (None, _) => "acl_username and acl_password, or redis_auth",
+        (Some(_), None) => "the user and the password in redis_url",
+        (Some(_), Some(_)) if security.acl_password.is_some() => "acl_username and acl_password",
+        (Some(_), Some(_)) => "redis_auth",
+    };
+    Ok((said.map_or(User::Nobody, User::Known), settings))
 }
 
 impl fmt::Display for Host {
@@ -381,5 +404,41 @@ impl fmt::Display for Address {
 impl fmt::Debug for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Address").field(&self.shown).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Address, Deployment};
+    use crate::config::SecurityConfig;
+
+    fn limit_of(url: &str, setting: Option<u32>) -> Option<usize> {
+        let address = Address::parse(&url.to_owned().into(), &SecurityConfig::default());
+        let address = address.ok()?.limited_to(setting);
+        if let Deployment::Sentinel { access, .. } = &address.deployment {
+            assert_eq!(
+                access.in_flight, None,
+                "sentinels are asked one thing at a time"
+            );
+        }
+        address.access.in_flight
+    }
+
+    #[test]
+    fn of_two_bounds_on_operations_under_way_the_smaller_one_holds() {
+        for url in [
+            "redis://host?",
+            "redis-cluster://host?",
+            "redis-sentinel://host?master=name&",
+        ] {
+            let limited = format!("{url}max_connections=8");
+            assert_eq!(limit_of(url, None), None);
+            assert_eq!(limit_of(url, Some(4)), Some(4));
+            assert_eq!(limit_of(&limited, None), Some(8));
+            assert_eq!(limit_of(&limited, Some(4)), Some(4));
+            assert_eq!(limit_of(&limited, Some(20)), Some(8));
+            // It would let nothing through at all.
+            assert_eq!(limit_of(&limited, Some(0)), Some(8));
+        }
     }
 }

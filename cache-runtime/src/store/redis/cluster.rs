@@ -5,6 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -19,7 +20,9 @@ use tokio::task::JoinHandle;
 
 use super::access::Access;
 use super::address::Host;
-use super::link::{Link, NoAnswer, Pace, ServerChanged, Target};
+use super::link::{Link, NoAnswer, ServerChanged, Target};
+use super::pace::{Attempts, Failure, Pace};
+use super::reasons;
 use super::server;
 use crate::store::StoreError;
 
@@ -28,7 +31,7 @@ const SLOTS: u16 = 16384;
 /// So often a command follows a key to another node.
 const REDIRECTIONS: usize = 2;
 
-/// At most this often the cluster is asked where keys are, and so long each node may take.
+/// At most this often the cluster is asked where keys are.
 const REFRESH: Duration = Duration::from_millis(500);
 
 pub(super) struct Cluster {
@@ -41,6 +44,8 @@ struct Shared {
     access: Access,
     pace: Pace,
     changed: ServerChanged,
+    /// How long each node may take to say in the background where keys are.
+    attempts: Mutex<Attempts>,
     nodes: RwLock<Nodes>,
 }
 
@@ -87,6 +92,7 @@ impl Cluster {
             shared: Arc::new(Shared {
                 seeds,
                 access,
+                attempts: Mutex::new(Attempts::up_to(pace.attempt)),
                 pace,
                 changed,
                 nodes: RwLock::default(),
@@ -148,7 +154,15 @@ impl Cluster {
     /// Connects to all masters; one that is away is no failure.
     pub(super) async fn connect(&self) -> Result<(), StoreError> {
         if self.shared.masters().is_empty() {
-            self.shared.read_slots().await.map_err(StoreError::Away)?;
+            let mut attempts = Attempts::up_to(self.shared.pace.attempt);
+            loop {
+                let attempt = attempts.take();
+                match self.shared.read_slots(attempt).await {
+                    Ok(()) => break,
+                    Err(failure) if failure.is_late && !attempts.is_longest(attempt) => {}
+                    Err(failure) => return Err(StoreError::Away(failure.reason)),
+                }
+            }
         }
         let masters = self.masters()?;
         let connected = join_all(masters.iter().map(|link| link.connect())).await;
@@ -179,8 +193,9 @@ impl Cluster {
             refresh.began = Some(Instant::now());
             let shared = self.shared.clone();
             refresh.task = Some(runtime.spawn(async move {
+                let attempt = lock(&shared.attempts).take();
                 // Asked again with the next key whose node does not answer.
-                let _ = shared.read_slots().await;
+                let _ = shared.read_slots(attempt).await;
             }));
         }
     }
@@ -242,16 +257,27 @@ impl Shared {
         links.cloned().collect()
     }
 
-    /// Asks the masters that are known, or else those whom to ask first, where keys are.
-    async fn read_slots(&self) -> Result<(), String> {
+    /// Asks the masters that are known, or else those whom to ask first, where keys are. Each has so
+    /// long to answer.
+    async fn read_slots(&self, attempt: Duration) -> Result<(), Failure> {
         let known = {
             let nodes = self.nodes.read().unwrap_or_else(PoisonError::into_inner);
             nodes.links.keys().cloned().collect::<Vec<_>>()
         };
-        let slots = match self.slots_of_most(&known).await {
-            Ok(slots) => slots,
-            Err(_) => self.slots_of_most(&self.seeds).await?,
+        let slots = match self.slots_of_most(&known, attempt).await {
+            Ok(slots) => Ok(slots),
+            Err(before) => {
+                let slots = self.slots_of_most(&self.seeds, attempt).await;
+                slots.map_err(|failure| Failure {
+                    is_late: failure.is_late || before.is_late,
+                    ..failure
+                })
+            }
         };
+        if slots.as_ref().err().is_none_or(|failure| !failure.is_late) {
+            lock(&self.attempts).again(attempt);
+        }
+        let slots = slots?;
         let masters: HashSet<Host> = slots.iter().map(|(.., host)| host.clone()).collect();
         let mut nodes = self.nodes.write().unwrap_or_else(PoisonError::into_inner);
         let is_first = nodes.slots.is_empty();
@@ -276,11 +302,15 @@ impl Shared {
     }
 
     /// What most of these nodes know, of those that answer: one that was cut off from the others knows
-    /// what was once.
-    async fn slots_of_most(&self, hosts: &[Host]) -> Result<Slots, String> {
+    /// what was once. Each has so long to answer.
+    async fn slots_of_most(&self, hosts: &[Host], attempt: Duration) -> Result<Slots, Failure> {
+        let is_late = AtomicBool::new(false);
         let asked = hosts.iter().map(async |host| {
-            let view = tokio::time::timeout(REFRESH, self.view_of(host)).await;
-            let view = view.unwrap_or_else(|_elapsed| Err("no answer".to_owned()));
+            let view = tokio::time::timeout(attempt, self.view_of(host)).await;
+            let view = view.unwrap_or_else(|_elapsed| {
+                is_late.store(true, Ordering::Relaxed);
+                Err("no answer".to_owned())
+            });
             view.map_err(|reason| format!("{host}: {reason}"))
         });
         let mut asked: FuturesUnordered<_> = asked.collect();
@@ -303,8 +333,10 @@ impl Shared {
             }
         }
         let most = votes.into_iter().max_by_key(|(_, votes)| *votes);
-        most.map(|(view, _)| view.slots)
-            .ok_or_else(|| format!("no node knows the cluster ({})", reasons.join(", ")))
+        most.map(|(view, _)| view.slots).ok_or_else(|| Failure {
+            reason: format!("no node knows the cluster ({})", reasons.join(", ")),
+            is_late: is_late.load(Ordering::Relaxed),
+        })
     }
 
     /// Where keys are, as this node says. Over a connection of its own: it need not be a master.
@@ -313,7 +345,7 @@ impl Shared {
         let mut ask = cmd("CLUSTER");
         ask.arg("SLOTS");
         let answer: RedisResult<Vec<Vec<Value>>> = ask.query_async(&mut connection).await;
-        let ranges = answer.map_err(|error| server::describe(&error))?;
+        let ranges = answer.map_err(|error| reasons::of_connecting(&error, &self.access, host))?;
         let ranges = ranges.iter().filter_map(|range| range_of(range, host));
         let mut ranges: Vec<_> = ranges.collect();
         ranges.sort_unstable_by_key(|(begin, ..)| *begin);

@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -15,6 +16,7 @@ use std::time::{Duration, Instant};
 use ::redis::aio::{ConnectionLike, MultiplexedConnection};
 use ::redis::{Cmd, FromRedisValue, Pipeline, RedisError, RedisResult, cmd, pipe};
 use futures_util::FutureExt;
+use futures_util::future::{Either, select};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -22,8 +24,10 @@ use tokio::task::JoinHandle;
 use super::access::Access;
 use super::address::Host;
 use super::breaker::Outcomes;
+use super::pace::{Attempts, Failure, Pace};
+use super::reasons;
 use super::sentinel::{self, Sentinels};
-use super::server::{self, ATTEMPT, Introduction};
+use super::server::{self, Introduction};
 use crate::store::{Breaker, Connections, StoreError};
 
 /// How often the sentinels are asked whether there is another master.
@@ -40,32 +44,6 @@ pub(super) struct Link {
 pub(super) enum Target {
     Fixed(Host),
     Sentinels(Box<Sentinels>),
-}
-
-/// How long things may take over a link.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Pace {
-    /// An operation that is given up after this time or more counts as timed out.
-    pub(crate) budget: Duration,
-    /// From one attempt to find a server to the next one: half of this, up to all of it, so that many
-    /// processes do not come back in step.
-    pub(crate) open_for: Duration,
-}
-
-impl Pace {
-    fn pause(self) -> Duration {
-        self.open_for.mul_f64(fastrand::f64() / 2.0 + 0.5)
-    }
-
-    /// Before the next attempt, after so many connections in a row over which nothing was answered: a
-    /// server may take connections and end them. One such connection says nothing, because a server
-    /// may be restarted while nobody asks it anything.
-    fn pause_after(self, in_vain: u32) -> Duration {
-        match in_vain {
-            0 | 1 => Duration::ZERO,
-            _ => self.pause() / (8 >> (in_vain - 2).min(3)),
-        }
-    }
 }
 
 /// So many commands that were denied are logged: more than there are that are asked for.
@@ -103,9 +81,13 @@ enum State {
         connection: MultiplexedConnection,
         number: u64,
         host: Host,
+        /// How long the attempt that found it might have taken.
+        attempt: Duration,
     },
     Away {
         reason: String,
+        /// Whether nothing but another attempt of the same length can find it.
+        is_tried: bool,
         /// It answered too late: only one that answers in time is of use.
         is_slow: bool,
     },
@@ -124,9 +106,9 @@ impl From<NoAnswer> for StoreError {
         match none {
             NoAnswer::Away(reason) => Self::Away(reason),
             NoAnswer::Error(error) if ends_connection(&error) => {
-                Self::Away(server::describe(&error))
+                Self::Away(reasons::describe(&error))
             }
-            NoAnswer::Error(error) => Self::Refused(server::describe(&error)),
+            NoAnswer::Error(error) => Self::Refused(reasons::describe(&error)),
         }
     }
 }
@@ -136,11 +118,12 @@ fn ends_connection(error: &RedisError) -> bool {
 }
 
 impl Target {
-    fn attempt(&self) -> Duration {
+    /// How long it takes at most to find the server where an attempt may take so long.
+    fn time_for(&self, attempt: Duration) -> Duration {
         match self {
-            Self::Fixed(_) => ATTEMPT,
+            Self::Fixed(_) => attempt,
             // They are asked before and after.
-            Self::Sentinels(_) => ATTEMPT + 2 * sentinel::PATIENCE,
+            Self::Sentinels(_) => attempt + 2 * sentinel::patience(attempt),
         }
     }
 }
@@ -243,7 +226,7 @@ impl Link {
     /// Draws the conclusions from an error of the connection with this number.
     fn conclude(&self, number: u64, error: RedisError) -> NoAnswer {
         if ends_connection(&error) {
-            let reason = server::describe(&error);
+            let reason = reasons::describe(&error);
             self.shared.lost(number, reason, false);
             self.seek();
         } else {
@@ -273,12 +256,17 @@ impl Link {
         }
     }
 
-    /// Returns with the first answer, or the first failure.
+    /// Returns with the first answer, or the first failure that is none of too little time.
     pub(super) async fn connect(&self) -> Result<(), StoreError> {
         let mut state = self.shared.state.subscribe();
         self.seek();
+        let is_known = |state: &State| match state {
+            State::Idle => false,
+            State::Live { .. } => true,
+            State::Away { is_tried, .. } => *is_tried,
+        };
         // The sender lives as long as `self`.
-        let _ = state.wait_for(|state| !matches!(state, State::Idle)).await;
+        let _ = state.wait_for(is_known).await;
         match &*state.borrow() {
             State::Away { reason, .. } => Err(StoreError::Away(reason.clone())),
             State::Live { .. } | State::Idle => Ok(()),
@@ -316,10 +304,16 @@ impl Link {
     /// The server at the other end, if there is one.
     pub(super) fn served(self: &Arc<Self>) -> Option<Served> {
         match &*self.shared.state.borrow() {
-            State::Live { number, host, .. } => Some(Served {
+            State::Live {
+                number,
+                host,
+                attempt,
+                ..
+            } => Some(Served {
                 link: self.clone(),
                 number: *number,
                 host: host.clone(),
+                attempt: *attempt,
             }),
             State::Idle | State::Away { .. } => None,
         }
@@ -361,6 +355,8 @@ pub(super) struct Served {
     pub(super) link: Arc<Link>,
     number: u64,
     pub(super) host: Host,
+    /// How long the attempt that found it might have taken.
+    pub(super) attempt: Duration,
 }
 
 impl Served {
@@ -430,7 +426,11 @@ impl Shared {
         let lost = self.state.send_if_modified(|state| {
             let is_it = matches!(state, State::Live { number: live, .. } if *live == number);
             if is_it {
-                *state = State::Away { reason, is_slow };
+                *state = State::Away {
+                    reason,
+                    is_tried: true,
+                    is_slow,
+                };
             }
             is_it
         });
@@ -446,6 +446,7 @@ impl Shared {
     async fn seek(self: Arc<Self>) {
         let pause_now = || self.pace.pause_after(self.in_vain.load(Ordering::Relaxed));
         let mut pause = pause_now();
+        let mut attempts = Attempts::up_to(self.pace.attempt);
         loop {
             if !pause.is_zero() {
                 tokio::time::sleep(pause).await;
@@ -455,34 +456,56 @@ impl Shared {
                 return;
             }
             let began = Instant::now();
-            // On a runtime without network, tokio panics.
-            let open = AssertUnwindSafe(self.open()).catch_unwind();
+            let attempt = attempts.take();
             self.is_trying.store(true, Ordering::Relaxed);
-            let opened = tokio::time::timeout(self.target.attempt(), open).await;
+            let opened = self.open_within(attempt).await;
             self.is_trying.store(false, Ordering::Relaxed);
             match opened {
-                Ok(Ok(Ok((connection, host)))) => {
-                    let number = self.found(connection, host.clone());
+                Ok((connection, host)) => {
+                    let number = self.found(connection, host.clone(), attempt);
                     match &self.target {
                         Target::Fixed(_) => return,
                         Target::Sentinels(sentinels) => {
-                            self.watch(sentinels, &host, number).await;
+                            self.watch(sentinels, &host, number, attempt).await;
                             pause = pause_now();
+                            attempts = Attempts::up_to(self.pace.attempt);
                             continue;
                         }
                     }
                 }
-                Ok(Ok(Err(reason))) => self.not_found(&reason),
-                Ok(Err(_panic)) => self.not_found("this tokio runtime has no network"),
-                Err(_elapsed) => self.not_found("no answer to the attempt to connect"),
+                Err(Failure { reason, is_late }) => {
+                    if !is_late {
+                        attempts.again(attempt);
+                    }
+                    self.not_found(&reason, !is_late || attempts.is_longest(attempt));
+                }
             }
             pause = self.pace.pause().saturating_sub(began.elapsed());
         }
     }
 
+    async fn open_within(
+        &self,
+        attempt: Duration,
+    ) -> Result<(MultiplexedConnection, Host), Failure> {
+        // On a runtime without network, tokio panics.
+        let open = AssertUnwindSafe(self.open(attempt)).catch_unwind();
+        match tokio::time::timeout(self.target.time_for(attempt), open).await {
+            Ok(Ok(opened)) => opened,
+            Ok(Err(_panic)) => Err("this tokio runtime has no network".to_owned().into()),
+            Err(_elapsed) => Err(Failure {
+                reason: format!(
+                    "no answer within {attempt:?} to the attempt to connect{}",
+                    reasons::of_silence(&self.access)
+                ),
+                is_late: true,
+            }),
+        }
+    }
+
     /// Returns when the connection with this number, to this host, is over, or the sentinels name
-    /// another master.
-    async fn watch(&self, sentinels: &Sentinels, host: &Host, number: u64) {
+    /// another master. `attempt`: how long the one that found it might have taken.
+    async fn watch(&self, sentinels: &Sentinels, host: &Host, number: u64, attempt: Duration) {
         let mut state = self.state.subscribe();
         loop {
             let is_over = |state: &State| !matches!(state, State::Live { .. });
@@ -490,7 +513,12 @@ impl Shared {
             if tokio::time::timeout(WATCH, is_lost).await.is_ok() {
                 return;
             }
-            match sentinels.find().await {
+            let is_lost = pin!(state.wait_for(is_over));
+            let found = pin!(sentinels.find(sentinel::patience(attempt)));
+            let Either::Right((found, _)) = select(is_lost, found).await else {
+                return;
+            };
+            match found {
                 Ok(master) if master != *host => {
                     let reason = format!("the sentinels name another master, {master}");
                     return self.lost(number, reason, false);
@@ -502,28 +530,34 @@ impl Shared {
     }
 
     /// A connection to a server that answers and takes writes, or what is in the way.
-    async fn open(&self) -> Result<(MultiplexedConnection, Host), String> {
+    async fn open(&self, attempt: Duration) -> Result<(MultiplexedConnection, Host), Failure> {
+        let patience = sentinel::patience(attempt);
         let host = match &self.target {
             Target::Fixed(host) => host.clone(),
-            Target::Sentinels(sentinels) => sentinels.find().await?,
+            Target::Sentinels(sentinels) => sentinels.find(patience).await?,
         };
         let mut connection = server::connect(&self.access, &host, None).await?;
         let began = Instant::now();
         let ping = cmd("PING").query_async::<()>(&mut connection).await;
-        ping.map_err(|error| server::describe(&error))?;
+        ping.map_err(|error| reasons::of_connecting(&error, &self.access, &host))?;
         let is_late = began.elapsed() >= self.pace.budget;
         if is_late && matches!(*self.state.borrow(), State::Away { is_slow: true, .. }) {
-            return Err("it answers, but not within the time of a look-up".to_owned());
+            return Err("it answers, but not within the time of a look-up"
+                .to_owned()
+                .into());
         }
         let introduction = Introduction::of(&mut connection).await;
         if let Some(role) = introduction.is_no_master() {
-            return Err(format!("it is no master but a {role}"));
+            return Err(format!("it is no master but a {role}").into());
         }
         // It may have answered for the first time after they had given it up, and not know that yet.
         if let Target::Sentinels(sentinels) = &self.target
-            && sentinels.find().await.is_ok_and(|master| master != host)
+            && sentinels
+                .find(patience)
+                .await
+                .is_ok_and(|master| master != host)
         {
-            return Err("the sentinels name another master by now".to_owned());
+            return Err("the sentinels name another master by now".to_owned().into());
         }
         if let Some(warning) = introduction.is_too_old()
             && self.connections.load(Ordering::Relaxed) == 0
@@ -548,7 +582,7 @@ impl Shared {
     }
 
     /// Returns the number of the connection.
-    fn found(&self, connection: MultiplexedConnection, host: Host) -> u64 {
+    fn found(&self, connection: MultiplexedConnection, host: Host, attempt: Duration) -> u64 {
         let number = self.connections.fetch_add(1, Ordering::Relaxed);
         self.outcomes.forget();
         self.in_vain.fetch_add(1, Ordering::Relaxed);
@@ -556,6 +590,7 @@ impl Shared {
             connection,
             number,
             host,
+            attempt,
         };
         let before = self.state.send_replace(live);
         let came_back = matches!(before, State::Away { .. });
@@ -567,19 +602,31 @@ impl Shared {
         number
     }
 
-    /// Only the first failure is news.
-    fn not_found(&self, reason: &str) {
-        let first = self.state.send_if_modified(|state| {
-            let first = matches!(state, State::Idle);
-            if first {
+    /// Only the first failure is news. `is_tried`: it is none of too little time.
+    fn not_found(&self, reason: &str, is_tried: bool) {
+        let mut is_first = false;
+        self.state.send_if_modified(|state| match state {
+            State::Idle => {
+                is_first = true;
                 *state = State::Away {
                     reason: reason.to_owned(),
+                    is_tried,
                     is_slow: false,
                 };
+                true
             }
-            first
+            State::Away {
+                reason: last,
+                is_tried: was_tried,
+                ..
+            } if is_tried && !*was_tried => {
+                reason.clone_into(last);
+                *was_tried = true;
+                true
+            }
+            State::Away { .. } | State::Live { .. } => false,
         });
-        if first {
+        if is_first {
             tracing::warn!(
                 redis = self.name,
                 reason,

@@ -6,12 +6,14 @@
 //! missed something.
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use ::redis::aio::{AsyncPushSender, MultiplexedConnection, SendError};
 use ::redis::{PushInfo, PushKind, Value, cmd};
+use futures_util::future::{Either, select};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -19,11 +21,12 @@ use tokio::time::timeout;
 
 use super::access::{Access, Protocol};
 use super::link::{NoAnswer, Served};
+use super::reasons;
 use super::server;
 use super::servers::Servers;
 use crate::store::{Announcement, Listener};
 
-/// What an attempt to listen, and the answer to a PING, may take.
+/// What the answer to a PING may take.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How often it is looked whether there is a server to listen to.
@@ -171,9 +174,14 @@ impl Listening {
 
     /// Returns when the connection is over, or the one that it goes along with.
     async fn listen_to(&self, served: &Served) {
-        let mut connection = match timeout(PATIENCE, self.subscribe(served)).await {
+        // Twice as long as the attempt that has just been enough for the first connection.
+        let subscribe = pin!(timeout(2 * served.attempt, self.subscribe(served)));
+        let Either::Left((subscribed, _)) = select(subscribe, pin!(served.is_over())).await else {
+            // It is away, and that is said already.
+            return;
+        };
+        let mut connection = match subscribed {
             Ok(Ok(connection)) => connection,
-            // Else it is away, and that is said already.
             Ok(Err(reason)) if served.is_still() => return self.refused(&reason),
             Err(_elapsed) if served.is_still() => return self.refused("no answer"),
             _ => return,
@@ -211,7 +219,7 @@ impl Listening {
         let mut subscribe = cmd("SUBSCRIBE");
         subscribe.arg(channels);
         let subscribed = subscribe.query_async::<()>(&mut connection).await;
-        subscribed.map_err(|error| server::describe(&error))?;
+        subscribed.map_err(|error| reasons::describe(&error))?;
         Ok(connection)
     }
 

@@ -9,6 +9,8 @@ mod info;
 mod link;
 mod listening;
 mod look_ups;
+mod pace;
+mod reasons;
 mod scan;
 mod script;
 mod sentinel;
@@ -25,8 +27,8 @@ use futures_util::future::{try_join, try_join_all};
 pub(crate) use access::TlsFiles;
 pub(crate) use address::Address;
 use link::NoAnswer;
-pub(crate) use link::Pace;
 use listening::{Ears, Listeners, present, publish};
+pub(crate) use pace::Pace;
 use scan::Walk;
 use script::{Script, Scripts};
 pub(crate) use server::lets_in_anybody;
@@ -393,3 +395,6 @@ impl Store for RedisStore {
 fn said(announcement: Option<&Announcement>) -> [&[u8]; 2] {
     announcement.map_or([b"", b""], |it| [it.channel().as_bytes(), it.message()])
 }
+
+#[cfg(test)]
+mod tests;

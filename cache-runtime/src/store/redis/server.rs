@@ -1,7 +1,6 @@
 //! One server: a connection to it, and whether it is the right one.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use ::redis::aio::{AsyncPushSender, MultiplexedConnection};
 use ::redis::{
@@ -10,9 +9,8 @@ use ::redis::{
 
 use super::access::{Access, User};
 use super::address::{Address, Deployment, Host};
-
-/// How long one attempt may take, from name resolution to the answer to a PING.
-pub(super) const ATTEMPT: Duration = Duration::from_millis(500);
+use super::pace::ATTEMPT;
+use super::reasons;
 
 /// What all of this was tried with.
 const OLDEST: (u32, u32) = (6, 2);
@@ -36,13 +34,9 @@ pub(super) async fn connect(
     }
     let client = access.client(host)?;
     let connection = client.get_multiplexed_async_connection_with_config(&config);
-    connection.await.map_err(|error| match error.detail() {
-        // The only thing that is asked for with an answer that has no code of its own.
-        Some(detail) if detail.contains("DB index") => {
-            format!("it has no database {}", access.database)
-        }
-        _ => describe(&error),
-    })
+    connection
+        .await
+        .map_err(|error| reasons::of_connecting(&error, access, host))
 }
 
 /// Whether a server at this address, the first one that is named, answers who does not say who asks.
@@ -176,14 +170,4 @@ pub(super) fn denied(error: &RedisError) -> Option<&str> {
         Some(command).filter(|command| command.bytes().all(is_name))
     };
     says_so.then(|| named().unwrap_or("on some keys or channels"))
-}
-
-/// What went wrong, without anything that the server may have quoted from a command.
-pub(super) fn describe(error: &RedisError) -> String {
-    match error.code() {
-        Some(code) => code.to_owned(),
-        None if error.is_timeout() => "timed out".to_owned(),
-        None if error.is_io_error() => error.to_string(),
-        None => format!("{:?}", error.kind()),
-    }
 }

@@ -6,8 +6,9 @@ use ::redis::{Cmd, FromRedisValue};
 
 use super::address::{Address, Deployment};
 use super::cluster::Cluster;
-use super::link::{Link, NoAnswer, Pace, Served, ServerChanged, Target};
+use super::link::{Link, NoAnswer, Served, ServerChanged, Target};
 use super::look_ups::LookUps;
+use super::pace::Pace;
 use super::sentinel::Sentinels;
 use crate::store::{Connections, StoreError};
 
