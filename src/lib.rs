@@ -38,6 +38,7 @@
 //!   leaves memory
 //! - [`call`]: control of a single call, and [`call::warm`] for many
 //! - [`testing`]: for the tests of applications
+//! - `axum` (feature `axum`): extractors, tenants, and routes for operators
 //!
 //! What goes wrong on the way (a Redis that is away, a kind that nobody registered) never reaches
 //! the caller of an annotated function. It is logged through `tracing`, once for each change.
@@ -58,6 +59,8 @@ pub use cache_runtime::{
 };
 #[cfg(feature = "redis")]
 pub use cache_runtime::{SecurityLevel, SecurityReport};
+#[cfg(feature = "axum")]
+pub use cache_web as axum;
 
 /// Control of one call, by wrapping the call expression.
 ///

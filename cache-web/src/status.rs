@@ -1,0 +1,128 @@
+//! `GET /cache/status`: how each kind stands, for operators.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::http::header::CACHE_CONTROL;
+use axum::response::IntoResponse;
+use cache_runtime::{Breaker, CacheStats, Health};
+use serde::Serialize;
+
+use crate::figures::{gather, outcomes};
+use crate::problem::Problem;
+
+pub(crate) async fn status() -> Result<impl IntoResponse, Problem> {
+    let kinds = gather().await?;
+    let kinds = kinds.iter();
+    let status = Status {
+        health: cache_runtime::health().await,
+        kinds: kinds
+            .map(|(kind, stats)| (kind.clone(), KindStatus::of(stats)))
+            .collect(),
+        unknown_kind_calls: cache_runtime::unknown_kind_calls(),
+    };
+    Ok(([(CACHE_CONTROL, "no-store")], Json(status)))
+}
+
+#[derive(Serialize)]
+struct Status {
+    health: Health,
+    kinds: BTreeMap<String, KindStatus>,
+    unknown_kind_calls: u64,
+}
+
+#[derive(Serialize)]
+struct KindStatus {
+    backend: &'static str,
+    hits: u64,
+    misses: u64,
+    hit_ratio: Option<f64>,
+    /// Under the names that the metrics have.
+    outcomes: BTreeMap<&'static str, u64>,
+    memory: Memory,
+    /// Absent for a kind without a store.
+    store: Option<Store>,
+    default_ttl_seconds: u64,
+}
+
+#[derive(Serialize)]
+struct Memory {
+    entries: usize,
+    expired_entries: usize,
+    max_entries: usize,
+    usage_bytes: usize,
+    max_bytes: Option<u64>,
+    evictions: u64,
+    expirations: u64,
+    too_large_values: u64,
+}
+
+#[derive(Serialize)]
+struct Store {
+    breaker: &'static str,
+    operations_under_way: u64,
+    available_operations: Option<u64>,
+    created_connections: u64,
+    failures: u64,
+    timeouts: u64,
+    refused_entries: u64,
+    unserializable_values: u64,
+    oversized_values: u64,
+    dropped_writes: u64,
+    refused_writes: u64,
+}
+
+impl KindStatus {
+    fn of(stats: &CacheStats) -> Self {
+        Self {
+            backend: stats.backend_type,
+            hits: stats.hits,
+            misses: stats.misses,
+            hit_ratio: stats.hit_ratio(),
+            outcomes: outcomes(stats).into_iter().collect(),
+            memory: Memory {
+                entries: stats.total_entries,
+                expired_entries: stats.expired_entries,
+                max_entries: stats.max_size,
+                usage_bytes: stats.memory_usage_bytes,
+                max_bytes: stats.max_bytes,
+                evictions: stats.evictions,
+                expirations: stats.expirations,
+                too_large_values: stats.too_large_for_memory,
+            },
+            store: (stats.backend_type != "memory").then(|| Store::of(stats)),
+            default_ttl_seconds: stats.default_ttl.as_secs(),
+        }
+    }
+}
+
+impl Store {
+    fn of(stats: &CacheStats) -> Self {
+        let refused = &stats.refused;
+        Self {
+            breaker: match stats.connections.breaker {
+                Breaker::Closed => "closed",
+                Breaker::HalfOpen => "half_open",
+                Breaker::Open => "open",
+            },
+            operations_under_way: stats.connections.in_use,
+            available_operations: stats.connections.available,
+            created_connections: stats.connections.created_connections,
+            failures: stats.store_failures,
+            timeouts: stats.store_timeouts,
+            refused_entries: refused.foreign
+                + refused.too_large
+                + refused.damaged
+                + refused.unknown_key
+                + refused.not_encrypted
+                + refused.invalidated
+                + refused.expired
+                + refused.undecodable
+                + refused.unverified,
+            unserializable_values: stats.unserializable_values,
+            oversized_values: stats.oversized_values,
+            dropped_writes: stats.dropped_writes,
+            refused_writes: stats.refused_writes,
+        }
+    }
+}

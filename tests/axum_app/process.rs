@@ -1,0 +1,164 @@
+//! One run of the example.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use hyper::Method;
+use serde_json::Value as Json;
+
+use crate::client::{Answer, Client};
+
+pub(crate) const TOKEN: &str = "3d6bf24b0e4f";
+
+/// A process that serves. It is killed when this is dropped.
+#[derive(Debug)]
+pub(crate) struct App {
+    process: Child,
+    address: SocketAddr,
+    warnings: Option<JoinHandle<String>>,
+}
+
+/// How a process has ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) status: ExitStatus,
+    pub(crate) took: Duration,
+    pub(crate) warnings: String,
+}
+
+/// The example with these variables, and no others that it reads.
+pub(crate) fn command(variables: &[(&str, &str)]) -> Command {
+    let test = std::env::current_exe().expect("the path of this test");
+    let profile = test.ancestors().nth(2).expect("the folder of the profile");
+    let binary: PathBuf = profile.join("examples/axum_app");
+    assert!(
+        binary.exists(),
+        "{} is missing: run `cargo build --example axum_app --all-features` first",
+        binary.display()
+    );
+    let mut command = Command::new(binary);
+    let read = std::env::vars_os().map(|(name, _)| name);
+    for name in read.filter(|name| name.to_string_lossy().contains("CACHE")) {
+        command.env_remove(name);
+    }
+    command
+        .env_remove("OPERATOR_TOKEN")
+        .env("LISTEN", "127.0.0.1:0")
+        .envs(variables.iter().copied())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+impl App {
+    pub(crate) fn start(variables: &[(&str, &str)]) -> Self {
+        let mut process = command(variables).spawn().expect("the example starts");
+        let mut errors = process.stderr.take().expect("piped");
+        let warnings = thread::spawn(move || {
+            let mut text = String::new();
+            errors.read_to_string(&mut text).expect("errors are text");
+            text
+        });
+        let mut output = BufReader::new(process.stdout.take().expect("piped"));
+        let mut line = String::new();
+        output.read_line(&mut line).expect("output is text");
+        let address = line.trim_end().strip_prefix("listening on http://");
+        let address = address.and_then(|address| address.parse().ok());
+        let Some(address) = address else {
+            let _ = process.kill();
+            panic!("no address in {line:?}: {:?}", warnings.join());
+        };
+        Self {
+            process,
+            address,
+            warnings: Some(warnings),
+        }
+    }
+
+    /// With this Redis, and operators who have the token.
+    pub(crate) fn over(url: &str) -> Self {
+        Self::start(&[("CACHE_REDIS_URL", url), ("OPERATOR_TOKEN", TOKEN)])
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(crate) async fn client(&self) -> Client {
+        Client::connect(self.address).await.expect("a connection")
+    }
+
+    pub(crate) async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<hyper::body::Bytes>,
+    ) -> Answer {
+        let mut client = self.client().await;
+        let answer = client.ask(method, path, headers, body).await;
+        answer.expect("an answer")
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.ask(Method::GET, path, &[], "").await
+    }
+
+    /// A summary for a tenant.
+    pub(crate) async fn summarize(&self, tenant: &str, text: &str) -> Answer {
+        let headers = [("x-tenant", tenant)];
+        let text = text.to_owned();
+        self.ask(Method::POST, "/summaries", &headers, text).await
+    }
+
+    /// Invalidates as an operator.
+    pub(crate) async fn invalidate(&self, body: &Json) -> Answer {
+        let bearer = format!("Bearer {TOKEN}");
+        let headers = [
+            ("content-type", "application/json"),
+            ("authorization", bearer.as_str()),
+        ];
+        let path = "/internal/cache/invalidate";
+        self.ask(Method::POST, path, &headers, body.to_string())
+            .await
+    }
+
+    /// Asks the process to end (SIGTERM).
+    pub(crate) fn terminate(&self) {
+        let signal = format!("kill -TERM {}", self.process.id());
+        let told = Command::new("sh").args(["-c", &signal]).status();
+        assert!(told.expect("a shell").success());
+    }
+
+    /// Waits for the end of the process, for twenty seconds at most.
+    pub(crate) fn wait(mut self) -> Ended {
+        let began = Instant::now();
+        let status = loop {
+            match self.process.try_wait().expect("a process of this one") {
+                Some(status) => break status,
+                None if began.elapsed() > Duration::from_secs(20) => panic!("it does not end"),
+                None => thread::sleep(Duration::from_millis(5)),
+            }
+        };
+        let took = began.elapsed();
+        let warnings = self.warnings.take().expect("still there");
+        Ended {
+            status,
+            took,
+            warnings: warnings.join().expect("no panic"),
+        }
+    }
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        // Both fail only when the process is gone already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
