@@ -49,13 +49,13 @@ pub use cache_runtime::{
     CacheError, CacheFactory, CacheStats, CallSite, Claim, Claimed, CloseReport, Codec,
     ConfigSources, Connections, CredentialSource, Credentials, Explained, Explanation, Generation,
     HashAlgorithm, Health, HealthStatus, HealthWatch, Invalidation, KeyBuilder, KeyPrivacy,
-    KindHealth, MemoryBudget, ParsedKey, PartHealth, Preset, PresetComparison, PresetDescription,
-    PresetRecommendation, Profile, Promotion, REDIS_AVAILABLE, Reach, RefusedEntries, Removal,
-    RemovalCause, SecurityConfig, Setting, SharedError, SmokeTest, Store, StoreError, StoreFuture,
-    StoreInfo, Strategy, TextTier, TextTiers, TimedOut, Tombstone, Ttl, ValidationReport, Value,
-    WeakCache, cache, close, close_kind, close_within, conditional, fallback, get_or_register,
-    health, init, init_with, kinds, liveness, readiness, register, sites, testing,
-    unknown_kind_calls, unregister, verify, watch_health,
+    KindHealth, KindSettings, MemoryBudget, ParsedKey, PartHealth, Preset, PresetComparison,
+    PresetDescription, PresetRecommendation, Profile, Promotion, REDIS_AVAILABLE, Reach,
+    RefusedEntries, Removal, RemovalCause, SecurityConfig, Setting, SharedError, SmokeTest, Store,
+    StoreError, StoreFuture, StoreInfo, Strategy, TextTier, TextTiers, TimedOut, Tombstone, Ttl,
+    ValidationReport, Value, WeakCache, cache, close, close_kind, close_within, conditional,
+    fallback, get_or_register, health, init, init_with, kinds, liveness, readiness, register,
+    sites, testing, unknown_kind_calls, unregister, verify, watch_health,
 };
 #[cfg(feature = "redis")]
 pub use cache_runtime::{SecurityLevel, SecurityReport};

@@ -75,159 +75,176 @@ fn a_variable_that_cannot_be_used_is_named_with_what_is_expected() {
         }
         for variable in setting.variables().iter().chain(setting.old_variables()) {
             let found = of_variables(&[(variable, "neither this nor that")]);
-            one(&found, &[setting.name(), variable, "expected"]);
+            // Of what is no JSON nothing is known but where it is.
+            let name = if expected.contains("operation") {
+                ""
+            } else {
+                setting.name()
+            };
+            one(&found, &[name, variable, "expected"]);
         }
     }
 }
 
+/// The variable, what it says, and a part of the one message about it.
+const OUT_OF_RANGE: &[(&str, &str, &str)] = &[
+    (
+        "CACHE_DEFAULT_TTL",
+        "0",
+        "default_ttl is 0s (variable CACHE_DEFAULT_TTL); expected 1s to 365d",
+    ),
+    ("CACHE_DEFAULT_TTL", "2years", "default_ttl is 730d 12h"),
+    (
+        "CACHE_DEFAULT_TTL",
+        "-5",
+        "default_ttl is -5 (variable CACHE_DEFAULT_TTL)",
+    ),
+    ("CACHE_MEMORY_SIZE", "0", "l1_cache_size is 0"),
+    (
+        "CACHE_MEMORY_SIZE",
+        "10000001",
+        "expected 1 to 10000000 entries",
+    ),
+    ("CACHE_MEMORY_SIZE", "1.5", "l1_cache_size is \"1.5\""),
+    ("CACHE_COMPRESSION_LEVEL", "10", "compression_level is 10"),
+    (
+        "CACHE_COMPRESSION_THRESHOLD",
+        "1048577",
+        "expected 0 to 1048576 bytes",
+    ),
+    (
+        "CACHE_TEXT_HASH_THRESHOLD",
+        "100001",
+        "expected 1 to 100000 characters",
+    ),
+    ("CACHE_HASH_ALGORITHM", "sha265", "did you mean sha256?"),
+    (
+        "CACHE_PRESET",
+        "prodution",
+        "did you mean production? (variable CACHE_PRESET)",
+    ),
+    (
+        "CACHE_OPERATION_TTLS",
+        r#"{"qa": 0}"#,
+        "operation_ttls.qa is 0s",
+    ),
+    (
+        "CACHE_OPERATION_TTLS",
+        r#"{"qa": "soon"}"#,
+        "operation_ttls is \"soon\" for \"qa\" (variable CACHE_OPERATION_TTLS); expected",
+    ),
+    (
+        "CACHE_OPERATION_TTLS",
+        r#"{"": 5}"#,
+        "operation without a name",
+    ),
+    (
+        "CACHE_OPERATION_TTLS",
+        "[1]",
+        "CACHE_OPERATION_TTLS is no table in JSON",
+    ),
+    (
+        "CACHE_OPERATION_TTLS",
+        "{canary",
+        "CACHE_OPERATION_TTLS is no table in JSON (key must be a string",
+    ),
+    (
+        "CACHE_CUSTOM_CONFIG",
+        "{",
+        "CACHE_CUSTOM_CONFIG is no table in JSON",
+    ),
+    (
+        "CACHE_CUSTOM_CONFIG",
+        "\"canary\"",
+        "CACHE_CUSTOM_CONFIG is no table in JSON",
+    ),
+    (
+        "CACHE_CUSTOM_CONFIG",
+        r#"{"jitter": 1.5}"#,
+        "jitter is 1.5 (variable CACHE_CUSTOM_CONFIG); expected 0 to 1",
+    ),
+    (
+        "CACHE_CUSTOM_CONFIG",
+        r#"{"store_budget": "61s"}"#,
+        "store_budget is 1m 1s",
+    ),
+    (
+        "CACHE_CUSTOM_CONFIG",
+        r#"{"max_connections": 0}"#,
+        "max_connections is 0",
+    ),
+    (
+        "CACHE_CUSTOM_CONFIG",
+        r#"{"namespace": ""}"#,
+        "namespace is empty",
+    ),
+    (
+        "CACHE_CUSTOM_CONFIG",
+        r#"{"key_prefix": ""}"#,
+        "key_prefix is empty",
+    ),
+    (
+        "CACHE_CUSTOM_CONFIG",
+        r#"{"environment": " "}"#,
+        "environment is empty",
+    ),
+    (
+        "CACHE_CUSTOM_CONFIG",
+        r#"{"key_secret": "canary"}"#,
+        "key_secret",
+    ),
+    (
+        "CACHE_CUSTOM_CONFIG",
+        r#"{"redis_url": 6379}"#,
+        "redis_url is a number",
+    ),
+    (
+        "CACHE_CUSTOM_CONFIG",
+        r#"{"kinds": {"geo": 1}}"#,
+        "kinds.geo is no table",
+    ),
+    (
+        "CACHE_CUSTOM_CONFIG",
+        r#"{"kinds": 1}"#,
+        "kinds is no table",
+    ),
+    (
+        "CACHE_CUSTOM_CONFIG",
+        r#"{"kinds": {"geo": {"preset": "minimal"}}}"#,
+        "kinds.geo.preset is no setting",
+    ),
+    (
+        "CACHE_CUSTOM_CONFIG",
+        r#"{"kinds": {"geo": {"codec": "xml"}}}"#,
+        "kinds.geo.codec is \"xml\"",
+    ),
+    ("CACHE_CUSTOM_CONFIG", r#"{"ai": 1}"#, "ai is no table"),
+    ("CACHE_KEY_SECRET", "canary", "key_secret"),
+    (
+        "TOTAL_WORKERS",
+        "0",
+        "total_workers is 0 (variable TOTAL_WORKERS); expected 1 to 100000 processes",
+    ),
+    (
+        "TOTAL_WORKERS",
+        "many",
+        "total_workers is \"many\" (variable TOTAL_WORKERS)",
+    ),
+    (
+        "REDIS_VERIFY_CERTIFICATES",
+        "false",
+        "certificates are always checked",
+    ),
+    (
+        "CACHE_CONFIG_FILE",
+        "/nowhere/larder.json",
+        "the file /nowhere/larder.json cannot be read",
+    ),
+];
+
 #[test]
 fn a_value_out_of_range_is_named_with_its_source() {
-    for (variable, says, expected) in [
-        (
-            "CACHE_DEFAULT_TTL",
-            "0",
-            "default_ttl is 0s (variable CACHE_DEFAULT_TTL); expected 1s to 365d",
-        ),
-        ("CACHE_DEFAULT_TTL", "2years", "default_ttl is 730d 12h"),
-        (
-            "CACHE_DEFAULT_TTL",
-            "-5",
-            "default_ttl is -5 (variable CACHE_DEFAULT_TTL)",
-        ),
-        ("CACHE_MEMORY_SIZE", "0", "l1_cache_size is 0"),
-        (
-            "CACHE_MEMORY_SIZE",
-            "10000001",
-            "expected 1 to 10000000 entries",
-        ),
-        ("CACHE_MEMORY_SIZE", "1.5", "l1_cache_size is \"1.5\""),
-        ("CACHE_COMPRESSION_LEVEL", "10", "compression_level is 10"),
-        (
-            "CACHE_COMPRESSION_THRESHOLD",
-            "1048577",
-            "expected 0 to 1048576 bytes",
-        ),
-        (
-            "CACHE_TEXT_HASH_THRESHOLD",
-            "100001",
-            "expected 1 to 100000 characters",
-        ),
-        ("CACHE_HASH_ALGORITHM", "sha265", "did you mean sha256?"),
-        (
-            "CACHE_PRESET",
-            "prodution",
-            "preset is \"prodution\" (variable CACHE_PRESET); expected one of disabled",
-        ),
-        (
-            "CACHE_OPERATION_TTLS",
-            r#"{"qa": 0}"#,
-            "operation_ttls.qa is 0s",
-        ),
-        (
-            "CACHE_OPERATION_TTLS",
-            r#"{"qa": "soon"}"#,
-            "operation_ttls is \"soon\" for \"qa\"",
-        ),
-        (
-            "CACHE_OPERATION_TTLS",
-            r#"{"": 5}"#,
-            "operation without a name",
-        ),
-        (
-            "CACHE_OPERATION_TTLS",
-            "[1]",
-            "CACHE_OPERATION_TTLS is no table in JSON",
-        ),
-        (
-            "CACHE_OPERATION_TTLS",
-            "{canary",
-            "CACHE_OPERATION_TTLS is no table in JSON (key must be a string",
-        ),
-        (
-            "CACHE_CUSTOM_CONFIG",
-            "{",
-            "CACHE_CUSTOM_CONFIG is no table in JSON",
-        ),
-        (
-            "CACHE_CUSTOM_CONFIG",
-            "\"canary\"",
-            "CACHE_CUSTOM_CONFIG is no table in JSON",
-        ),
-        (
-            "CACHE_CUSTOM_CONFIG",
-            r#"{"jitter": 1.5}"#,
-            "jitter is 1.5 (variable CACHE_CUSTOM_CONFIG); expected 0 to 1",
-        ),
-        (
-            "CACHE_CUSTOM_CONFIG",
-            r#"{"store_budget": "61s"}"#,
-            "store_budget is 1m 1s",
-        ),
-        (
-            "CACHE_CUSTOM_CONFIG",
-            r#"{"max_connections": 0}"#,
-            "max_connections is 0",
-        ),
-        (
-            "CACHE_CUSTOM_CONFIG",
-            r#"{"namespace": ""}"#,
-            "namespace is empty",
-        ),
-        (
-            "CACHE_CUSTOM_CONFIG",
-            r#"{"key_prefix": ""}"#,
-            "key_prefix is empty",
-        ),
-        (
-            "CACHE_CUSTOM_CONFIG",
-            r#"{"environment": " "}"#,
-            "environment is empty",
-        ),
-        (
-            "CACHE_CUSTOM_CONFIG",
-            r#"{"key_secret": "canary"}"#,
-            "key_secret",
-        ),
-        (
-            "CACHE_CUSTOM_CONFIG",
-            r#"{"redis_url": 6379}"#,
-            "redis_url is a number",
-        ),
-        (
-            "CACHE_CUSTOM_CONFIG",
-            r#"{"kinds": {"geo": 1}}"#,
-            "kinds.geo is no table",
-        ),
-        (
-            "CACHE_CUSTOM_CONFIG",
-            r#"{"kinds": 1}"#,
-            "kinds is no table",
-        ),
-        (
-            "CACHE_CUSTOM_CONFIG",
-            r#"{"kinds": {"geo": {"preset": "minimal"}}}"#,
-            "kinds.geo.preset is no setting",
-        ),
-        (
-            "CACHE_CUSTOM_CONFIG",
-            r#"{"kinds": {"geo": {"codec": "xml"}}}"#,
-            "kinds.geo.codec is \"xml\"",
-        ),
-        ("CACHE_CUSTOM_CONFIG", r#"{"ai": 1}"#, "ai is no table"),
-        ("CACHE_KEY_SECRET", "canary", "key_secret"),
-        ("TOTAL_WORKERS", "0", "TOTAL_WORKERS is \"0\""),
-        ("TOTAL_WORKERS", "many", "expected the number of processes"),
-        (
-            "REDIS_VERIFY_CERTIFICATES",
-            "false",
-            "certificates are always checked",
-        ),
-        (
-            "CACHE_CONFIG_FILE",
-            "/nowhere/larder.json",
-            "the file /nowhere/larder.json cannot be read",
-        ),
-    ] {
+    for (variable, says, expected) in OUT_OF_RANGE {
         one(&of_variables(&[(variable, says)]), &[expected]);
     }
 }
@@ -344,11 +361,11 @@ fn files_that_cannot_be_used_are_named() {
         ),
         (
             file("broken.toml", b"redis_url = canary"),
-            "cannot be understood",
+            "cannot be understood (line 1, column",
         ),
         (
             file("twice.toml", b"jitter = 0\njitter = 1"),
-            "cannot be understood",
+            "a key is there twice",
         ),
         (
             file("type.toml", b"default_ttl = true"),
@@ -390,4 +407,39 @@ async fn a_map_with_a_setting_that_nobody_knows_makes_no_cache() {
         .expect_err("no table")
         .to_string();
     assert!(error.contains("is no table of settings"), "{error}");
+}
+
+#[test]
+fn sources_show_none_of_what_they_say() {
+    let sources = ConfigSources::new().variables([("REDIS_AUTH", "canary")]);
+    let shown = format!("{sources:?}");
+    assert!(
+        shown.contains("REDIS_AUTH") && !shown.contains("canary"),
+        "{shown}"
+    );
+    let error = serde_json::from_str::<CacheConfig>("\"redis://:canary@host\"");
+    let error = error.expect_err("no table").to_string();
+    assert!(error.contains("expected a table of settings") && !error.contains("canary"));
+}
+
+#[test]
+fn several_wrong_lifetimes_are_all_named() {
+    let found = of_variables(&[("CACHE_OPERATION_TTLS", r#"{"b": "soon", "a": [], "c": 5}"#)]);
+    assert_eq!(found.len(), 2, "{found:#?}");
+    assert!(found[0].contains("\"soon\" for \"b\"") && found[1].contains("a list for \"a\""));
+}
+
+#[test]
+fn settings_for_language_models_beside_their_end_are_warned_of() {
+    let says = r#"{"enable_ai_cache": false, "ai": {"max_text_length": 7}, "codec": "xml"}"#;
+    let error = ConfigSources::new()
+        .variables([("CACHE_CUSTOM_CONFIG", says)])
+        .load();
+    let CacheError::Configuration { warnings, .. } = error.expect_err("xml") else {
+        panic!("another error");
+    };
+    assert!(
+        warnings[0].contains("enable_ai_cache is false"),
+        "{warnings:?}"
+    );
 }

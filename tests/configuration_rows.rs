@@ -290,7 +290,7 @@ fn factories_have_the_documented_defaults() {
 }
 
 /// The variable, what it says, the setting that it is, and what that is then.
-const VARIABLES: [(&str, &str, &str, &str); 39] = [
+const VARIABLES: [(&str, &str, &str, &str); 40] = [
     (
         "CACHE_REDIS_URL",
         "redis://a:1",
@@ -399,6 +399,7 @@ const VARIABLES: [(&str, &str, &str, &str); 39] = [
         "ai.text_size_tiers.large",
         "3",
     ),
+    ("TOTAL_WORKERS", "4", "total_workers", "4"),
     ("WORKER_ID", "larder-7f6c-x2", "worker_id", "larder-7f6c-x2"),
     (
         "REDIS_CONNECTION_TIMEOUT",
@@ -475,7 +476,7 @@ fn every_variable_of_every_setting_is_in_the_table() {
         "REDIS_TLS_CA_PATH",
         "REDIS_TLS_CERT_PATH",
         "REDIS_TLS_KEY_PATH",
-        // Needs a feature: `secrets` has it.
+        // Needs a feature.
         "REDIS_ENCRYPTION_KEY",
     ];
     for setting in Setting::all() {
@@ -631,7 +632,8 @@ fn variables_that_say_something_else_or_nothing_are_warned_of() {
         ("CACHE_PRESET", "disabled"),
         ("CACHE_REDIS_URL", "redis://host"),
     ]);
-    is(&disabled, &[("redis_url", "-")]);
+    let cache = larder::Cache::builder("disabled", &disabled).build();
+    assert_eq!(cache.expect("a cache").stats().backend_type, "memory");
     assert!(
         log.lines()[3].contains("never uses Redis"),
         "{:?}",
@@ -642,14 +644,16 @@ fn variables_that_say_something_else_or_nothing_are_warned_of() {
 #[test]
 fn memory_is_shared_out_among_workers_and_never_grows() {
     for (entries, workers, expected) in [
-        ("400", "4", "100"),
-        ("400", "1", "400"),
-        ("100", "8", "50"),
-        ("25", "4", "25"),
+        ("400", "4", 100),
+        ("400", "1", 400),
+        ("100", "8", 50),
+        ("25", "4", 25),
     ] {
         let custom = format!(r#"{{"l1_cache_size": {entries}}}"#);
         let config = of(&[("CACHE_CUSTOM_CONFIG", &custom), ("TOTAL_WORKERS", workers)]);
-        is(&config, &[("l1_cache_size", expected)]);
+        let cache = larder::Cache::builder("shared-out", &config).build();
+        assert_eq!(cache.expect("a cache").stats().max_size, expected);
+        is(&config, &[("l1_cache_size", entries)]);
     }
     assert_eq!(CacheConfig::l1_size_for_workers(400, 4), 100);
     assert_eq!(CacheConfig::l1_size_for_workers(500, 25), 50);
@@ -806,7 +810,7 @@ fn warnings_and_recommendations_say_what_to_change() {
     let short = builder().default_ttl(Duration::from_secs(10));
     has(
         &warned(short).recommendations,
-        "retry_stale_after is 30s, longer than any lifetime",
+        "retry_stale_after is 30s, longer than every lifetime",
     );
     assert!(warned(builder()).warnings.is_empty());
 }
@@ -860,6 +864,7 @@ fn settings_are_looked_at_before_they_go_into_production() {
 #[cfg(feature = "redis")]
 fn keys_of_several_kinds_never_begin_alike() {
     let clash = CacheConfig::builder()
+        .redis_url("redis://host")
         .key_prefix("shop:")
         .kind("geo", |geo| geo);
     let error = clash
@@ -883,4 +888,133 @@ fn tempfile() -> std::path::PathBuf {
     let directory = std::env::temp_dir().join(name);
     std::fs::create_dir(&directory).expect("a directory");
     directory
+}
+
+#[test]
+#[cfg(all(feature = "encryption", feature = "redis"))]
+fn the_encryption_key_has_a_variable() {
+    let key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    is(
+        &of(&[("REDIS_ENCRYPTION_KEY", key)]),
+        &[("encryption_key", "(set)")],
+    );
+}
+
+#[test]
+fn what_is_said_later_of_all_kinds_holds_for_those_that_say_nothing_else() {
+    let file =
+        r#"{"kinds": {"geo": {"l1_cache_size": 5, "operation_ttls": {"user.profile": 60}}}}"#;
+    let loaded = of(&[("CACHE_CUSTOM_CONFIG", file)]);
+    let config = CacheConfigBuilder::from(loaded)
+        .namespace("shop")
+        .l1_cache_size(7);
+    let config = built(config.kind("geo", |geo| geo.jitter(0.5)).jitter(0.25));
+    let geo = config.for_kind("geo");
+    is(
+        &geo,
+        &[
+            ("namespace", "shop"),
+            ("l1_cache_size", "5"),
+            ("jitter", "0.5"),
+            ("operation_ttls", "user.profile 1m"),
+        ],
+    );
+    is(
+        &config,
+        &[
+            ("l1_cache_size", "7"),
+            ("jitter", "0.25"),
+            ("operation_ttls", "-"),
+        ],
+    );
+    is(&config.for_kind("other"), &[("l1_cache_size", "7")]);
+}
+
+#[test]
+fn settings_for_language_models_make_such_a_cache() {
+    for says in [
+        r#"{"ai": {}}"#,
+        r#"{"ai_config": {"max_text_length": 7}}"#,
+        r#"{"max_text_length": 7}"#,
+    ] {
+        let config = of(&[("CACHE_CUSTOM_CONFIG", says)]);
+        is(&config, &[("enable_ai_cache", "true")]);
+        let explained = config.explain();
+        let line = explained.get("enable_ai_cache").expect("a line");
+        assert_eq!(line.source, "variable CACHE_CUSTOM_CONFIG", "{says}");
+    }
+    // What comes before says otherwise.
+    let off = [
+        ("ENABLE_AI_CACHE", "false"),
+        ("CACHE_PRESET", "ai-production"),
+    ];
+    is(
+        &of(&off),
+        &[("enable_ai_cache", "false"), ("ai.max_text_length", "-")],
+    );
+}
+
+#[test]
+fn a_warning_is_logged_once() {
+    let (log, _guard) = Log::collect_warnings_here();
+    let custom = r#"{"compression_threshold": 0, "kinds": {"geo": {"enable_l1_cache": false, "l1_cache_size": 7}}}"#;
+    let config = of(&[("CACHE_CUSTOM_CONFIG", custom)]);
+    let config = built(CacheConfigBuilder::from(config).jitter(0.5));
+    drop(CacheConfigBuilder::from(config).build());
+    let lines = log.lines();
+    assert_eq!(lines.len(), 2, "{lines:#?}");
+    assert!(
+        lines[0].contains("compression_threshold is 0")
+            && lines[1].contains("kinds.geo: l1_cache_size")
+    );
+}
+
+#[test]
+#[cfg(feature = "yaml")]
+fn files_in_yaml_are_read() {
+    let directory = tempfile();
+    let file = directory.join("larder.yaml");
+    std::fs::write(&file, "default_ttl: 2h\nkinds:\n  geo:\n    jitter: 0.5\n").expect("written");
+    let config = CacheConfig::from_file(&file).expect("valid");
+    is(&config, &[("default_ttl", "2h")]);
+    is(&config.for_kind("geo"), &[("jitter", "0.5")]);
+    std::fs::write(&file, "redis_password:canary").expect("written");
+    let error = CacheConfig::from_file(&file)
+        .expect_err("no table")
+        .to_string();
+    assert!(!error.contains("canary"), "{error}");
+    std::fs::remove_dir_all(directory).expect("removed");
+}
+
+/// What the sample applications of the documents say.
+#[test]
+#[cfg(feature = "redis")]
+fn the_documented_samples_are_understood() {
+    let production = CacheFactory::web_app()
+        .redis_url("redis://host")
+        .default_ttl(Duration::from_secs(3600))
+        .l1_cache_size(500)
+        .compression_threshold(1000)
+        .compression_level(7)
+        .fail_on_connection_error(true);
+    assert!(built(production).validate().warnings.is_empty());
+    let fast = CacheFactory::ai_app()
+        .default_ttl(Duration::from_secs(7200))
+        .compression_threshold(500)
+        .compression_level(9)
+        .text_hash_threshold(200)
+        .l1_cache_size(150)
+        .operation_ttl("translate", Duration::from_secs(86_400));
+    is(
+        &built(fast),
+        &[
+            ("ai.text_hash_threshold", "200"),
+            ("operation_ttls", "translate 1d"),
+        ],
+    );
+    let custom = r#"{"compression_threshold": 500, "memory_cache_size": 200, "default_ttl": 7200, "use_tls": true}"#;
+    is(
+        &of(&[("CACHE_CUSTOM_CONFIG", custom)]),
+        &[("security.use_tls", "true")],
+    );
 }

@@ -32,6 +32,7 @@ async fn each_purpose_has_its_kind_and_its_store() {
         ("memory", 50)
     );
     assert_eq!(testing.stats().default_ttl, Duration::from_secs(60));
+    assert_eq!(CacheFactory::test_redis_url(), "redis://localhost:6379/15");
     let over_redis = CacheFactory::for_testing_with_redis(&server.url())
         .await
         .expect("a cache");
@@ -140,11 +141,9 @@ async fn a_cache_with_a_fallback_finds_its_redis_when_that_comes() {
         .build();
     let cache = CacheFactory::create_with_fallback(&config.expect("valid")).await;
     let cache = cache.expect("a cache in memory");
-    assert!(
-        log.lines()
-            .iter()
-            .any(|line| line.contains("create_with_fallback"))
-    );
+    let lines = log.lines();
+    let says = |line: &&String| line.contains("method=\"create_with_fallback\" kind=\"web\"");
+    assert_eq!(lines.iter().filter(says).count(), 1, "{lines:?}");
     cache.set("key", 1).await;
     assert_eq!(cache.get::<i32>("key").await, Some(1));
     server.restart();
@@ -184,6 +183,7 @@ async fn a_configuration_is_tried_out() {
 
 #[tokio::test]
 async fn kinds_of_one_configuration_share_the_connection_to_their_redis() {
+    let _scope = larder::testing::registry_scope();
     let server = RedisServer::start();
     let other = RedisServer::start();
     let config = CacheConfig::builder()
@@ -229,4 +229,77 @@ async fn kinds_of_one_configuration_share_the_connection_to_their_redis() {
     };
     assert_eq!(clients(server.url()).await, 4);
     larder::close().await;
+}
+
+#[tokio::test]
+async fn a_kind_that_is_not_to_be_without_its_redis_keeps_the_others_from_beginning() {
+    let scope = larder::testing::registry_scope();
+    let config = CacheConfig::builder()
+        .kind("far", |far| {
+            far.redis_url(NOWHERE).fail_on_connection_error(true)
+        })
+        .build()
+        .expect("valid");
+    let error = larder::init_with(&config)
+        .await
+        .expect_err("nobody listens");
+    assert!(
+        matches!(error, CacheError::Infrastructure { .. }),
+        "{error}"
+    );
+    assert!(larder::cache("far").is_none());
+    drop(scope);
+}
+
+#[tokio::test]
+async fn one_prefix_for_two_kinds_in_one_redis_is_an_error_when_they_are_made() {
+    let _scope = larder::testing::registry_scope();
+    let builder = || {
+        CacheConfig::builder()
+            .redis_url(NOWHERE)
+            .key_prefix("shop:")
+    };
+    // For one kind it is what it is there for.
+    let one = CacheFactory::for_kind("geo", &builder().build().expect("valid")).await;
+    assert!(one.is_ok());
+    let error = larder::init_with(&builder().build().expect("valid")).await;
+    let error = error
+        .expect_err("web and ai would share their keys")
+        .to_string();
+    assert!(error.contains("web and ai begin alike"), "{error}");
+}
+
+#[tokio::test]
+async fn settings_of_the_way_to_redis_reach_it() {
+    let server = RedisServer::start();
+    let config = CacheConfig::builder()
+        .redis_url(server.url())
+        .max_connections(7);
+    let cache = CacheFactory::for_kind("few", &config.build().expect("valid")).await;
+    let cache = cache.expect("a cache");
+    assert_eq!(cache.stats().connections.available, Some(7));
+    // Both say something: the smaller number holds.
+    let url = format!("{}?max_connections=3", server.url());
+    let config = CacheConfig::builder().redis_url(url).max_connections(7);
+    let cache = CacheFactory::for_kind("fewer", &config.build().expect("valid")).await;
+    assert_eq!(
+        cache.expect("a cache").stats().connections.available,
+        Some(3)
+    );
+    // Another source of credentials, another connection.
+    let config = CacheConfig::builder()
+        .redis_url(server.url())
+        .kind("other", |other| {
+            let nobody = || larder::Credentials {
+                username: Some("nobody".to_owned()),
+                password: "wrong".to_owned().into(),
+            };
+            other.security(larder::SecurityConfig::default().credentials(nobody))
+        })
+        .build()
+        .expect("valid");
+    let _scope = larder::testing::registry_scope();
+    larder::init_with(&config).await.expect("a server");
+    assert!(larder::cache("web").expect("there").ping().await);
+    assert!(!larder::cache("other").expect("there").ping().await);
 }

@@ -45,4 +45,12 @@ impl CacheError {
             warnings: Vec::new(),
         }
     }
+
+    /// What is wrong with the settings, where that is it.
+    pub(crate) fn problems(&self) -> &[String] {
+        match self {
+            Self::Configuration { problems, .. } => problems,
+            Self::Validation { .. } | Self::Infrastructure { .. } => &[],
+        }
+    }
 }

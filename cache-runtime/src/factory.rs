@@ -13,6 +13,8 @@ use crate::store::Store;
 /// Where tests find a Redis, if they are not told.
 const TEST_REDIS_URL: &str = "redis://localhost:6379/15";
 
+const TESTING: &str = "testing";
+
 /// What is kept of a cache's lifetimes where it has to do without its store.
 const WHILE_AWAY: u32 = 4;
 
@@ -47,7 +49,8 @@ impl CacheFactory {
     /// [`CacheError::Configuration`] for a URL that cannot be used. A Redis that does not answer
     /// is no error: the cache works in memory and finds it when it comes.
     pub async fn for_web_app(redis_url: &str) -> Result<Cache, CacheError> {
-        Self::from_config(&Self::web_app().redis_url(redis_url).build()?).await
+        let config = Self::web_app().redis_url(redis_url).build()?;
+        make("for_web_app", "web", &config).await
     }
 
     /// A cache of the kind `ai` over this Redis, with the defaults of applications that call
@@ -56,7 +59,8 @@ impl CacheFactory {
     /// # Errors
     /// As [`for_web_app`](Self::for_web_app).
     pub async fn for_ai_app(redis_url: &str) -> Result<Cache, CacheError> {
-        Self::from_config(&Self::ai_app().redis_url(redis_url).build()?).await
+        let config = Self::ai_app().redis_url(redis_url).build()?;
+        make("for_ai_app", "ai", &config).await
     }
 
     /// A cache of the kind `testing`, in memory: lifetime 60 s, 50 entries.
@@ -68,7 +72,7 @@ impl CacheFactory {
             .default_ttl(Duration::from_secs(60))
             .l1_cache_size(50)
             .build()?;
-        Self::for_kind("testing", &config).await
+        make("for_testing", TESTING, &config).await
     }
 
     /// A cache of the kind `testing` in this Redis, without a memory tier: lifetime 60 s,
@@ -84,7 +88,7 @@ impl CacheFactory {
             .enable_l1_cache(false)
             .redis_url(redis_url)
             .build()?;
-        Self::for_kind("testing", &config).await
+        make("for_testing_with_redis", TESTING, &config).await
     }
 
     /// The Redis that tests use: what the variable `TEST_REDIS_URL` says, else
@@ -102,8 +106,7 @@ impl CacheFactory {
     /// # Errors
     /// As [`for_kind`](Self::for_kind).
     pub async fn from_config(config: &CacheConfig) -> Result<Cache, CacheError> {
-        let kind = if config.ai.is_some() { "ai" } else { "web" };
-        Self::for_kind(kind, config).await
+        make("from_config", kind_of(config), config).await
     }
 
     /// The same for a value that looks like a file with settings: a map, for example. Here
@@ -125,12 +128,11 @@ impl CacheFactory {
     /// # Errors
     /// As [`CacheConfig::from_value`] and [`for_kind`](Self::for_kind).
     pub async fn from_value<T: Serialize>(settings: &T) -> Result<Cache, CacheError> {
-        let config = CacheConfig::from_value(settings)?;
+        let mut config = CacheConfig::from_value(settings)?;
         if config.ai.is_none() && !config.operation_ttls.is_empty() {
-            let config = CacheConfigBuilder::from(config).ai().build()?;
-            return Self::from_config(&config).await;
+            config = CacheConfigBuilder::from(config).ai().build()?;
         }
-        Self::from_config(&config).await
+        make("from_value", kind_of(&config), &config).await
     }
 
     /// A cache as [`from_config`](Self::from_config) makes it, whatever
@@ -142,19 +144,12 @@ impl CacheFactory {
     /// # Errors
     /// [`CacheError::Configuration`] for settings that cannot be used.
     pub async fn create_with_fallback(config: &CacheConfig) -> Result<Cache, CacheError> {
-        let mut config = config.clone();
+        let kind = kind_of(config);
+        let mut config = config.for_kind(kind);
         config.fail_on_connection_error = false;
         let while_away = Duration::from_secs(1).max(config.default_ttl / WHILE_AWAY);
         config.memory_ttl_while_away.get_or_insert(while_away);
-        let cache = Self::from_config(&config).await?;
-        if config.redis_url.is_some() && !cache.ping().await {
-            let kind = cache.name();
-            tracing::warn!(
-                kind,
-                "create_with_fallback: in memory, until the store is there"
-            );
-        }
-        Ok(cache)
+        make("create_with_fallback", kind, &config).await
     }
 
     /// A cache of this kind with these settings. Waits for at most a second for the first answer
@@ -165,17 +160,44 @@ impl CacheFactory {
     /// [`CacheError::Infrastructure`] where the store cannot be reached and
     /// `fail_on_connection_error` is set.
     pub async fn for_kind(kind: &str, config: &CacheConfig) -> Result<Cache, CacheError> {
-        let config = config.for_kind(kind);
-        let cache = Cache::builder(kind, &config).build()?;
-        match cache.try_connect().await {
-            Err(error) if config.fail_on_connection_error => Err(config.unreachable(&error)),
-            _ => Ok(cache),
+        make("for_kind", kind, config).await
+    }
+}
+
+/// The kind that a configuration is for.
+fn kind_of(config: &CacheConfig) -> &'static str {
+    if config.ai.is_some() { "ai" } else { "web" }
+}
+
+/// Does what `method` of the factory is there for.
+async fn make(method: &str, kind: &str, config: &CacheConfig) -> Result<Cache, CacheError> {
+    let config = config.for_kind(kind);
+    let cache = Cache::builder(kind, &config).build()?;
+    match cache.try_connect().await {
+        Ok(()) => Ok(cache),
+        Err(error) if config.fail_on_connection_error => Err(config.unreachable(&error)),
+        Err(error) => {
+            tracing::warn!(
+                method,
+                kind,
+                %error,
+                "the factory made a cache whose store is away: it works without it, and finds it when \
+                 it comes"
+            );
+            Ok(cache)
         }
     }
 }
 
 /// The caches of all kinds of a configuration; those with the same Redis share its connections.
 pub(crate) fn caches(config: &CacheConfig) -> Result<Vec<Cache>, CacheError> {
+    let clashes = config.clashes();
+    if !clashes.is_empty() {
+        return Err(CacheError::Configuration {
+            problems: clashes,
+            warnings: Vec::new(),
+        });
+    }
     let mut stores: Vec<(CacheConfig, Arc<dyn Store>)> = Vec::new();
     let mut caches = Vec::new();
     let named = config.kinds.keys().map(String::as_str);

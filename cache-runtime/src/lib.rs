@@ -43,8 +43,8 @@ pub use cache::{Cache, CacheBuilder, WeakCache};
 pub use call::{CallSite, SharedError, TimedOut, Value};
 pub use config::{
     AiConfig, CacheConfig, CacheConfigBuilder, ConfigSources, CredentialSource, Credentials,
-    Explained, Explanation, Preset, PresetComparison, PresetDescription, PresetRecommendation,
-    Profile, SecurityConfig, Setting, SmokeTest, Strategy, ValidationReport,
+    Explained, Explanation, KindSettings, Preset, PresetComparison, PresetDescription,
+    PresetRecommendation, Profile, SecurityConfig, Setting, SmokeTest, Strategy, ValidationReport,
 };
 #[cfg(feature = "redis")]
 pub use config::{SecurityLevel, SecurityReport};

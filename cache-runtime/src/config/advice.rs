@@ -31,7 +31,7 @@ pub(super) fn recommendations(config: &CacheConfig) -> Vec<String> {
         format!("compression_level is {level}: much work for a few percent; try 6"),
     );
     say(
-        !config.enable_l1_cache && config.l1_cache_size != CacheConfig::default().l1_cache_size,
+        !config.enable_l1_cache && config.sizes_memory().is_some(),
         "enable_l1_cache is false, so that l1_cache_size means nothing; enable it, or leave the \
          size out"
             .to_owned(),
@@ -77,8 +77,8 @@ pub(super) fn recommendations(config: &CacheConfig) -> Vec<String> {
         say(
             is.is_some(),
             format!(
-                "{name} is {}, longer than any lifetime ({}), so that it means nothing; take a \
-                 shorter time",
+                "{name} is {}, longer than every lifetime that is set here ({}); where attributes \
+                 have no longer ones it means nothing",
                 shown(is.unwrap_or_default()),
                 shown(longest)
             ),
@@ -137,15 +137,24 @@ impl CacheConfig {
     #[must_use]
     pub fn validate_for_deployment(&self) -> ValidationReport {
         let mut report = self.validate();
-        if self.redis_url.is_none() {
-            report.errors.push(
-                "redis_url is missing: each process would have a cache of its own; set it \
-                 (CACHE_REDIS_URL)"
-                    .to_owned(),
-            );
+        report.add(self.deployment());
+        for kind in self.kinds.keys() {
+            let mut of_kind = self.for_kind(kind).deployment();
+            of_kind.errors.retain(|it| !report.errors.contains(it));
+            of_kind.warnings.retain(|it| !report.warnings.contains(it));
+            let said = &report.recommendations;
+            of_kind.recommendations.retain(|it| !said.contains(it));
+            report.add(of_kind.of(&format!("kinds.{kind}")));
         }
-        let ttl = shown(self.default_ttl);
-        let size = self.l1_cache_size;
+        report
+    }
+
+    /// What is to be said only of settings that go into production.
+    fn deployment(&self) -> ValidationReport {
+        let (ttl, size) = (shown(self.default_ttl), self.l1_cache_size);
+        let no_redis = "redis_url is missing: each process would have a cache of its own; set it \
+                        (CACHE_REDIS_URL)";
+        let errors = [(self.redis_url.is_none(), no_redis.to_owned())];
         let warnings = [
             (
                 self.default_ttl < Duration::from_secs(60),
@@ -181,9 +190,10 @@ impl CacheConfig {
             ),
         ];
         let so = |(is_so, sentence): (bool, String)| is_so.then_some(sentence);
-        report.warnings.extend(warnings.into_iter().filter_map(so));
-        let recommended = recommendations.into_iter().filter_map(so);
-        report.recommendations.extend(recommended);
-        report
+        ValidationReport {
+            errors: errors.into_iter().filter_map(so).collect(),
+            warnings: warnings.into_iter().filter_map(so).collect(),
+            recommendations: recommendations.into_iter().filter_map(so).collect(),
+        }
     }
 }

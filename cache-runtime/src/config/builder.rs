@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::{CacheConfig, Profile, SecurityConfig, ValidationReport};
+use super::{CacheConfig, KindSettings, Profile, SecurityConfig, ValidationReport};
 use crate::envelope::Codec;
 use crate::error::CacheError;
 use crate::key::{HashAlgorithm, KeyPrivacy};
@@ -355,14 +355,22 @@ impl CacheConfigBuilder {
         self
     }
 
+    /// So many processes share the memory of this machine: each has its part of `l1_cache_size`, as
+    /// [`l1_size_for_workers`](CacheConfig::l1_size_for_workers) says, but never more. 1 to 100 000.
+    /// Default: 1.
+    pub fn total_workers(mut self, processes: usize) -> Self {
+        self.config.total_workers = processes;
+        self
+    }
+
     /// Which of several processes this is, in reports on health.
     pub fn worker_id(mut self, name: &str) -> Self {
         self.config.worker_id = Some(name.to_owned());
         self
     }
 
-    /// Settings of one kind, beside those of all: what `change` does not say is as it has been said
-    /// so far.
+    /// Settings of one kind, beside those of all: what `change` does not say otherwise is as for all,
+    /// also where that is said later.
     ///
     /// ```
     /// # use cache_runtime as larder;
@@ -377,18 +385,20 @@ impl CacheConfigBuilder {
     /// # Ok::<(), larder::CacheError>(())
     /// ```
     pub fn kind(mut self, name: &str, change: impl FnOnce(Self) -> Self) -> Self {
-        let section = change(Self::from(self.config.for_kind(name)));
-        let mut config = section.config;
-        config.kinds.clear();
-        config.note_changes(&section.before, BUILDER);
-        self.config.kinds.insert(name.to_owned(), config);
+        let before = self.config.for_kind(name);
+        let after = change(Self::from(before.clone())).config;
+        let settings = KindSettings::beside(&before, &after, BUILDER);
+        let kind = self.config.kinds.entry(name.to_owned()).or_default();
+        kind.extend(settings);
         self
     }
 
     /// Everything that is wrong with these settings, worth a warning, or could be better.
     #[must_use]
     pub fn validate(&self) -> ValidationReport {
-        self.config.validate()
+        let mut config = self.config.clone();
+        config.note_changes(&self.before, BUILDER);
+        config.validate()
     }
 
     /// The configuration, if every setting can be used. What is worth a warning is logged.
@@ -397,6 +407,6 @@ impl CacheConfigBuilder {
     /// [`CacheError::Configuration`] with one sentence for each setting that cannot.
     pub fn build(mut self) -> Result<CacheConfig, CacheError> {
         self.config.note_changes(&self.before, BUILDER);
-        self.config.checked()
+        self.config.checked(Vec::new(), Vec::new())
     }
 }

@@ -1,9 +1,10 @@
 //! What operators say in variables.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
-use ::config::{Value, ValueKind};
+use ::config::{Map, Value, ValueKind};
 
 use super::setting::Form;
 use super::sources::{Layer, Reading, at, did_you_mean};
@@ -12,7 +13,6 @@ use super::{CacheConfig, Setting, file};
 const PRESET: &str = "CACHE_PRESET";
 const FILE: &str = "CACHE_CONFIG_FILE";
 const CUSTOM: &str = "CACHE_CUSTOM_CONFIG";
-pub(super) const TOTAL_WORKERS: &str = "TOTAL_WORKERS";
 const VERIFY: &str = "REDIS_VERIFY_CERTIFICATES";
 
 /// A whole table in one variable of an older system, and the section that it is.
@@ -33,24 +33,32 @@ const WITHOUT_MEANING: [(&str, &str); 2] = [
 /// Fewer entries than this are not worth sharing out.
 const LEAST_FOR_WORKER: usize = 50;
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) enum Variables {
     OfProcess,
     Given(BTreeMap<String, String>),
 }
 
+/// Without what they say: secrets are among them.
+impl fmt::Debug for Variables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OfProcess => f.write_str("OfProcess"),
+            Self::Given(variables) => f.debug_set().entries(variables.keys()).finish(),
+        }
+    }
+}
+
 /// What variables say.
 pub(super) struct Read {
     pub(super) file: Option<PathBuf>,
-    pub(super) variables: Layer,
-    pub(super) custom: Layer,
-    pub(super) workers: Option<usize>,
+    /// From the weakest to the strongest.
+    pub(super) layers: Vec<Layer>,
 }
 
 impl CacheConfig {
     /// How many entries each of several processes on one machine has in memory, where so many are
-    /// there for all of them: an equal share, but 50 at least. With `TOTAL_WORKERS` in the environment
-    /// `l1_cache_size` is shared out so, and never grows by it.
+    /// there for all of them: an equal share, but 50 at least.
     ///
     /// ```
     /// # use cache_runtime as larder;
@@ -72,26 +80,37 @@ pub(super) fn read(variables: &Variables, reading: &mut Reading) -> Read {
         if let Some((name, text)) = chosen(setting, variables, reading) {
             match of_text(&setting.form, &text, &origin(name)) {
                 Ok(value) => layer.put(setting.name(), value),
-                Err(problem) => reading.problems.push(format!(
-                    "{} is {problem}; expected {}",
-                    setting.name(),
-                    setting.expected()
-                )),
+                Err(problem) => reading.problems.push(problem),
             }
         }
     }
-    old_tiers(variables, reading, &mut layer);
+    let said_by = variable_that_says_ai(&layer);
+    reading.complete(&mut layer, &said_by);
+    let tiers = old_tiers(variables, reading);
+    let custom = table_in(CUSTOM, variables, reading);
+    let custom = custom.map(|table| reading.layer(table, &origin(CUSTOM)));
     others(variables, reading);
-    let custom = variables.get(CUSTOM, reading).and_then(|text| {
-        let table = file::json(&text, &origin(CUSTOM));
-        table.map_err(|problem| reading.problems.push(problem)).ok()
-    });
     Read {
         file: variables.get(FILE, reading).map(PathBuf::from),
-        variables: layer,
-        custom: custom.map_or_else(Layer::default, |it| reading.layer(it, &origin(CUSTOM))),
-        workers: workers(variables, reading),
+        layers: tiers.into_iter().chain([layer]).chain(custom).collect(),
     }
+}
+
+/// The first of the variables that have settings for language models.
+fn variable_that_says_ai(layer: &Layer) -> String {
+    let ai = Setting::all().filter(|setting| setting.name().starts_with("ai."));
+    let said = ai.filter_map(|setting| layer.get(setting.name())?.origin());
+    said.map(str::to_owned).next().unwrap_or_default()
+}
+
+fn table_in(
+    variable: &str,
+    variables: &Variables,
+    reading: &mut Reading,
+) -> Option<Map<String, Value>> {
+    let text = variables.get(variable, reading)?;
+    let table = file::json(&text, &origin(variable));
+    table.map_err(|problem| reading.problems.push(problem)).ok()
 }
 
 fn origin(variable: &str) -> String {
@@ -164,23 +183,17 @@ fn parse_bool(value: &str) -> Option<bool> {
     }
 }
 
-fn old_tiers(variables: &Variables, reading: &mut Reading, layer: &mut Layer) {
+fn old_tiers(variables: &Variables, reading: &mut Reading) -> Option<Layer> {
     let (name, section) = OLD_TIERS;
-    let Some(text) = variables.get(name, reading) else {
-        return;
-    };
+    let tiers = table_in(name, variables, reading)?;
     reading.warnings.push(format!(
         "the variable {name} is from an older system; say {section} in CACHE_CUSTOM_CONFIG or in a \
          file"
     ));
-    match file::json(&text, &origin(name)) {
-        Err(problem) => reading.problems.push(problem),
-        Ok(tiers) => {
-            for (tier, value) in tiers {
-                layer.put(&format!("{section}.{tier}"), value);
-            }
-        }
-    }
+    let tiers = at(&origin(name), ValueKind::Table(tiers));
+    let table = Map::from_iter([("text_size_tiers".to_owned(), tiers)]);
+    let ai = at(&origin(name), ValueKind::Table(table));
+    Some(reading.layer(Map::from_iter([("ai".to_owned(), ai)]), &origin(name)))
 }
 
 /// What is read and says no setting.
@@ -219,25 +232,10 @@ fn known() -> impl Iterator<Item = &'static str> {
     let of_settings =
         Setting::all().flat_map(|it| it.variables.iter().chain(it.old_variables).copied());
     let without_meaning = WITHOUT_MEANING.iter().map(|(name, _)| *name);
-    [PRESET, FILE, CUSTOM, TOTAL_WORKERS, VERIFY, OLD_TIERS.0]
+    [PRESET, FILE, CUSTOM, VERIFY, OLD_TIERS.0]
         .into_iter()
         .chain(of_settings)
         .chain(without_meaning)
-}
-
-fn workers(variables: &Variables, reading: &mut Reading) -> Option<usize> {
-    let text = variables.get(TOTAL_WORKERS, reading)?;
-    match text.trim().parse() {
-        Ok(0) | Err(_) => {
-            reading.problems.push(format!(
-                "{TOTAL_WORKERS} is {text:?}; expected the number of processes that share this \
-                 machine's memory, 1 or more"
-            ));
-            None
-        }
-        Ok(1) => None,
-        Ok(workers) => Some(workers),
-    }
 }
 
 impl Variables {

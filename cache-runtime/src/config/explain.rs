@@ -1,5 +1,6 @@
 //! Which settings are in force, and where they come from.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use super::setting::time;
@@ -79,8 +80,10 @@ impl CacheConfig {
                 }
             }
         }
-        for (kind, config) in &self.kinds {
-            let own = Setting::all().filter(|setting| setting.differs(self, config));
+        for (kind, own) in &self.kinds {
+            let config = self.for_kind(kind);
+            let own: BTreeSet<_> = own.names().collect();
+            let own = Setting::all().filter(|setting| own.contains(setting.name()));
             settings.extend(own.map(|setting| {
                 let explained = config.of(setting);
                 Explained {

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::Read as _;
 use std::path::Path;
 
-use ::config::{FileFormat, Format as _, Map, Value};
+use ::config::{FileFormat, Format as _, Map, Value, ValueKind};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Serialize, Serializer};
 use serde_json::json;
@@ -67,7 +67,7 @@ pub(super) fn read(path: &Path, origin: &str) -> Result<Map<String, Value>, Stri
 pub(super) fn json(text: &str, origin: &str) -> Result<Map<String, Value>, String> {
     if let Err(error) = serde_json::from_str::<Unique>(text) {
         return Err(format!(
-            "the {origin} is no table in JSON ({})",
+            "the {origin} is no table in JSON ({}); expected one, as in {{\"name\": \"value\"}}",
             without_content(&error)
         ));
     }
@@ -77,7 +77,7 @@ pub(super) fn json(text: &str, origin: &str) -> Result<Map<String, Value>, Strin
 /// What is wrong and where, without what was found there: that may be a secret.
 fn without_content(error: &serde_json::Error) -> String {
     let what = error.to_string();
-    if error.is_data() && !what.starts_with("the key") && !what.starts_with("it is") {
+    if error.is_data() && !what.starts_with("the key") {
         return format!("line {}, column {}", error.line(), error.column());
     }
     what
@@ -97,14 +97,32 @@ fn yaml(_text: &str, origin: &str) -> Result<Map<String, Value>, String> {
 }
 
 fn parse(format: FileFormat, text: &str, origin: &str) -> Result<Map<String, Value>, String> {
-    format
-        .parse(Some(&origin.to_owned()), text)
-        .map_err(|error| {
-            // The first line says what; the others may show a secret.
-            let error = error.to_string();
-            let error = error.lines().next().unwrap_or_default();
-            format!("the {origin} cannot be understood ({error}); expected a table of settings")
-        })
+    let table = format.parse(Some(&origin.to_owned()), text);
+    table.map_err(|error| {
+        let error = without_text(&error.to_string());
+        format!("the {origin} cannot be understood ({error}); expected a table of settings")
+    })
+}
+
+/// Where something is wrong, and what, as far as that is no text of the file: it may be a secret.
+fn without_text(error: &str) -> String {
+    let words: Vec<&str> = error.split_whitespace().collect();
+    let number_after = |name: &str| {
+        let pairs = words.windows(2).filter(|pair| pair[0] == name);
+        let mut numbers = pairs.map(|pair| pair[1].trim_end_matches(','));
+        numbers.find_map(|it| it.parse::<u32>().ok())
+    };
+    let place = match (number_after("line"), number_after("column")) {
+        (Some(line), Some(column)) => format!("line {line}, column {column}"),
+        _ => "it is no table".to_owned(),
+    };
+    let is_twice = error.contains("duplicate key") || error.contains("duplicated key");
+    place
+        + if is_twice {
+            ": a key is there twice"
+        } else {
+            ""
+        }
 }
 
 /// Any JSON that has no key twice in one table. Of what it is about nothing is kept.
@@ -199,9 +217,13 @@ impl CacheConfig {
     /// [`from_file`](Self::from_file) makes the same configuration of it. Makes the directories that
     /// the file is in.
     ///
-    /// Secrets are left out: passwords, keys, and user and password of `redis_url`. So is what no file
-    /// can say: a [source of credentials](crate::SecurityConfig::credentials) and a
-    /// [promotion](crate::CacheConfigBuilder::promotion) of the program's own.
+    /// Secrets are left out: passwords, keys, and user and password of `redis_url`. Who loads the file
+    /// has to say those again that other settings ask for, in variables for example: the password of an
+    /// `acl_username`, the key where `require_encryption` is true. Left out, too, is what no file can
+    /// say: a [source of credentials](crate::SecurityConfig::credentials), a
+    /// [promotion](crate::CacheConfigBuilder::promotion) of the program's own, lifetimes that
+    /// [`for_ai_environment`](Self::for_ai_environment) brings along, and that a setting is not set
+    /// which the preset sets.
     ///
     /// # Errors
     /// [`CacheError::Configuration`] for another ending and where the file cannot be written.
@@ -238,10 +260,11 @@ impl CacheConfig {
         for setting in Setting::all() {
             put(&mut table, setting, self);
         }
-        for (kind, config) in &self.kinds {
+        for kind in self.kinds.keys() {
+            let config = self.for_kind(kind);
             let mut section = json!({});
-            for setting in Setting::all().filter(|it| it.differs(self, config)) {
-                put(&mut section, setting, config);
+            for setting in Setting::all().filter(|it| it.differs(self, &config)) {
+                put(&mut section, setting, &config);
             }
             table["kinds"][kind.as_str()] = section;
         }
@@ -266,7 +289,9 @@ impl Serialize for CacheConfig {
 impl<'de> Deserialize<'de> for CacheConfig {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = Value::deserialize(deserializer)?;
-        let table = value.into_table().map_err(de::Error::custom)?;
-        Self::from_table(table).map_err(de::Error::custom)
+        match value.kind {
+            ValueKind::Table(table) => Self::from_table(table).map_err(de::Error::custom),
+            _ => Err(de::Error::custom("expected a table of settings")),
+        }
     }
 }

@@ -20,13 +20,14 @@ mod smoke_test;
 mod sources;
 mod validation;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use secrecy::SecretString;
 
 pub use builder::CacheConfigBuilder;
 pub use explain::{Explained, Explanation};
+pub use kinds::KindSettings;
 pub use preset::{Preset, PresetComparison, PresetDescription, PresetRecommendation, Strategy};
 pub use profile::Profile;
 pub use report::ValidationReport;
@@ -145,13 +146,17 @@ pub struct CacheConfig {
     pub worker_id: Option<String>,
     /// Settings for responses of language models.
     pub ai: Option<AiConfig>,
-    /// The settings of single kinds, each of them whole: what a kind does not say for itself is as in
-    /// this configuration. Those in there have no kinds.
-    pub kinds: BTreeMap<String, CacheConfig>,
+    /// What single kinds say for themselves; see [`for_kind`](Self::for_kind) for what holds for one.
+    pub kinds: BTreeMap<String, KindSettings>,
+    /// So many processes share the memory of this machine: each has its part of `l1_cache_size`, as
+    /// [`l1_size_for_workers`](Self::l1_size_for_workers) says, but never more. Default: 1.
+    pub total_workers: usize,
     /// Lifetimes that come along with a preset or a factory, below those of attributes.
     pub(crate) built_in_ttls: HashMap<String, Duration>,
     /// Where settings come from that are not as they are by default.
     pub(crate) origins: BTreeMap<String, String>,
+    /// The warnings that were logged: each is logged once.
+    pub(crate) logged: BTreeSet<String>,
 }
 
 /// Settings for responses of language models.
@@ -219,8 +224,10 @@ impl Default for CacheConfig {
             worker_id: None,
             ai: None,
             kinds: BTreeMap::new(),
+            total_workers: 1,
             built_in_ttls: HashMap::new(),
             origins: BTreeMap::new(),
+            logged: BTreeSet::new(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{CacheConfig, Secret, Setting, TEXT_HASH_THRESHOLD, redis};
+use super::{CacheConfig, Preset, Secret, Setting, TEXT_HASH_THRESHOLD, redis};
 use crate::bus::BusSettings;
 use crate::envelope::{Compression, Format, Keyring};
 use crate::error::CacheError;
@@ -36,8 +36,9 @@ impl CacheConfig {
     }
 
     pub(crate) fn memory_bounds(&self) -> Option<Bounds> {
+        let size = self.l1_cache_size;
         self.enable_l1_cache.then_some(Bounds {
-            entries: self.l1_cache_size,
+            entries: size.min(Self::l1_size_for_workers(size, self.total_workers)),
             bytes: self.l1_cache_bytes,
         })
     }
@@ -169,17 +170,30 @@ impl CacheConfig {
             let name = setting.name();
             name.starts_with("security.") || OF_STORE.contains(&name)
         };
-        Setting::all()
-            .filter(of_store)
-            .all(|setting| !setting.differs(self, other))
+        let [credentials, of_other] = [self, other].map(|it| it.security.credentials.as_ref());
+        let have_same_source = match credentials {
+            Some(source) => source.is_same(of_other),
+            None => of_other.is_none(),
+        };
+        have_same_source
+            && Setting::all()
+                .filter(of_store)
+                .all(|setting| !setting.differs(self, other))
+    }
+
+    /// Whether the preset is one that never uses Redis.
+    pub(super) fn is_disabled(&self) -> bool {
+        self.preset == Some(Preset::Disabled)
     }
 
     /// The store of the configured Redis, not connected yet.
     pub(crate) fn open_store(&self) -> Result<Option<Arc<dyn Store>>, CacheError> {
         match &self.redis_url {
-            Some(url) if !self.store_budget.is_zero() => redis::open(self, url)
-                .map(Some)
-                .map_err(CacheError::configuration),
+            Some(url) if !self.store_budget.is_zero() && !self.is_disabled() => {
+                redis::open(self, url)
+                    .map(Some)
+                    .map_err(CacheError::configuration)
+            }
             _ => Ok(None),
         }
     }

@@ -53,7 +53,23 @@ pub(super) fn warnings(config: &CacheConfig) -> Vec<String> {
                 .to_owned(),
         );
     }
-    warnings.extend(config.security.warnings());
+    let has_password = |url: &SecretString| {
+        let url = Url::parse(url.expose_secret()).ok();
+        url.is_some_and(|url| url.password().is_some())
+    };
+    let security = &config.security;
+    let comes_before = security.redis_auth.is_some() || security.acl_password.is_some();
+    if comes_before && config.redis_url.as_ref().is_some_and(has_password) {
+        warnings.push(
+            "the password in redis_url is not used: redis_auth or acl_password comes before it; \
+             leave one of them out"
+                .to_owned(),
+        );
+    }
+    // In production these are errors.
+    if !config.is_production() {
+        warnings.extend(security.warnings());
+    }
     warnings
 }
 

@@ -28,6 +28,25 @@ impl ValidationReport {
         self.errors.is_empty()
     }
 
+    pub(super) fn add(&mut self, more: Self) {
+        self.errors.extend(more.errors);
+        self.warnings.extend(more.warnings);
+        self.recommendations.extend(more.recommendations);
+    }
+
+    /// The same about a part of the configuration.
+    pub(super) fn of(mut self, part: &str) -> Self {
+        let all = [
+            &mut self.errors,
+            &mut self.warnings,
+            &mut self.recommendations,
+        ];
+        for sentence in all.into_iter().flatten() {
+            *sentence = format!("{part}: {sentence}");
+        }
+        self
+    }
+
     /// The errors as one, with the warnings, if there are errors.
     ///
     /// # Errors

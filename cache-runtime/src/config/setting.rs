@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ::config::{Value, ValueKind};
@@ -88,7 +89,7 @@ pub(super) enum Form {
 }
 
 /// What a source says about a setting, understood.
-pub(super) type Change = Box<dyn FnOnce(&mut CacheConfig)>;
+pub(super) type Change = Arc<dyn Fn(&mut CacheConfig) + Send + Sync>;
 
 impl Setting {
     /// Every setting, in the order of the documentation.
@@ -192,29 +193,77 @@ impl Setting {
         }
     }
 
-    /// What is out of range in this configuration.
-    pub(super) fn out_of_range(&self, config: &CacheConfig) -> Vec<String> {
+    /// What makes the same of another configuration; `None` where it is not set.
+    pub(super) fn as_in(&self, config: &CacheConfig) -> Option<Change> {
+        Some(match &self.form {
+            Form::Switch { get, set } => {
+                let (set, on) = (*set, get(config)?);
+                Arc::new(move |config| set(config, on))
+            }
+            Form::Number { get, set, .. } => {
+                let (set, number) = (*set, get(config)?);
+                Arc::new(move |config| set(config, number))
+            }
+            Form::Part { get, set } => {
+                let (set, part) = (*set, get(config));
+                Arc::new(move |config| set(config, part))
+            }
+            Form::Time { get, set, .. } => {
+                let (set, time) = (*set, get(config)?);
+                Arc::new(move |config| set(config, time))
+            }
+            Form::Times { get, set, .. } => {
+                let times = get(config).into_iter();
+                let times: Vec<_> = times.map(|(op, ttl)| (op.to_owned(), ttl)).collect();
+                let set = *set;
+                Arc::new(move |config| {
+                    let set = |(op, ttl): &(String, Duration)| set(config, op.clone(), *ttl);
+                    times.iter().for_each(set);
+                })
+            }
+            Form::Choice { get, set, .. } => {
+                let (set, name) = (*set, get(config));
+                Arc::new(move |config| set(config, name))
+            }
+            Form::Text { get, set, .. } => {
+                let (set, text) = (*set, get(config)?);
+                Arc::new(move |config| set(config, text.clone()))
+            }
+            Form::Secret { get, set, .. } => {
+                let (set, secret) = (*set, get(config)?.clone());
+                Arc::new(move |config| set(config, secret.clone()))
+            }
+            Form::Secrets { get, set, .. } => {
+                let (set, secrets) = (*set, get(config).to_vec());
+                Arc::new(move |config| set(config, secrets.clone()))
+            }
+        })
+    }
+
+    /// What is out of range in this configuration, with its name.
+    pub(super) fn out_of_range(&self, config: &CacheConfig) -> Vec<(String, String)> {
+        let named = |value: String| (self.name.to_owned(), value);
         let mut found = Vec::new();
         match &self.form {
             Form::Number { range, get, .. } => {
                 let number = get(config).filter(|it| !range.contains(it));
-                found.extend(number.map(|it| format!("{} is {it}", self.name)));
+                found.extend(number.map(|it| named(it.to_string())));
             }
             Form::Part { get, .. } => {
                 // Not a number is outside, too.
                 let part = Some(get(config)).filter(|it| !(0.0..=1.0).contains(it));
-                found.extend(part.map(|it| format!("{} is {it}", self.name)));
+                found.extend(part.map(|it| named(it.to_string())));
             }
             Form::Time { range, get, .. } => {
                 let out = get(config).filter(|it| !range.contains(it));
-                found.extend(out.map(|it| format!("{} is {}", self.name, time(it))));
+                found.extend(out.map(|it| named(time(it))));
             }
             Form::Times { range, get, .. } => {
                 let out = get(config)
                     .into_iter()
                     .filter(|(_, it)| !range.contains(it));
                 let name = self.name;
-                found.extend(out.map(|(op, it)| format!("{name}.{op} is {}", time(it))));
+                found.extend(out.map(|(op, it)| (format!("{name}.{op}"), time(it))));
             }
             Form::Switch { .. }
             | Form::Choice { .. }
@@ -253,39 +302,44 @@ impl Form {
     }
 
     /// Understands what a source says, or says what was found in place of what is expected.
-    pub(super) fn read(&self, value: &Value) -> Result<Change, String> {
-        let wrong = || self.found(value);
+    pub(super) fn read(&self, value: &Value) -> Result<Change, Vec<String>> {
+        let wrong = || vec![self.found(value)];
         Ok(match self {
             Self::Switch { set, .. } => {
                 let (set, on) = (*set, switch(value).ok_or_else(wrong)?);
-                Box::new(move |config| set(config, on))
+                Arc::new(move |config| set(config, on))
             }
             Self::Number { set, .. } => {
                 let (set, number) = (*set, number(value).ok_or_else(wrong)?);
-                Box::new(move |config| set(config, number))
+                Arc::new(move |config| set(config, number))
             }
             Self::Part { set, .. } => {
                 let (set, part) = (*set, part(value).ok_or_else(wrong)?);
-                Box::new(move |config| set(config, part))
+                Arc::new(move |config| set(config, part))
             }
             Self::Time { set, .. } => {
                 let (set, time) = (*set, duration(value).ok_or_else(wrong)?);
-                Box::new(move |config| set(config, time))
+                Arc::new(move |config| set(config, time))
             }
             Self::Times { set, .. } => {
                 let set = *set;
                 let ValueKind::Table(table) = &value.kind else {
                     return Err(wrong());
                 };
-                let mut times = Vec::new();
+                let (mut times, mut found) = (Vec::new(), Vec::new());
                 for (operation, value) in table {
-                    let time = duration(value)
-                        .ok_or_else(|| format!("{} for {operation:?}", shown(value)))?;
-                    times.push((operation.clone(), time));
+                    match duration(value) {
+                        Some(time) => times.push((operation.clone(), time)),
+                        None => found.push(format!("{} for {operation:?}", shown(value))),
+                    }
                 }
-                Box::new(move |config| {
-                    for (operation, time) in times {
-                        set(config, operation, time);
+                if !found.is_empty() {
+                    found.sort_unstable();
+                    return Err(found);
+                }
+                Arc::new(move |config| {
+                    for (operation, time) in &times {
+                        set(config, operation.clone(), *time);
                     }
                 })
             }
@@ -294,16 +348,16 @@ impl Form {
                 if !of().contains(&name.as_str()) {
                     return Err(wrong());
                 }
-                Box::new(move |config| set(config, &name))
+                Arc::new(move |config| set(config, &name))
             }
             Self::Text { set, .. } => {
                 let (set, text) = (*set, text(value).ok_or_else(wrong)?);
-                Box::new(move |config| set(config, text))
+                Arc::new(move |config| set(config, text.clone()))
             }
             Self::Secret { set, .. } => {
                 let (set, secret) = (*set, text(value).ok_or_else(wrong)?);
                 let secret = SecretString::from(secret);
-                Box::new(move |config| set(config, secret))
+                Arc::new(move |config| set(config, secret.clone()))
             }
             Self::Secrets { set, .. } => {
                 let set = *set;
@@ -312,8 +366,8 @@ impl Form {
                 };
                 let secrets = values.iter().map(text).collect::<Option<Vec<_>>>();
                 let secrets = secrets.ok_or_else(wrong)?;
-                let secrets = secrets.into_iter().map(SecretString::from).collect();
-                Box::new(move |config| set(config, secrets))
+                let secrets: Vec<_> = secrets.into_iter().map(SecretString::from).collect();
+                Arc::new(move |config| set(config, secrets.clone()))
             }
         })
     }
@@ -342,7 +396,8 @@ fn shown(value: &Value) -> String {
     }
 }
 
-fn sort(value: &Value) -> &'static str {
+/// What it is, without what it says.
+pub(super) fn sort(value: &Value) -> &'static str {
     match value.kind {
         ValueKind::Nil => "nothing",
         ValueKind::Boolean(_) => "true or false",

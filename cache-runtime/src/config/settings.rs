@@ -124,7 +124,7 @@ impl Setting {
     }
 }
 
-pub(super) static SETTINGS: [Setting; 43] = [
+pub(super) static SETTINGS: [Setting; 44] = [
     Setting::new(
         "redis_url",
         "Where Redis is; without it everything stays in memory",
@@ -362,6 +362,14 @@ pub(super) static SETTINGS: [Setting; 43] = [
         "Whether a call without a tenant is never kept",
         switch!(|it| Some(it.require_tenant), |it, on| it.require_tenant = on),
     ),
+    Setting::new(
+        "total_workers",
+        "So many processes share the memory of this machine: each has its part of l1_cache_size, but 50 entries at least, and never more",
+        number!(1..=100_000, " processes", |it| is(it.total_workers), |it, number| {
+            it.total_workers = size(number);
+        }),
+    )
+    .said_by(&["TOTAL_WORKERS"]),
     Setting::new(
         "worker_id",
         "Which of several processes this is, in reports on health",

@@ -58,9 +58,10 @@ impl fmt::Display for SmokeTest {
 }
 
 impl CacheConfig {
-    /// Tries these settings out, before an application goes by them: builds a cache from them, connects
-    /// it, and sets, gets and removes a value, in Redis where one is configured. Takes a few seconds at
-    /// most, and leaves nothing behind.
+    /// Tries these settings out, before an application goes by them: builds a cache from those that hold
+    /// for all kinds (from those of one with [`for_kind`](Self::for_kind)), connects it, and sets, gets
+    /// and removes a value, in Redis where one is configured. Takes a few seconds at most. What is left
+    /// in Redis expires.
     ///
     /// ```
     /// # use cache_runtime as larder;
@@ -82,8 +83,15 @@ impl CacheConfig {
         };
         // What is asked is the store, where there is one.
         config.enable_l1_cache &= config.redis_url.is_none();
-        let Ok(cache) = Cache::builder(KIND, &config).build() else {
-            return test;
+        let cache = match Cache::builder(KIND, &config).build() {
+            Ok(cache) => cache,
+            Err(error) => {
+                let errors = &mut test.report.errors;
+                let new = error.problems().iter().filter(|it| !errors.contains(it));
+                let new: Vec<String> = new.cloned().collect();
+                errors.extend(new);
+                return test;
+            }
         };
         if config.redis_url.is_some() {
             test.connection_successful = Some(cache.connect().await);

@@ -1,15 +1,17 @@
 //! Files, variables and values, one over the other: from what several sources say to one
 //! configuration that knows where each of its settings comes from.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use ::config::builder::DefaultState;
 use ::config::{Config, ConfigBuilder, ConfigError, Map, Source, Value, ValueKind};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::environment::{self, Variables};
-use super::setting::Form;
-use super::{CacheConfig, Preset, Setting, ValidationReport, file};
+use super::kinds::{KindSettings, Own};
+use super::setting::{Form, sort};
+use super::{CacheConfig, Preset, Setting, file};
 use crate::error::CacheError;
 
 /// Where settings come from.
@@ -25,7 +27,8 @@ use crate::error::CacheError;
 /// | `CACHE_CUSTOM_CONFIG` | a table as in a file, in JSON |
 /// | [`CacheConfigBuilder`](crate::CacheConfigBuilder) | made from the configuration that was loaded |
 ///
-/// Tables such as `operation_ttls` are merged. `docs/configuration.md` has all settings, with the
+/// What one kind has for itself comes before what any source says for all. Tables such as
+/// `operation_ttls` are merged; `null` in a table says nothing. `docs/configuration.md` has all settings, with the
 /// variables that say them.
 ///
 /// ```
@@ -100,14 +103,12 @@ impl ConfigSources {
         for path in &self.files {
             layers.extend(reading.file(path));
         }
-        let mut workers = None;
         if let Some(variables) = &self.variables {
             let read = environment::read(variables, &mut reading);
             layers.extend(read.file.and_then(|path| reading.file(&path)));
-            layers.extend([read.variables, read.custom]);
-            workers = read.workers;
+            layers.extend(read.layers);
         }
-        reading.configure(layers, self.preset, self.variables.is_some(), workers)
+        reading.configure(layers, self.preset, self.variables.is_some())
     }
 }
 
@@ -147,17 +148,21 @@ impl CacheConfig {
     /// # Errors
     /// As [`ConfigSources::load`].
     pub fn from_value<T: Serialize>(value: &T) -> Result<Self, CacheError> {
-        let unusable = |error: ConfigError| {
-            CacheError::configuration(format!("the value is no table of settings: {error}"))
+        let unusable = |problem: String| {
+            CacheError::configuration(format!("the value is no table of settings: {problem}"))
         };
-        let table = Config::try_from(value).and_then(|it| it.collect());
-        Self::from_table(table.map_err(unusable)?)
+        let value = serde_json::to_value(value).map_err(|error| unusable(error.to_string()))?;
+        let value = Value::deserialize(value).map_err(|error| unusable(error.to_string()))?;
+        match value.kind {
+            ValueKind::Table(table) => Self::from_table(table),
+            _ => Err(unusable(format!("it is {}", sort(&value)))),
+        }
     }
 
     pub(super) fn from_table(table: Map<String, Value>) -> Result<Self, CacheError> {
         let mut reading = Reading::default();
         let layer = reading.layer(table, "the given value");
-        reading.configure(vec![layer], None, false, None)
+        reading.configure(vec![layer], None, false)
     }
 }
 
@@ -204,6 +209,7 @@ impl Reading {
             None => {}
             Some(ValueKind::Table(kinds)) => {
                 let mut of_kinds = Map::new();
+                let kinds: BTreeMap<_, _> = kinds.into_iter().collect();
                 for (kind, section) in kinds {
                     let ValueKind::Table(section) = section.kind else {
                         self.problems.push(format!(
@@ -214,6 +220,7 @@ impl Reading {
                     let mut of_kind = Layer::default();
                     let place = format!("kinds.{kind}.");
                     self.sort(&mut of_kind, &place, "", section, origin);
+                    self.complete(&mut of_kind, origin);
                     of_kinds.insert(kind, at(origin, ValueKind::Table(of_kind.0)));
                 }
                 layer.put("kinds", at(origin, ValueKind::Table(of_kinds)));
@@ -223,7 +230,23 @@ impl Reading {
             )),
         }
         self.sort(&mut layer, "", "", table, origin);
+        self.complete(&mut layer, origin);
         layer
+    }
+
+    /// Whoever has settings for language models wants them, unless he says otherwise.
+    pub(super) fn complete(&mut self, layer: &mut Layer, origin: &str) {
+        if layer.get("ai").is_none() {
+            return;
+        }
+        match layer.get("enable_ai_cache").map(|it| &it.kind) {
+            None => layer.put("enable_ai_cache", at(origin, ValueKind::Boolean(true))),
+            Some(ValueKind::Boolean(false)) => self.warnings.push(format!(
+                "there are settings for language models, and enable_ai_cache is false ({origin}), so \
+                 that they mean nothing; leave either out"
+            )),
+            Some(_) => {}
+        }
     }
 
     /// Puts each setting where it belongs, whatever it was called. All in `place`, in a section.
@@ -248,7 +271,7 @@ impl Reading {
                 (Some(_), ValueKind::Nil) => {}
                 (Some(setting), kind) => {
                     let value = with_origin(origin, kind);
-                    let is_other = |there: &Value| there.to_string() != value.to_string();
+                    let is_other = |there: &Value| there.kind != value.kind;
                     if layer.get(setting.name()).is_some_and(is_other) {
                         self.problems.push(format!(
                             "{place}{name} says something else than {place}{}, which is the same \
@@ -259,14 +282,19 @@ impl Reading {
                     layer.put(setting.name(), value);
                 }
                 (None, ValueKind::Table(inner)) if is_section(&name) => {
-                    self.sort(layer, place, &name, inner, origin);
+                    if inner.is_empty() {
+                        layer.put(&name, Value::new(None, ValueKind::Table(inner)));
+                    } else {
+                        self.sort(layer, place, &name, inner, origin);
+                    }
                 }
                 (None, ValueKind::Nil) if is_section(&name) => {}
                 (None, _) if is_section(&name) => self.problems.push(format!(
                     "{place}{name} is no table ({origin}); expected a table of settings"
                 )),
                 (None, _) => {
-                    let meant = did_you_mean(&name, names());
+                    let top_level = ["preset", "kinds"].into_iter().filter(|_| place.is_empty());
+                    let meant = did_you_mean(&name, names().chain(top_level));
                     self.problems
                         .push(format!("{place}{name} is no setting ({origin}){meant}"));
                 }
@@ -280,7 +308,6 @@ impl Reading {
         layers: Vec<Layer>,
         preset: Option<Preset>,
         has_variables: bool,
-        workers: Option<usize>,
     ) -> Result<CacheConfig, CacheError> {
         let merged = layers
             .into_iter()
@@ -300,78 +327,58 @@ impl Reading {
                 .origins
                 .insert("preset".to_owned(), source.to_owned());
         }
-        self.apply(&merged, "", &mut config);
-        if let Some(workers) = workers {
-            let size = &mut config.l1_cache_size;
-            *size = (*size).min(CacheConfig::l1_size_for_workers(*size, workers));
-            let origin = format!("variable {} among others", environment::TOTAL_WORKERS);
-            config.origins.insert("l1_cache_size".to_owned(), origin);
-        }
-        if preset == Some(Preset::Disabled) && config.redis_url.take().is_some() {
-            let origin = config.origins.remove("redis_url").unwrap_or_default();
-            self.warnings.push(format!(
-                "redis_url is set ({origin}), and the preset `disabled` never uses Redis; take \
-                 `minimal`, for example"
-            ));
+        for own in self.own(&merged, "") {
+            own.apply(&mut config);
         }
         if let Some(ValueKind::Table(kinds)) = merged.get("kinds").map(|it| &it.kind) {
+            let kinds: BTreeMap<_, _> = kinds.iter().collect();
             for (kind, section) in kinds {
-                let mut of_kind = config.for_kind(kind);
                 if let ValueKind::Table(section) = &section.kind {
-                    let place = format!("kinds.{kind}.");
-                    self.apply(&Layer(section.clone()), &place, &mut of_kind);
+                    let own = self.own(&Layer(section.clone()), &format!("kinds.{kind}."));
+                    config.kinds.insert(kind.clone(), KindSettings::of(own));
                 }
-                config.kinds.insert(kind.clone(), of_kind);
             }
         }
-        let validated = config.validate();
-        ValidationReport {
-            errors: [self.problems, validated.errors].concat(),
-            warnings: [self.warnings.clone(), validated.warnings].concat(),
-            recommendations: Vec::new(),
-        }
-        .into_result()?;
-        for warning in self.warnings {
-            tracing::warn!("{warning}");
-        }
-        config.checked()
+        config.checked(self.problems, self.warnings)
     }
 
     fn preset(&mut self, named: &Value) -> Option<Preset> {
-        let ValueKind::String(name) = &named.kind else {
-            let origin = named.origin().unwrap_or_default();
-            self.problems.push(format!(
-                "preset is no text ({origin}); expected one of {}",
-                Preset::ALL.map(Preset::name).join(", ")
-            ));
-            return None;
+        let origin = named.origin().unwrap_or_default();
+        let problem = match &named.kind {
+            ValueKind::String(name) => match name.trim().parse::<Preset>() {
+                Ok(preset) => return Some(preset),
+                Err(error) => error.problems().join("; "),
+            },
+            _ => format!("the preset is {}; expected its name", sort(named)),
         };
-        let name = name.trim();
-        let preset = Preset::ALL.into_iter().find(|it| it.name() == name);
-        if preset.is_none() {
-            let origin = named.origin().unwrap_or_default();
-            let meant = did_you_mean(name, Preset::ALL.map(Preset::name));
-            self.problems.push(format!(
-                "preset is {name:?} ({origin}); expected one of {}{meant}",
-                Preset::ALL.map(Preset::name).join(", ")
-            ));
-        }
-        preset
+        self.problems.push(format!("{problem} ({origin})"));
+        None
     }
 
-    /// Sets what the sources say.
-    fn apply(&mut self, said: &Layer, place: &str, config: &mut CacheConfig) {
+    /// What the sources say, in the order in which it is to be set.
+    fn own(&mut self, said: &Layer, place: &str) -> Vec<Own> {
+        let mut all = Vec::new();
         for setting in Setting::all() {
             let Some(value) = said.get(setting.name()) else {
                 continue;
             };
             match setting.form.read(value) {
                 Ok(change) => {
-                    change(config);
-                    note_origin(config, setting.name(), value);
+                    let mut origins = BTreeMap::new();
+                    note_origins(&mut origins, setting.name(), value);
+                    all.push(Own {
+                        name: setting.name(),
+                        change,
+                        origins,
+                    });
                 }
                 Err(found) => {
-                    let origin = value.origin().unwrap_or("several sources");
+                    let mut origins = BTreeMap::new();
+                    note_origins(&mut origins, setting.name(), value);
+                    let mut origins: Vec<_> = origins.into_values().collect();
+                    origins.sort_unstable();
+                    origins.dedup();
+                    let origin = origins.join(", ");
                     let (name, expected) = (setting.name(), setting.expected());
                     let meant = match (&setting.form, &value.kind) {
                         (Form::Choice { of, .. }, ValueKind::String(name)) => {
@@ -379,36 +386,40 @@ impl Reading {
                         }
                         _ => String::new(),
                     };
-                    self.problems.push(format!(
-                        "{place}{name} is {found} ({origin}); expected {expected}{meant}"
-                    ));
+                    self.problems.extend(found.into_iter().map(|found| {
+                        format!("{place}{name} is {found} ({origin}); expected {expected}{meant}")
+                    }));
                 }
             }
         }
-        // Whatever else they say.
-        let enable = said.get("enable_ai_cache");
-        if enable.is_some_and(|it| matches!(it.kind, ValueKind::Boolean(false))) {
-            config.enable_ai(false);
-        }
+        // Whatever else they say: what is off is off.
+        let is_off = |own: &&Own| {
+            let value = said.get(own.name);
+            own.name == "enable_ai_cache"
+                && value.is_some_and(|it| it.kind == ValueKind::Boolean(false))
+        };
+        let off = all.iter().find(is_off).cloned();
+        all.extend(off);
+        all
     }
 }
 
-fn note_origin(config: &mut CacheConfig, name: &str, value: &Value) {
-    match (value.origin(), &value.kind) {
-        (_, ValueKind::Table(inner)) => {
+fn note_origins(origins: &mut BTreeMap<String, String>, name: &str, value: &Value) {
+    match (&value.kind, value.origin()) {
+        (ValueKind::Table(inner), _) => {
             for (key, value) in inner {
-                note_origin(config, &format!("{name}.{key}"), value);
+                note_origins(origins, &format!("{name}.{key}"), value);
             }
         }
-        (Some(origin), _) => {
-            config.origins.insert(name.to_owned(), origin.to_owned());
+        (_, Some(origin)) => {
+            origins.insert(name.to_owned(), origin.to_owned());
         }
-        (None, _) => {}
+        (_, None) => {}
     }
 }
 
 impl Layer {
-    fn get(&self, name: &str) -> Option<&Value> {
+    pub(super) fn get(&self, name: &str) -> Option<&Value> {
         let mut parts = name.split('.');
         let first = self.0.get(parts.next()?)?;
         parts.try_fold(first, |value, part| match &value.kind {
@@ -472,7 +483,7 @@ fn other_name(setting: &'static Setting, name: &str) -> &'static str {
 fn names() -> impl Iterator<Item = &'static str> {
     let names =
         Setting::all().flat_map(|it| [it.name()].into_iter().chain(it.also.iter().copied()));
-    names.chain(["preset", "kinds", "ai", "security"])
+    names.chain(["ai", "security"])
 }
 
 fn is_section(name: &str) -> bool {
@@ -488,8 +499,9 @@ pub(super) fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a s
     let nearest = known
         .into_iter()
         .map(|it| {
-            let distance = strsim::damerau_levenshtein(&lower, &it.to_ascii_lowercase());
-            let begins_alike = it.starts_with(&lower) && lower.len() > 2;
+            let known = it.to_ascii_lowercase();
+            let begins_alike = known.starts_with(&lower) && lower.len() > 2;
+            let distance = strsim::damerau_levenshtein(&lower, &known);
             (if begins_alike { 1 } else { distance }, it)
         })
         .min();

@@ -1,6 +1,7 @@
 //! What is wrong with settings, and what is worth a warning.
 
 use super::settings::L1_BYTES;
+use super::sources::find;
 use super::{CacheConfig, Secret, Setting, ValidationReport, advice, redis};
 use crate::error::CacheError;
 
@@ -36,49 +37,72 @@ impl CacheConfig {
             recommendations: advice::recommendations(self),
         };
         report.warnings.extend(redis::warnings(self));
-        report.errors.extend(self.clashes());
-        for (kind, config) in &self.kinds {
-            let of_kind = config.validate();
+        for kind in self.kinds.keys() {
+            let mut of_kind = self.for_kind(kind).validate();
             // What is as for all kinds has been said.
-            let add = |all: &mut Vec<String>, more: Vec<String>| {
-                let new: Vec<_> = more.into_iter().filter(|it| !all.contains(it)).collect();
-                all.extend(new.into_iter().map(|it| format!("kinds.{kind}: {it}")));
-            };
-            add(&mut report.errors, of_kind.errors);
-            add(&mut report.warnings, of_kind.warnings);
-            add(&mut report.recommendations, of_kind.recommendations);
+            of_kind.errors.retain(|it| !report.errors.contains(it));
+            of_kind.warnings.retain(|it| !report.warnings.contains(it));
+            let said = &report.recommendations;
+            of_kind.recommendations.retain(|it| !said.contains(it));
+            report.add(of_kind.of(&format!("kinds.{kind}")));
+        }
+        if !self.kinds.is_empty() {
+            report.errors.extend(self.clashes());
+        }
+        if let Some(web) = self.kinds.get("web")
+            && web.names().any(|name| name.starts_with("ai."))
+        {
+            report.warnings.push(
+                "kinds.web has settings for language models, which that kind never has; give them to \
+                 another one"
+                    .to_owned(),
+            );
         }
         report
     }
 
-    /// The configuration, if caches can be built from it; what is worth a warning is logged. What is to
-    /// be said of connections is logged where one is opened.
-    pub(super) fn checked(self) -> Result<Self, CacheError> {
-        self.validate().into_result()?;
-        for warning in warnings(&self) {
+    /// The configuration, if caches can be built from it and the sources have no other problems. What is
+    /// worth a warning is logged, once; what is to be said of connections is logged where one is
+    /// opened.
+    pub(super) fn checked(
+        mut self,
+        problems: Vec<String>,
+        of_sources: Vec<String>,
+    ) -> Result<Self, CacheError> {
+        let mut report = self.validate();
+        report.errors = [problems, report.errors].concat();
+        report.warnings = [of_sources, report.warnings].concat();
+        let of_connections = redis::warnings(&self);
+        let to_log = report.warnings.iter();
+        let to_log = to_log.filter(|it| !of_connections.contains(it) && !self.logged.contains(*it));
+        let to_log: Vec<String> = to_log.cloned().collect();
+        report.into_result()?;
+        for warning in to_log {
             tracing::warn!("{warning}");
+            self.logged.insert(warning);
         }
         Ok(self)
     }
 
-    /// Kinds whose keys begin alike, so that one would clear what is the other's.
-    fn clashes(&self) -> Vec<String> {
-        if self.kinds.is_empty() {
-            return Vec::new();
-        }
+    /// Kinds in one store whose keys begin alike, so that one would clear what is the other's.
+    pub(crate) fn clashes(&self) -> Vec<String> {
         let named = self.kinds.keys().map(String::as_str);
         let missing = ALWAYS_THERE
             .into_iter()
             .filter(|kind| !self.kinds.contains_key(*kind));
-        let kinds: Vec<&str> = named.chain(missing).collect();
-        let prefixes: Vec<_> = kinds
-            .iter()
-            .map(|kind| (kind, self.for_kind(kind).prefix_of(kind)))
+        let prefixes: Vec<_> = named
+            .chain(missing)
+            .map(|kind| (kind, self.for_kind(kind)))
+            .map(|(kind, config)| (kind, config.prefix_of(kind), config))
             .collect();
         let mut clashes = Vec::new();
-        for (place, (kind, prefix)) in prefixes.iter().enumerate() {
-            for (other, of_other) in &prefixes[place + 1..] {
-                if prefix.starts_with(of_other.as_str()) || of_other.starts_with(prefix.as_str()) {
+        for (place, (kind, prefix, config)) in prefixes.iter().enumerate() {
+            for (other, of_other, other_config) in &prefixes[place + 1..] {
+                let begin_alike =
+                    prefix.starts_with(of_other.as_str()) || of_other.starts_with(prefix.as_str());
+                let url = find("redis_url");
+                let is_same = url.is_some_and(|url| !url.differs(config, other_config));
+                if begin_alike && is_same && config.redis_url.is_some() {
                     clashes.push(format!(
                         "the keys of the kinds {kind} and {other} begin alike ({prefix} and \
                          {of_other}); expected a key_prefix for one kind at most, and a namespace \
@@ -88,6 +112,15 @@ impl CacheConfig {
             }
         }
         clashes
+    }
+
+    /// The setting by which somebody says how large the memory tier is to be; a preset does not count.
+    pub(super) fn sizes_memory(&self) -> Option<&'static str> {
+        let said = |name: &&str| {
+            let origin = self.origins.get(*name);
+            origin.is_some_and(|origin| !origin.starts_with("preset"))
+        };
+        ["l1_cache_size", "l1_cache_bytes"].into_iter().find(said)
     }
 
     /// A sentence about a setting, with the source that has set it.
@@ -126,9 +159,8 @@ pub(crate) fn check_budget(bytes: u64) -> Result<(), CacheError> {
 fn errors(config: &CacheConfig, has_store: bool) -> Vec<String> {
     let mut errors = Vec::new();
     for setting in Setting::all() {
-        for found in setting.out_of_range(config) {
-            let name = found.split(" is ").next().unwrap_or_default();
-            let found = config.of_source(name, &found);
+        for (name, found) in setting.out_of_range(config) {
+            let found = config.of_source(&name, &format!("{name} is {found}"));
             errors.push(format!("{found}; expected {}", setting.expected()));
         }
     }
@@ -224,13 +256,7 @@ fn warnings(config: &CacheConfig) -> Vec<String> {
         let found = config.of_source(name, found);
         warnings.push(format!("{found}; {advice}"));
     };
-    let size_is_set = ["l1_cache_size", "l1_cache_bytes"]
-        .into_iter()
-        .find(|name| {
-            let origin = config.origins.get(*name);
-            origin.is_some_and(|origin| !origin.starts_with("preset"))
-        });
-    if let (false, Some(name)) = (config.enable_l1_cache, size_is_set) {
+    if let (false, Some(name)) = (config.enable_l1_cache, config.sizes_memory()) {
         let found = format!("{name} is set and enable_l1_cache is false");
         warn(
             name,
@@ -248,6 +274,10 @@ fn warnings(config: &CacheConfig) -> Vec<String> {
             ),
             "raise the threshold (1000), or take level 1",
         );
+    }
+    if config.redis_url.is_some() && config.is_disabled() {
+        let found = "redis_url is set, and the preset `disabled` never uses Redis";
+        warn("redis_url", found, "take `minimal`, for example");
     }
     if config.redis_url.is_some() && config.store_budget.is_zero() {
         let found = "store_budget is 0 s and redis_url is set, so that Redis is never used";

@@ -20,6 +20,8 @@ pub(crate) use scope::{changed_everywhere, in_force};
 use making::Asking;
 use scope::SCOPED;
 
+use futures_util::future::{join_all, try_join_all};
+
 use crate::cache::Cache;
 use crate::config::{CacheConfig, Preset};
 use crate::error::CacheError;
@@ -253,24 +255,23 @@ pub async fn init() -> Result<(), CacheError> {
 /// ```
 pub async fn init_with(config: &CacheConfig) -> Result<(), CacheError> {
     let caches = caches(config)?;
-    if config.fail_on_connection_error {
-        for cache in &caches {
-            let connected = cache.try_connect().await;
-            connected.map_err(|error| config.for_kind(cache.name()).unreachable(&error))?;
-        }
-    }
+    let connecting = caches.iter().map(async |cache| {
+        let connected = cache.try_connect().await;
+        let failed = connected.err().filter(|_| cache.kind().needs_store);
+        failed.map_or(Ok(()), |error| {
+            Err(config.for_kind(cache.name()).unreachable(&error))
+        })
+    });
+    try_join_all(connecting).await?;
     let registry = in_force();
     {
         let mut state = registry.lock();
         state.initialized = true;
         let _replaced = registry.insert_if_missing(state, &caches);
     }
-    for kind in caches.iter().map(Cache::name) {
-        // The registered one, which may not be the one that was just made.
-        if let Some(cache) = registry.get(kind) {
-            cache.connect().await;
-        }
-    }
+    // The registered ones, which may not be those that were just made.
+    let registered = caches.iter().filter_map(|cache| registry.get(cache.name()));
+    join_all(registered.map(async |cache| cache.connect().await)).await;
     for problem in verify::problems() {
         tracing::warn!("{problem}");
     }

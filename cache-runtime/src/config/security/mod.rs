@@ -86,6 +86,11 @@ pub struct CredentialSource(
 );
 
 impl CredentialSource {
+    /// Whether it is the same source, not only one that says the same.
+    pub(super) fn is_same(&self, other: Option<&Self>) -> bool {
+        other.is_some_and(|other| Arc::ptr_eq(&self.0, &other.0))
+    }
+
     #[cfg(feature = "redis")]
     pub(crate) fn ask(&self) -> Credentials {
         (self.0)()
