@@ -90,13 +90,24 @@ fn a_url_that_cannot_be_used_is_a_configuration_error() {
         ),
         (
             "redis://host?ssl=canary",
-            "the parameter \"ssl\"",
+            "an unknown parameter \"ssl\"",
             "expected db",
         ),
         (
             "redis://host?node=other",
             "parameter node",
             "for clusters and sentinels",
+        ),
+        ("redis://user:1#canary@host", "has a #", "write it as %23"),
+        (
+            "redis://user:1?canary@host",
+            "an unknown parameter;",
+            "expected db",
+        ),
+        (
+            "redis-cluster://host?node=app:canary@other:1",
+            "parameter node",
+            "host:port",
         ),
         ("redis+unix://", "no path to a socket", "unix:///path"),
         ("unix:///", "no path to a socket", "unix:///path"),

@@ -95,6 +95,10 @@ impl Address {
         let parsed = Url::parse(url.expose_secret())
             .map_err(|error| format!("redis_url is not a URL ({error}); {EXPECTED}"))?;
         let scheme = parsed.scheme();
+        if parsed.fragment().is_some() {
+            // Most likely a part of a password.
+            return Err(format!("redis_url has a #; write it as %23; {EXPECTED}"));
+        }
         let mut parameters = Parameters::of(&parsed)?;
         let what = match scheme {
             "redis" | "rediss" => What::Server,
@@ -202,7 +206,9 @@ impl Parameters {
                 }
                 "node" => {
                     let node = Url::parse(&format!("redis-node://{value}"));
-                    let node = node.ok().and_then(|node| host(&node, 6379).ok());
+                    let node = node.ok().filter(|node| node.username().is_empty());
+                    let node = node.filter(|node| node.password().is_none());
+                    let node = node.and_then(|node| host(&node, 6379).ok());
                     let Some(node) = node else {
                         return Err(expected(&name, "something else", "host:port"));
                     };
@@ -216,10 +222,17 @@ impl Parameters {
                 name if WITHOUT_MEANING.contains(&name) => {
                     parameters.without_meaning.push(name.to_owned());
                 }
-                // Its value may be anything, a password too.
+                // Its value may be anything, a password too; and where a password has a question mark
+                // in it, so may its name.
                 name => {
+                    let is_name = name.bytes().all(|it| it.is_ascii_lowercase() || it == b'_');
+                    let found = if is_name {
+                        format!(" {name:?}")
+                    } else {
+                        String::new()
+                    };
                     return Err(format!(
-                        "redis_url has the parameter {name:?}; expected db, protocol, \
+                        "redis_url has an unknown parameter{found}; expected db, protocol, \
                          max_connections, node, master, sentinel_username or sentinel_password"
                     ));
                 }
