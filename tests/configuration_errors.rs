@@ -141,22 +141,22 @@ const OUT_OF_RANGE: &[(&str, &str, &str)] = &[
     (
         "CACHE_OPERATION_TTLS",
         "[1]",
-        "CACHE_OPERATION_TTLS is no table in JSON",
+        "cannot be understood (it is no table); expected a table",
     ),
     (
         "CACHE_OPERATION_TTLS",
         "{canary",
-        "CACHE_OPERATION_TTLS is no table in JSON (key must be a string",
+        "CACHE_OPERATION_TTLS is no JSON (key must be a string",
     ),
     (
         "CACHE_CUSTOM_CONFIG",
         "{",
-        "CACHE_CUSTOM_CONFIG is no table in JSON",
+        "CACHE_CUSTOM_CONFIG is no JSON (EOF",
     ),
     (
         "CACHE_CUSTOM_CONFIG",
         "\"canary\"",
-        "CACHE_CUSTOM_CONFIG is no table in JSON",
+        "CACHE_CUSTOM_CONFIG cannot be understood (it is no table)",
     ),
     (
         "CACHE_CUSTOM_CONFIG",
@@ -342,11 +342,14 @@ fn files_that_cannot_be_used_are_named() {
             "has no known ending; expected .json, .toml or .yaml",
         ),
         (file("binary.json", &[0xff, 0xfe]), "is no text in UTF-8"),
-        (file("empty.json", b""), "is no table in JSON (EOF"),
-        (file("list.json", b"[]"), "is no table in JSON"),
+        (file("empty.json", b""), "is no JSON (EOF"),
+        (
+            file("list.json", b"[]"),
+            "cannot be understood (it is no table)",
+        ),
         (
             file("broken.json", b"{\"redis_url\": \"canary\""),
-            "is no table in JSON (EOF",
+            "is no JSON (EOF",
         ),
         (
             file("twice.json", br#"{"jitter": 0, "jitter": 1}"#),

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::setting::time as shown;
+use super::value::time as shown;
 use super::{CacheConfig, ValidationReport};
 
 /// So many entries of unknown size may be gigabytes.
@@ -139,12 +139,7 @@ impl CacheConfig {
         let mut report = self.validate();
         report.add(self.deployment());
         for kind in self.kinds.keys() {
-            let mut of_kind = self.for_kind(kind).deployment();
-            of_kind.errors.retain(|it| !report.errors.contains(it));
-            of_kind.warnings.retain(|it| !report.warnings.contains(it));
-            let said = &report.recommendations;
-            of_kind.recommendations.retain(|it| !said.contains(it));
-            report.add(of_kind.of(&format!("kinds.{kind}")));
+            report.add_kind(kind, self.for_kind(kind).deployment());
         }
         report
     }

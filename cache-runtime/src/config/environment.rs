@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use ::config::{Map, Value, ValueKind};
 
+use super::layer::{Layer, Reading, at, did_you_mean};
 use super::setting::Form;
-use super::sources::{Layer, Reading, at, did_you_mean};
 use super::{CacheConfig, Setting, file};
 
 const PRESET: &str = "CACHE_PRESET";

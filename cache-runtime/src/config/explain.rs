@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::setting::time;
+use super::value::time;
 use super::{CacheConfig, Setting};
 
 /// Every setting in force with its source, as [`CacheConfig::explain`] finds it. `Display` writes a

@@ -65,22 +65,13 @@ pub(super) fn read(path: &Path, origin: &str) -> Result<Map<String, Value>, Stri
 
 /// The table that a text in JSON is.
 pub(super) fn json(text: &str, origin: &str) -> Result<Map<String, Value>, String> {
+    // That says what is wrong and where, but nothing of what is there: that may be a secret.
     if let Err(error) = serde_json::from_str::<Unique>(text) {
         return Err(format!(
-            "the {origin} is no table in JSON ({}); expected one, as in {{\"name\": \"value\"}}",
-            without_content(&error)
+            "the {origin} is no JSON ({error}); expected a table, as in {{\"name\": \"value\"}}"
         ));
     }
     parse(FileFormat::Json, text, origin)
-}
-
-/// What is wrong and where, without what was found there: that may be a secret.
-fn without_content(error: &serde_json::Error) -> String {
-    let what = error.to_string();
-    if error.is_data() && !what.starts_with("the key") {
-        return format!("line {}, column {}", error.line(), error.column());
-    }
-    what
 }
 
 #[cfg(feature = "yaml")]
@@ -130,41 +121,6 @@ struct Unique;
 
 impl<'de> Deserialize<'de> for Unique {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(TopLevel).map(|()| Self)
-    }
-}
-
-/// The outermost table.
-struct TopLevel;
-
-impl<'de> Visitor<'de> for TopLevel {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a table of settings")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
-        keys(map)
-    }
-}
-
-fn keys<'de, A: MapAccess<'de>>(mut map: A) -> Result<(), A::Error> {
-    let mut known = BTreeSet::new();
-    while let Some(key) = map.next_key::<String>()? {
-        map.next_value::<Inner>()?;
-        if !known.insert(key.clone()) {
-            return Err(de::Error::custom(format!("the key {key:?} is there twice")));
-        }
-    }
-    Ok(())
-}
-
-/// What is in a table.
-struct Inner;
-
-impl<'de> Deserialize<'de> for Inner {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(Anything).map(|()| Self)
     }
 }
@@ -178,12 +134,20 @@ impl<'de> Visitor<'de> for Anything {
         f.write_str("a value")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
-        keys(map)
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let mut known = BTreeSet::new();
+        while let Some(key) = map.next_key::<String>()? {
+            map.next_value::<Unique>()?;
+            if known.contains(&key) {
+                return Err(de::Error::custom(format!("the key {key:?} is there twice")));
+            }
+            known.insert(key);
+        }
+        Ok(())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        while list.next_element::<Inner>()?.is_some() {}
+        while list.next_element::<Unique>()?.is_some() {}
         Ok(())
     }
 

@@ -6,6 +6,7 @@ mod environment;
 mod explain;
 mod file;
 mod kinds;
+mod layer;
 mod parts;
 mod preset;
 mod profile;
@@ -19,6 +20,7 @@ mod settings;
 mod smoke_test;
 mod sources;
 mod validation;
+mod value;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;

@@ -34,17 +34,17 @@ impl ValidationReport {
         self.recommendations.extend(more.recommendations);
     }
 
-    /// The same about a part of the configuration.
-    pub(super) fn of(mut self, part: &str) -> Self {
-        let all = [
-            &mut self.errors,
-            &mut self.warnings,
-            &mut self.recommendations,
-        ];
-        for sentence in all.into_iter().flatten() {
-            *sentence = format!("{part}: {sentence}");
-        }
-        self
+    /// Adds what is to be said of one kind, and is not said of all.
+    pub(super) fn add_kind(&mut self, kind: &str, of_kind: Self) {
+        let new = |said: &[String], more: Vec<String>| {
+            let new = more.into_iter().filter(|it| !said.contains(it));
+            new.map(|it| format!("kinds.{kind}: {it}")).collect()
+        };
+        self.add(Self {
+            errors: new(&self.errors, of_kind.errors),
+            warnings: new(&self.warnings, of_kind.warnings),
+            recommendations: new(&self.recommendations, of_kind.recommendations),
+        });
     }
 
     /// The errors as one, with the warnings, if there are errors.

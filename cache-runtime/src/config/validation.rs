@@ -1,7 +1,7 @@
 //! What is wrong with settings, and what is worth a warning.
 
+use super::layer::find;
 use super::settings::L1_BYTES;
-use super::sources::find;
 use super::{CacheConfig, Secret, Setting, ValidationReport, advice, redis};
 use crate::error::CacheError;
 
@@ -38,13 +38,7 @@ impl CacheConfig {
         };
         report.warnings.extend(redis::warnings(self));
         for kind in self.kinds.keys() {
-            let mut of_kind = self.for_kind(kind).validate();
-            // What is as for all kinds has been said.
-            of_kind.errors.retain(|it| !report.errors.contains(it));
-            of_kind.warnings.retain(|it| !report.warnings.contains(it));
-            let said = &report.recommendations;
-            of_kind.recommendations.retain(|it| !said.contains(it));
-            report.add(of_kind.of(&format!("kinds.{kind}")));
+            report.add_kind(kind, self.for_kind(kind).validate());
         }
         if !self.kinds.is_empty() {
             report.errors.extend(self.clashes());

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Preset;
-use crate::config::setting::time;
+use crate::config::value::time;
 use crate::config::{AI_TTLS, CacheConfig, Setting};
 
 /// What several presets say about each setting in which they differ, as [`Preset::compare`] finds it.

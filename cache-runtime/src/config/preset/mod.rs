@@ -12,7 +12,7 @@ pub use comparison::PresetComparison;
 pub use recommendation::PresetRecommendation;
 use table::Row;
 
-use super::sources::did_you_mean;
+use super::layer::did_you_mean;
 use super::{CacheConfig, ttl_table};
 use crate::error::CacheError;
 
