@@ -426,6 +426,62 @@ fn sources_show_none_of_what_they_say() {
 }
 
 #[test]
+fn what_nearly_is_a_setting_is_answered_with_what_to_write() {
+    for (says, expected) in [
+        (
+            r#"{"l1_cache_size": "100"}"#,
+            "a text, \"100\", and no number: leave the quotes out",
+        ),
+        (
+            r#"{"retired_encryption_keys": ["a", 7]}"#,
+            "a list with something that is no text",
+        ),
+        (
+            r#"{"redis_auth": true}"#,
+            "security.redis_auth is no text but true or false",
+        ),
+        (
+            r#"{"lifetime": 5}"#,
+            "docs/configuration.md has all of them",
+        ),
+        (
+            r#"{"kinds": {"": {"jitter": 0}}}"#,
+            "kinds.: the kind has no name",
+        ),
+        (
+            r#"{"security": {"acl_username": "app"}}"#,
+            "(variable CACHE_CUSTOM_CONFIG)",
+        ),
+    ] {
+        one(&of_variables(&[("CACHE_CUSTOM_CONFIG", says)]), &[expected]);
+    }
+    one(
+        &of_variables(&[("AI_CACHE_ENABLE_L1_CACHE", "maybe")]),
+        &["expected true, 1, yes, on, false, 0, no or off"],
+    );
+    let nothing = r#"{"operation_ttls": {"qa": null}, "jitter": null}"#;
+    let sources = ConfigSources::new().variables([("CACHE_CUSTOM_CONFIG", nothing)]);
+    assert!(
+        sources
+            .load()
+            .expect("nothing is said")
+            .operation_ttls
+            .is_empty()
+    );
+}
+
+#[test]
+fn several_problems_are_a_line_each_and_warnings_apart() {
+    let says = r#"{"jitter": 2, "codec": "xml", "compression_threshold": 0}"#;
+    let sources = ConfigSources::new().variables([("CACHE_CUSTOM_CONFIG", says)]);
+    let error = sources.load().expect_err("two problems").to_string();
+    let lines: Vec<_> = error.lines().collect();
+    assert_eq!(lines.len(), 4, "{error}");
+    assert!(lines[1].starts_with("- codec is \"xml\"") && lines[2].starts_with("- jitter is 2"));
+    assert!(lines[3].starts_with("- warning: compression_threshold is 0"));
+}
+
+#[test]
 fn several_wrong_lifetimes_are_all_named() {
     let found = of_variables(&[("CACHE_OPERATION_TTLS", r#"{"b": "soon", "a": [], "c": 5}"#)]);
     assert_eq!(found.len(), 2, "{found:#?}");

@@ -39,7 +39,11 @@ Each comes before those above it:
 5. `CACHE_CUSTOM_CONFIG`: what a file in JSON says
 6. the program: `CacheConfigBuilder::from` the configuration that was loaded
 
-A variable that is empty says nothing. Times are numbers of seconds, or texts such as `\"2h 30m\"`,
+What a kind has of its own comes before what any of them says for all kinds. `preset` in
+`CACHE_CUSTOM_CONFIG` comes before `CACHE_PRESET`. Settings are read once, at the start: to change those of a
+kind while the program runs, register another cache for it.
+
+A variable that is empty says nothing, and neither does `null`. Times are numbers of seconds, or texts such as `\"2h 30m\"`,
 `\"50ms\"`, `\"7days\"`. Tables of several sources are merged. In a file, settings with a dot are in a
 section, and each kind may have settings of its own:
 
@@ -63,7 +67,6 @@ Beside those of settings, these variables are read:
 |---|---|
 | `CACHE_CONFIG_FILE` | a file with settings |
 | `CACHE_CUSTOM_CONFIG` | settings in JSON |
-| `TOTAL_WORKERS` | so many processes share the memory of this machine: each gets its part of `l1_cache_size`, but 50 at least |
 | `TEST_REDIS_URL` | the Redis of `CacheFactory::test_redis_url`, `redis://localhost:6379/15` if it is not set |
 | `AI_CACHE_TEXT_SIZE_TIERS` | old: the three limits of `ai.text_size_tiers` in JSON |
 | `REDIS_VERIFY_CERTIFICATES` | `true`, or an error: certificates are always checked |
@@ -96,7 +99,15 @@ fn page() -> String {
         line("takes", &setting.expected());
         line("default", &default);
         line("variable", &list(setting.variables()));
-        line("old variable", &list(setting.old_variables()));
+        let instead = if setting.old_variables().is_empty() || !setting.variables().is_empty() {
+            String::new()
+        } else {
+            format!(
+                " (now in `CACHE_CUSTOM_CONFIG` or a file: `{}`)",
+                setting.name()
+            )
+        };
+        line("old variable", &(list(setting.old_variables()) + &instead));
         line("other name in files", &list(setting.other_names()));
     }
     page.push_str("\n## Presets\n\n");

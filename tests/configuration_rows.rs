@@ -192,6 +192,7 @@ fn a_preset_is_recommended_by_the_name_of_an_environment() {
         ("my-dev-box", Preset::Development, 0.75),
         ("ai-prod-eu", Preset::AiProduction, 0.80),
         ("ci-7", Preset::Development, 0.70),
+        ("non-production", Preset::Simple, 0.40),
         ("atlantis", Preset::Simple, 0.40),
     ] {
         let recommended = Preset::recommend(name);
@@ -615,6 +616,37 @@ fn old_variables_are_warned_of_once_with_what_to_say_instead() {
 }
 
 #[test]
+fn variables_that_look_like_ours_and_say_nothing_are_warned_of() {
+    for (variable, expected) in [
+        ("CACHE_PRESTE", "did you mean CACHE_PRESET?"),
+        ("CACHE_ENABLE_AI_CACHE", "did you mean ENABLE_AI_CACHE?"),
+        (
+            "CACHE_KEY_PRIVACY",
+            "say key_privacy in CACHE_CUSTOM_CONFIG or in a file",
+        ),
+        ("CACHE_REQUIRE_TENANT", "say require_tenant in"),
+        ("CACHE_L1_CACHE_SIZE", "say l1_cache_size in"),
+        ("CACHE_ENCRYPTION_KEY", "did you mean REDIS_ENCRYPTION_KEY?"),
+    ] {
+        let (log, _guard) = Log::collect_warnings_here();
+        of(&[(variable, "whatever")]);
+        let lines = log.lines();
+        assert_eq!(lines.len(), 1, "{variable}: {lines:?}");
+        assert!(
+            lines[0].contains(&format!("{variable} says nothing; {expected}")),
+            "{lines:?}"
+        );
+    }
+    // Another program's.
+    let (log, _guard) = Log::collect_warnings_here();
+    of(&[
+        ("CACHE_DIRECTORY_OF_ANOTHER_PROGRAM", "x"),
+        ("REDISTRIBUTE", "y"),
+    ]);
+    assert!(log.lines().is_empty(), "{:?}", log.lines());
+}
+
+#[test]
 #[cfg(feature = "redis")]
 fn variables_that_say_something_else_or_nothing_are_warned_of() {
     let (log, _guard) = Log::collect_warnings_here();
@@ -748,6 +780,11 @@ fn what_is_saved_is_loaded_again_and_holds_no_secret() {
             );
         }
         assert_eq!(loaded.preset, Some(Preset::AiProduction));
+        // What the preset says, and what holds for all kinds, is not said again.
+        assert!(
+            !text.contains("compression_level") && text.matches("a.b").count() == 1,
+            "{text}"
+        );
     }
     let json = serde_json::to_string(&config).expect("serde");
     let again: CacheConfig = serde_json::from_str(&json).expect("serde");

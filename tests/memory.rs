@@ -280,7 +280,9 @@ fn bounds_that_cannot_be_are_refused() {
         let refused = bounded(100, bytes).build().expect_err("no bound");
         let message = refused.to_string();
         assert!(
-            message.contains(&format!("l1_cache_bytes is {bytes}; expected 65536 to")),
+            message.contains(&format!(
+                "l1_cache_bytes is {bytes} (the program); expected 65536 to"
+            )),
             "{message}"
         );
         let config = CacheConfig::builder().build().expect("valid settings");

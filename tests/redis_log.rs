@@ -56,6 +56,22 @@ async fn each_change_is_logged_once_however_often_it_is_tried() {
     assert!(lines[2].contains("answers again"), "{lines:?}");
     cache.disconnect();
 
+    // So is why a server that is well takes nothing.
+    let server = RedisServer::start_with(&["--maxmemory", "1"]);
+    let cache = register("full", roomy().redis_url(server.url()));
+    assert!(cache.connect().await);
+    let before = log.lines().len();
+    for n in 0..10 {
+        cache.set(&n.to_string(), n).await;
+    }
+    let lines = log.lines().split_off(before);
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(
+        lines[0].contains("OOM") && lines[0].contains("maxmemory-policy"),
+        "{lines:?}"
+    );
+    cache.disconnect();
+
     // What a user may not do is said once, however often it is tried.
     let user = "user short on nopass ~* &* +@all -getrange";
     let server = RedisServer::start_with_acl(&[user, "user default on nopass ~* &* +@all"]);

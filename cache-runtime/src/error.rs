@@ -8,7 +8,7 @@
 #[non_exhaustive]
 pub enum CacheError {
     /// Settings that no cache can be built from; all of them, not just the first.
-    #[error("invalid cache configuration: {}", [problems.as_slice(), warnings].concat().join("; "))]
+    #[error("invalid cache configuration: {}", lines(problems, warnings))]
     Configuration {
         /// One sentence for each problem: the setting, what was found and in which source, what is
         /// expected.
@@ -36,6 +36,16 @@ pub enum CacheError {
         /// What the store or the network said.
         reason: String,
     },
+}
+
+/// A line for each, unless there is one alone.
+fn lines(problems: &[String], warnings: &[String]) -> String {
+    if let ([problem], []) = (problems, warnings) {
+        return problem.clone();
+    }
+    let problems = problems.iter().map(|it| format!("\n- {it}"));
+    let warnings = warnings.iter().map(|it| format!("\n- warning: {it}"));
+    problems.chain(warnings).collect()
 }
 
 impl CacheError {

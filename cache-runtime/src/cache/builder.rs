@@ -206,6 +206,7 @@ impl Cache {
             store,
             flights: Arc::default(),
             needs_store: config.fail_on_connection_error,
+            patience: config.patience(),
             worker: config.worker_id.clone(),
             requires_tenant: config.require_tenant,
             switch: Switch::default(),

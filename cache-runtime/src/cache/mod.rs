@@ -394,14 +394,16 @@ impl Cache {
     }
 
     /// Connects to the store, waiting for at most a second, and says whether it is there; true
-    /// without a store. The cache works in any case, and goes on trying in the background.
+    /// without a store. Where the cache is not to be without it (`fail_on_connection_error`), it is
+    /// waited for twice the `connection_timeout`, if that is longer. The cache works in any case, and
+    /// goes on trying in the background.
     pub async fn connect(&self) -> bool {
         self.try_connect().await.is_ok()
     }
 
     pub(crate) async fn try_connect(&self) -> Result<(), crate::store::StoreError> {
         match &self.inner.store {
-            Some(store) => store.connect(Duration::from_secs(1)).await,
+            Some(store) => store.connect(self.inner.patience).await,
             None => Ok(()),
         }
     }

@@ -26,8 +26,12 @@ pub(super) fn recommendations(config: &CacheConfig) -> Vec<String> {
              as they are; try 1000 to 5000"
         ),
     );
+    let is_own = |name| {
+        let origin = config.origins.get(name);
+        origin.is_none_or(|origin| !origin.starts_with("preset"))
+    };
     say(
-        level > 7,
+        level > 7 && is_own("compression_level"),
         format!("compression_level is {level}: much work for a few percent; try 6"),
     );
     say(
@@ -49,6 +53,12 @@ pub(super) fn recommendations(config: &CacheConfig) -> Vec<String> {
         has_store && config.namespace.is_none() && config.key_prefix.is_none(),
         "namespace is not set: another application on the same Redis would have the same keys; \
          set it (CACHE_NAMESPACE)"
+            .to_owned(),
+    );
+    say(
+        has_store && config.key_prefix.is_some() && config.kinds.is_empty(),
+        "key_prefix is set, which is for one kind: `init` makes several, which cannot share it; for \
+         those take a namespace"
             .to_owned(),
     );
     say(

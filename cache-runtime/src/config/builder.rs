@@ -62,7 +62,7 @@ impl CacheConfigBuilder {
     /// |---|---|
     /// | `redis://[user:password@]host[:port][/database]` | one server |
     /// | `rediss://…` | the same with TLS; `rediss-sentinel://` and `rediss-cluster://` likewise |
-    /// | `redis+unix:///path/to/socket` | one server on this machine |
+    /// | `unix:///path/to/socket` | one server on this machine |
     /// | `redis-sentinel://host[:port][/database]?master=name` | the master that sentinels name |
     /// | `redis-cluster://host[:port]` | a cluster |
     ///

@@ -15,6 +15,9 @@ const FILE: &str = "CACHE_CONFIG_FILE";
 const CUSTOM: &str = "CACHE_CUSTOM_CONFIG";
 const VERIFY: &str = "REDIS_VERIFY_CERTIFICATES";
 
+/// What a variable says to switch something on or off.
+pub(super) const SWITCH: &str = "true, 1, yes, on, false, 0, no or off";
+
 /// A whole table in one variable of an older system, and the section that it is.
 const OLD_TIERS: (&str, &str) = ("AI_CACHE_TEXT_SIZE_TIERS", "ai.text_size_tiers");
 
@@ -111,6 +114,11 @@ fn table_in(
     let text = variables.get(variable, reading)?;
     let table = file::json(&text, &origin(variable));
     table.map_err(|problem| reading.problems.push(problem)).ok()
+}
+
+/// Whether that is a variable that says one setting, and no table of them.
+pub(super) fn is_variable(source: &str) -> bool {
+    source.starts_with("variable ") && source != origin(CUSTOM)
 }
 
 fn origin(variable: &str) -> String {
@@ -214,18 +222,44 @@ fn others(variables: &Variables, reading: &mut Reading) {
             if found.is_some() { "" } else { ", or nothing" }
         )),
     }
-    for name in variables.names() {
-        if !known().any(|it| it == name)
-            && (name.starts_with("CACHE_") || name.starts_with("REDIS_"))
-        {
-            let meant = did_you_mean(&name, known());
-            if !meant.is_empty() {
-                reading
-                    .warnings
-                    .push(format!("the variable {name} says nothing{meant}"));
-            }
+    let names = variables.names();
+    let ours = names
+        .iter()
+        .filter(|name| ["CACHE_", "REDIS_"].iter().any(|it| name.starts_with(it)));
+    for name in ours.filter(|name| !known().any(|it| it == *name)) {
+        if let Some(meant) = meant_by(name) {
+            reading
+                .warnings
+                .push(format!("the variable {name} says nothing; {meant}"));
         }
     }
+}
+
+/// What somebody may have meant by a variable that says nothing, if it looks like one of ours.
+fn meant_by(name: &str) -> Option<String> {
+    let rest = name.strip_prefix("CACHE_").unwrap_or(name);
+    if let Some(variable) = current().find(|it| *it == rest) {
+        return Some(format!("did you mean {variable}?"));
+    }
+    let setting = Setting::all().find(|setting| {
+        let full = setting.name().replace('.', "_");
+        let last = setting.name().rsplit('.').next();
+        [Some(full.as_str()), last].contains(&Some(&*rest.to_ascii_lowercase()))
+    });
+    if let Some(setting) = setting {
+        return Some(match setting.variables.first() {
+            Some(variable) => format!("did you mean {variable}?"),
+            None => format!("say {} in CACHE_CUSTOM_CONFIG or in a file", setting.name()),
+        });
+    }
+    let meant = did_you_mean(name, current());
+    meant.strip_prefix("; ").map(str::to_owned)
+}
+
+/// The variables that are not from an older system.
+fn current() -> impl Iterator<Item = &'static str> {
+    let of_settings = Setting::all().flat_map(|it| it.variables.iter().copied());
+    [PRESET, FILE, CUSTOM].into_iter().chain(of_settings)
 }
 
 fn known() -> impl Iterator<Item = &'static str> {

@@ -10,7 +10,7 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Serialize, Serializer};
 use serde_json::json;
 
-use super::{CacheConfig, Setting};
+use super::{CacheConfig, Preset, Setting};
 use crate::error::CacheError;
 
 /// Nobody writes so many settings.
@@ -178,8 +178,8 @@ impl<'de> Visitor<'de> for Anything {
 
 impl CacheConfig {
     /// Writes these settings into a file, `.json` or `.toml`, so that
-    /// [`from_file`](Self::from_file) makes the same configuration of it. Makes the directories that
-    /// the file is in.
+    /// [`from_file`](Self::from_file) makes the same configuration of it: the preset, and what differs
+    /// from it, or from the defaults. Makes the directories that the file is in.
     ///
     /// Secrets are left out: passwords, keys, and user and password of `redis_url`. Who loads the file
     /// has to say those again that other settings ask for, in variables for example: the password of an
@@ -221,14 +221,15 @@ impl CacheConfig {
         if let Some(preset) = self.preset {
             table["preset"] = json!(preset.name());
         }
-        for setting in Setting::all() {
-            put(&mut table, setting, self);
+        let begins = self.preset.map_or_else(Self::default, Preset::config);
+        for setting in Setting::all().filter(|it| it.differs(&begins, self)) {
+            put(&mut table, setting, &begins, self);
         }
         for kind in self.kinds.keys() {
             let config = self.for_kind(kind);
             let mut section = json!({});
             for setting in Setting::all().filter(|it| it.differs(self, &config)) {
-                put(&mut section, setting, &config);
+                put(&mut section, setting, self, &config);
             }
             table["kinds"][kind.as_str()] = section;
         }
@@ -236,12 +237,22 @@ impl CacheConfig {
     }
 }
 
-fn put(table: &mut serde_json::Value, setting: &Setting, config: &CacheConfig) {
-    if let Some(value) = setting.written(config) {
-        let parts = setting.name().split('.');
-        let place = parts.fold(table, |table, part| &mut table[part]);
-        *place = value;
+/// What a setting says in `config`; of a table, the entries that it does not say `before`.
+fn put(
+    table: &mut serde_json::Value,
+    setting: &Setting,
+    before: &CacheConfig,
+    config: &CacheConfig,
+) {
+    let Some(mut value) = setting.written(config) else {
+        return;
+    };
+    if let (Some(entries), Some(before)) = (value.as_object_mut(), setting.written(before)) {
+        entries.retain(|name, entry| before.get(name) != Some(entry));
     }
+    let parts = setting.name().split('.');
+    let place = parts.fold(table, |table, part| &mut table[part]);
+    *place = value;
 }
 
 impl Serialize for CacheConfig {

@@ -136,6 +136,11 @@ impl Reading {
                 (None, _) => {
                     let top_level = ["preset", "kinds"].into_iter().filter(|_| place.is_empty());
                     let meant = did_you_mean(&name, names().chain(top_level));
+                    let meant = if meant.is_empty() {
+                        "; docs/configuration.md has all of them"
+                    } else {
+                        &meant
+                    };
                     self.problems
                         .push(format!("{place}{name} is no setting ({origin}){meant}"));
                 }

@@ -81,6 +81,17 @@ impl CacheConfig {
             .map_or_else(TextTiers::default, |ai| ai.text_size_tiers)
     }
 
+    /// So long the first connection is waited for: where nothing begins without it, for all attempts
+    /// up to the longest one.
+    pub(crate) fn patience(&self) -> Duration {
+        let second = Duration::from_secs(1);
+        if self.fail_on_connection_error {
+            second.max(2 * self.connection_timeout)
+        } else {
+            second
+        }
+    }
+
     /// What decides which results enter memory.
     pub(crate) fn promotions(&self) -> Promotions {
         let is_smart = self.ai.as_ref().is_some_and(|ai| ai.enable_smart_promotion);

@@ -22,6 +22,8 @@ pub struct SmokeTest {
     pub report: ValidationReport,
     /// Whether Redis was connected to; `None` where none is configured.
     pub connection_successful: Option<bool>,
+    /// Why it was not.
+    pub connection_error: Option<String>,
     /// Setting a value, getting it back and removing it, in this order, and whether each did what it
     /// should. Nothing where no cache could be built.
     pub operations: Vec<(&'static str, bool)>,
@@ -47,6 +49,9 @@ impl fmt::Display for SmokeTest {
         if let Some(connected) = self.connection_successful {
             let not = if connected { "" } else { "not " };
             write!(f, "\nRedis was {not}connected to")?;
+        }
+        if let Some(error) = &self.connection_error {
+            write!(f, ": {error}")?;
         }
         for (operation, well) in &self.operations {
             let how = if *well { "works" } else { "does not work" };
@@ -94,7 +99,9 @@ impl CacheConfig {
             }
         };
         if config.redis_url.is_some() {
-            test.connection_successful = Some(cache.connect().await);
+            let connected = cache.try_connect().await;
+            test.connection_successful = Some(connected.is_ok());
+            test.connection_error = connected.err().map(|error| error.to_string());
         }
         let key = format!("{:016x}", fastrand::u64(..));
         let began = Instant::now();

@@ -246,7 +246,11 @@ impl Reading {
                     origins.sort_unstable();
                     origins.dedup();
                     let origin = origins.join(", ");
-                    let (name, expected) = (setting.name(), setting.expected());
+                    let name = setting.name();
+                    let expected = match (&setting.form, environment::is_variable(&origin)) {
+                        (Form::Switch { .. }, true) => environment::SWITCH.to_owned(),
+                        _ => setting.expected(),
+                    };
                     let meant = match (&setting.form, &value.kind) {
                         (Form::Choice { of, .. }, ValueKind::String(name)) => {
                             did_you_mean(name, of())

@@ -1,5 +1,7 @@
 //! What is wrong with settings, and what is worth a warning.
 
+use std::collections::BTreeSet;
+
 use super::layer::find;
 use super::settings::L1_BYTES;
 use super::{CacheConfig, Secret, Setting, ValidationReport, advice, redis};
@@ -38,7 +40,14 @@ impl CacheConfig {
         };
         report.warnings.extend(redis::warnings(self));
         for kind in self.kinds.keys() {
-            report.add_kind(kind, self.for_kind(kind).validate());
+            let config = self.for_kind(kind);
+            let mut of_kind = config.validate();
+            let nameless = config.store_keys(kind).err();
+            of_kind
+                .errors
+                .extend(nameless.iter().flat_map(|error| error.problems().to_vec()));
+            of_kind.errors.dedup();
+            report.add_kind(kind, of_kind);
         }
         if !self.kinds.is_empty() {
             report.errors.extend(self.clashes());
@@ -117,6 +126,25 @@ impl CacheConfig {
         ["l1_cache_size", "l1_cache_bytes"].into_iter().find(said)
     }
 
+    /// A sentence about several settings, with the sources that have set those that it names.
+    fn of_sources(&self, sentence: &str) -> String {
+        let named = Setting::all().filter(|setting| {
+            let name = setting.name().rsplit('.').next().unwrap_or_default();
+            sentence
+                .split(|it: char| !it.is_alphanumeric() && it != '_')
+                .any(|it| it == name)
+        });
+        let sources: BTreeSet<_> = named
+            .filter_map(|setting| self.origins.get(setting.name()))
+            .map(String::as_str)
+            .collect();
+        let sources: Vec<_> = sources.into_iter().collect();
+        match sources.as_slice() {
+            [] => sentence.to_owned(),
+            sources => format!("{sentence} ({})", sources.join(", ")),
+        }
+    }
+
     /// A sentence about a setting, with the source that has set it.
     pub(super) fn of_source(&self, name: &str, sentence: &str) -> String {
         // What is in a table may have been set with all of it.
@@ -166,7 +194,8 @@ fn errors(config: &CacheConfig, has_store: bool) -> Vec<String> {
         errors.push("operation_ttls has an operation without a name; name it".to_owned());
     }
     secrets(&mut errors, config);
-    errors.extend(config.security.problems());
+    let of_security = config.security.problems().into_iter();
+    errors.extend(of_security.map(|problem| config.of_sources(&problem)));
     #[cfg(feature = "redis")]
     if config.is_production() {
         errors.extend(config.security.warnings());

@@ -36,7 +36,11 @@ impl Form {
                     return Err(wrong());
                 };
                 let (mut times, mut found) = (Vec::new(), Vec::new());
-                for (operation, value) in table {
+                // What is nothing is as good as not there.
+                let said = table
+                    .iter()
+                    .filter(|(_, value)| value.kind != ValueKind::Nil);
+                for (operation, value) in said {
                     match duration(value) {
                         Some(time) => times.push((operation.clone(), time)),
                         None => found.push(format!("{} for {operation:?}", shown(value))),
@@ -84,7 +88,17 @@ impl Form {
     /// Shows what a source says, but for a secret.
     fn found(&self, value: &Value) -> String {
         match self {
-            Self::Secret { .. } | Self::Secrets { .. } => sort(value).to_owned(),
+            Self::Secret { .. } => sort(value).to_owned(),
+            Self::Secrets { .. } => match value.kind {
+                ValueKind::Array(_) => "a list with something that is no text".to_owned(),
+                _ => sort(value).to_owned(),
+            },
+            Self::Number { .. } => match &value.kind {
+                ValueKind::String(text) if text.parse::<u64>().is_ok() => {
+                    format!("a text, {text:?}, and no number: leave the quotes out")
+                }
+                _ => shown(value),
+            },
             _ => shown(value),
         }
     }
@@ -109,7 +123,7 @@ fn shown(value: &Value) -> String {
 pub(super) fn sort(value: &Value) -> &'static str {
     match value.kind {
         ValueKind::Nil => "nothing",
-        ValueKind::Boolean(_) => "true or false",
+        ValueKind::Boolean(_) => "no text but true or false",
         ValueKind::String(_) => "a text",
         ValueKind::Table(_) => "a table",
         ValueKind::Array(_) => "a list",

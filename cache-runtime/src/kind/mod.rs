@@ -32,6 +32,8 @@ pub(crate) struct Kind {
     pub(crate) keys: Arc<StoreKeys>,
     /// Whether the application is not to go on without the store.
     pub(crate) needs_store: bool,
+    /// So long the first connection of the store is waited for.
+    pub(crate) patience: Duration,
     /// What the process is called in reports on health.
     pub(crate) worker: Option<String>,
     /// Whether nothing is kept without a tenant.

@@ -1,5 +1,7 @@
 //! Which preset suits an environment.
 
+use std::fmt;
+
 use super::Preset;
 
 /// What [`Preset::recommend`] says.
@@ -48,12 +50,13 @@ impl Preset {
             };
         }
         let words: Vec<&str> = name.split(|c: char| !c.is_alphanumeric()).collect();
+        let is_denied = words.iter().any(|word| ["no", "non", "not"].contains(word));
         let has = |wanted: &[&str]| {
             let begins = |word: &&str| wanted.iter().any(|it| word.starts_with(it));
             words.iter().any(begins)
         };
         let is_ai = words.contains(&"ai") || has(&["llm", "ml"]);
-        let (preset, confidence, why) = if has(&["prod", "live"]) {
+        let (preset, confidence, why) = if has(&["prod", "live"]) && !is_denied {
             (
                 if is_ai {
                     Self::AiProduction
@@ -105,5 +108,12 @@ impl Preset {
             confidence,
             reason: format!("{environment:?} looks like {why}"),
         }
+    }
+}
+
+impl fmt::Display for PresetRecommendation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let percent = self.confidence * 100.0;
+        write!(f, "{} ({percent:.0} %): {}", self.preset, self.reason)
     }
 }

@@ -92,8 +92,12 @@ impl Address {
     /// or one sentence about what is wrong with it, which shows neither user nor password.
     pub(crate) fn parse(url: &SecretString, security: &SecurityConfig) -> Result<Self, String> {
         has_scheme(url.expose_secret())?;
-        let parsed = Url::parse(url.expose_secret())
-            .map_err(|error| format!("redis_url is not a URL ({error}); {EXPECTED}"))?;
+        let parsed = Url::parse(url.expose_secret()).map_err(|error| {
+            format!(
+                "redis_url is not a URL ({error}); user and password are percent-encoded, a # as \
+                     %23, a / as %2F; {EXPECTED}"
+            )
+        })?;
         let scheme = parsed.scheme();
         if parsed.fragment().is_some() {
             // Most likely a part of a password.
@@ -226,7 +230,8 @@ impl Parameters {
                 // in it, so may its name.
                 name => {
                     let is_name = name.bytes().all(|it| it.is_ascii_lowercase() || it == b'_');
-                    let found = if is_name {
+                    let is_plain = is_name && !url.query().unwrap_or_default().contains('@');
+                    let found = if is_plain {
                         format!(" {name:?}")
                     } else {
                         String::new()
@@ -319,6 +324,9 @@ fn has_scheme(url: &str) -> Result<(), String> {
     }
     Err(match url.bytes().next() {
         None => format!("redis_url is empty; {EXPECTED}"),
+        Some(b'"' | b'\'') => {
+            format!("redis_url begins with a quotation mark; leave the quotes out; {EXPECTED}")
+        }
         Some(b'/') => {
             format!("redis_url has no scheme; put unix:// before a path to a socket; {EXPECTED}")
         }

@@ -46,8 +46,8 @@ pub(super) enum Target {
     Sentinels(Box<Sentinels>),
 }
 
-/// So many commands that were denied are logged: more than there are that are asked for.
-const DENIED: usize = 32;
+/// So many commands that were denied, and codes of errors, are logged: more than there are.
+const REFUSED: usize = 64;
 
 /// To be called when another server takes the place of the last one, before it is asked.
 pub(super) type ServerChanged = Arc<dyn Fn() + Send + Sync>;
@@ -68,10 +68,13 @@ struct Shared {
     last_run: Mutex<Option<String>>,
     changed: ServerChanged,
     in_use: AtomicU64,
-    /// Commands that were denied, and the log knows that.
-    denied: Mutex<BTreeSet<String>>,
+    /// Commands that were denied and codes of errors that the log knows.
+    refused: Mutex<BTreeSet<String>>,
     /// Whether a server is tried at this moment.
     is_trying: AtomicBool,
+    /// Whether the log knows that there is none. Who lets go of the link and asks again meanwhile learns
+    /// nothing new.
+    is_told_away: AtomicBool,
 }
 
 enum State {
@@ -149,8 +152,9 @@ impl Link {
                 last_run: Mutex::default(),
                 changed,
                 in_use: AtomicU64::new(0),
-                denied: Mutex::default(),
+                refused: Mutex::default(),
                 is_trying: AtomicBool::new(false),
+                is_told_away: AtomicBool::new(false),
             }),
             seeker: Mutex::default(),
         }
@@ -233,6 +237,8 @@ impl Link {
             self.shared.answered();
             if let Some(command) = server::denied(&error) {
                 self.shared.warn_of_denial(command);
+            } else if let Some((code, advice)) = reasons::of_refusal(&error) {
+                self.shared.warn_of_refusal(code, advice);
             }
         }
         NoAnswer::Error(error)
@@ -405,19 +411,33 @@ impl Shared {
 
     /// Once for each command.
     fn warn_of_denial(&self, command: &str) {
-        let mut denied = self.denied.lock().unwrap_or_else(PoisonError::into_inner);
-        if denied.contains(command) || denied.len() >= DENIED {
-            return;
+        if self.is_new(command) {
+            tracing::warn!(
+                redis = self.name,
+                command,
+                "Redis denies this user a command: what needs it is not done (deploy/redis/users.acl \
+                 has the rights that are needed)"
+            );
         }
-        denied.insert(command.to_owned());
-        // A log may be anything, a cached function too.
-        drop(denied);
-        tracing::warn!(
-            redis = self.name,
-            command,
-            "Redis denies this user a command: what needs it is not done (deploy/redis/users.acl has \
-             the rights that are needed)"
-        );
+    }
+
+    /// Once for each code.
+    fn warn_of_refusal(&self, code: &str, advice: &str) {
+        if self.is_new(code) {
+            tracing::warn!(
+                redis = self.name,
+                code,
+                advice,
+                "Redis refuses what it is asked for: that is not done, and logged this once"
+            );
+        }
+    }
+
+    /// Whether this was not refused before. A log may be anything, a cached function too: it is called
+    /// with nothing locked.
+    fn is_new(&self, refused: &str) -> bool {
+        let mut known = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        known.len() < REFUSED && known.insert(refused.to_owned())
     }
 
     /// Gives up the connection with this number, unless it is gone already.
@@ -435,6 +455,7 @@ impl Shared {
             is_it
         });
         if lost {
+            self.is_told_away.store(true, Ordering::Relaxed);
             tracing::warn!(
                 redis = self.name,
                 reason = told,
@@ -592,8 +613,8 @@ impl Shared {
             host,
             attempt,
         };
-        let before = self.state.send_replace(live);
-        let came_back = matches!(before, State::Away { .. });
+        self.state.send_replace(live);
+        let came_back = self.is_told_away.swap(false, Ordering::Relaxed);
         if came_back {
             tracing::warn!(redis = self.name, "Redis answers again");
         } else {
@@ -619,14 +640,15 @@ impl Shared {
                 reason: last,
                 is_tried: was_tried,
                 ..
-            } if is_tried && !*was_tried => {
+            } if is_tried && (!*was_tried || last != reason) => {
+                // The log has spoken; who asks is told what is the matter now.
                 reason.clone_into(last);
                 *was_tried = true;
                 true
             }
             State::Away { .. } | State::Live { .. } => false,
         });
-        if is_first {
+        if is_first && !self.is_told_away.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 redis = self.name,
                 reason,

@@ -37,10 +37,31 @@ pub(super) fn of_connecting(error: &RedisError, access: &Access, host: &Host) ->
         Some(code) => code.to_owned(),
         None => match error.kind() {
             ErrorKind::AuthenticationFailed => wrong_password(access),
+            ErrorKind::Parse => format!(
+                "what answers at {host} does not speak the protocol of Redis: correct the address"
+            ),
             ErrorKind::Io => of_way(error, access, host),
             _ => describe(error),
         },
     }
+}
+
+/// What a server refuses that is otherwise well, and what to do about it; nothing for what is a part of
+/// the way to do things.
+pub(super) fn of_refusal(error: &RedisError) -> Option<(&str, &'static str)> {
+    let code = error.code()?;
+    let advice = match code {
+        "NOSCRIPT" | "MOVED" | "ASK" | "TRYAGAIN" => return None,
+        "OOM" => {
+            "its memory is full (maxmemory): give it more, or a maxmemory-policy such as \
+                  allkeys-lru"
+        }
+        "MISCONF" => "it cannot write its data to disk, and so takes no changes: look at its log",
+        "NOREPLICAS" => "too few replicas are connected (min-replicas-to-write)",
+        "WRONGTYPE" => "another application uses the same key: give this one a namespace",
+        _ => "look up the code in the documentation of Redis",
+    };
+    Some((code, advice))
 }
 
 /// What went wrong, without anything that the server may have quoted from a command.
