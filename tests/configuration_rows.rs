@@ -430,7 +430,6 @@ const VARIABLES: [(&str, &str, &str, &str); 40] = [
 ];
 
 #[test]
-#[cfg(feature = "redis")]
 fn every_variable_says_its_setting() {
     for (variable, says, setting, expected) in VARIABLES {
         let config = of(&[(variable, says)]);
@@ -506,7 +505,6 @@ fn words_for_yes_and_no_are_understood() {
 }
 
 #[test]
-#[cfg(feature = "redis")]
 fn sources_come_before_each_other_as_documented() {
     let directory = tempfile();
     let file = directory.join("larder.json");
@@ -647,7 +645,6 @@ fn variables_that_look_like_ours_and_say_nothing_are_warned_of() {
 }
 
 #[test]
-#[cfg(feature = "redis")]
 fn variables_that_say_something_else_or_nothing_are_warned_of() {
     let (log, _guard) = Log::collect_warnings_here();
     let config = of(&[
@@ -693,7 +690,6 @@ fn memory_is_shared_out_among_workers_and_never_grows() {
 
 /// The sample file of the documents.
 #[test]
-#[cfg(feature = "redis")]
 fn the_documented_sample_file_is_understood() {
     let sample = r#"{
         "redis_url": "redis://production:6379",
@@ -742,7 +738,6 @@ fn the_documented_sample_file_is_understood() {
 }
 
 #[test]
-#[cfg(feature = "redis")]
 fn what_is_saved_is_loaded_again_and_holds_no_secret() {
     let directory = tempfile();
     let secret = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
@@ -853,7 +848,6 @@ fn warnings_and_recommendations_say_what_to_change() {
 }
 
 #[test]
-#[cfg(feature = "redis")]
 fn settings_are_looked_at_before_they_go_into_production() {
     let builder = || CacheConfig::builder().redis_url("redis://host");
     let report = |builder: CacheConfigBuilder| built(builder).validate_for_deployment();
@@ -898,7 +892,6 @@ fn settings_are_looked_at_before_they_go_into_production() {
 }
 
 #[test]
-#[cfg(feature = "redis")]
 fn keys_of_several_kinds_never_begin_alike() {
     let clash = CacheConfig::builder()
         .redis_url("redis://host")
@@ -928,7 +921,7 @@ fn tempfile() -> std::path::PathBuf {
 }
 
 #[test]
-#[cfg(all(feature = "encryption", feature = "redis"))]
+#[cfg(feature = "encryption")]
 fn the_encryption_key_has_a_variable() {
     let key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
     is(
@@ -1025,7 +1018,6 @@ fn files_in_yaml_are_read() {
 
 /// What the sample applications of the documents say.
 #[test]
-#[cfg(feature = "redis")]
 fn the_documented_samples_are_understood() {
     let production = CacheFactory::web_app()
         .redis_url("redis://host")

@@ -77,13 +77,7 @@ pub struct Credentials {
 
 /// Says who a connection is opened as. Shows itself without anything of that.
 #[derive(Clone)]
-pub struct CredentialSource(
-    #[cfg_attr(
-        not(feature = "redis"),
-        expect(dead_code, reason = "Redis alone wants to know who asks")
-    )]
-    Arc<dyn Fn() -> Credentials + Send + Sync>,
-);
+pub struct CredentialSource(Arc<dyn Fn() -> Credentials + Send + Sync>);
 
 impl CredentialSource {
     /// Whether it is the same source, not only one that says the same.
