@@ -192,3 +192,23 @@ async fn functions_that_are_one_operation_on_purpose_share_where_names_and_types
     assert_eq!(generic_square(7_u32).await, 49);
     assert_eq!(SQUARES.total(), 5);
 }
+
+#[tokio::test]
+async fn names_that_nearly_are_known_are_answered_with_those() {
+    let _scope = larder::testing::registry_scope();
+    let second = std::time::Duration::from_secs(1);
+    let near = roomy()
+        .operation_ttl("sqaure", second)
+        .operation_ttl("claimed", second);
+    register("web", near.operation_ttl("something-else", second));
+    register("gep", roomy());
+    let CacheError::Configuration { problems, .. } = larder::verify().expect_err("misspelled")
+    else {
+        panic!("another error");
+    };
+    let says = |text: &str| problems.iter().filter(|it| it.contains(text)).count();
+    assert_eq!(says("did you mean gep?"), 1, "{problems:#?}");
+    let sentence = "have the operation `sqaure`, which no function is; did you mean square?";
+    assert_eq!(says(sentence), 1, "{problems:#?}");
+    assert_eq!(says("operation_ttls"), 1, "{problems:#?}");
+}

@@ -1,6 +1,9 @@
 //! Whether the annotated functions of the program fit the kinds that are registered.
 
+use std::collections::BTreeSet;
+
 use crate::call::{self, CallSite};
+use crate::config::did_you_mean;
 use crate::error::CacheError;
 use crate::registry;
 
@@ -58,12 +61,14 @@ pub(crate) fn problems() -> Vec<String> {
         .filter(|site| kinds.iter().all(|kind| kind != site.kind()))
         .map(|site| {
             let kind = site.kind();
+            let meant = did_you_mean(kind, kinds.iter().map(String::as_str));
             format!(
-                "nobody registered the kind `{kind}` of {}; {registered}",
+                "nobody registered the kind `{kind}` of {}; {registered}{meant}",
                 place(site)
             )
         })
         .collect();
+    problems.extend(kinds.iter().flat_map(|kind| misspelled_operations(kind)));
     problems.extend(call::unclear_claims().map(|sites| {
         let claims: Vec<String> = sites
             .iter()
@@ -84,6 +89,28 @@ pub(crate) fn problems() -> Vec<String> {
         )
     }));
     problems
+}
+
+/// Operations that an operator has given a lifetime, and that are none, but look like one.
+fn misspelled_operations(kind: &str) -> Vec<String> {
+    let Some(cache) = registry::cache(kind) else {
+        return Vec::new();
+    };
+    let known = sites().filter(|site| site.kind() == kind);
+    let known: BTreeSet<String> = known.map(CallSite::operation).collect();
+    let said = cache.kind().lifetimes.operator.keys();
+    let mut unknown: Vec<&String> = said.filter(|it| !known.contains(*it)).collect();
+    unknown.sort_unstable();
+    let near = unknown.into_iter().filter_map(|operation| {
+        let meant = did_you_mean(operation, known.iter().map(String::as_str));
+        (!meant.is_empty()).then(|| {
+            format!(
+                "operation_ttls of the kind `{kind}` have the operation `{operation}`, which no \
+                 function is{meant}"
+            )
+        })
+    });
+    near.collect()
 }
 
 fn place(site: &CallSite) -> String {

@@ -225,7 +225,7 @@ fn is_section(name: &str) -> bool {
 }
 
 /// What may have been meant by a name that is none of these, as the end of a sentence.
-pub(super) fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+pub(crate) fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let lower = name.to_ascii_lowercase();
     let nearest = known
         .into_iter()
@@ -237,7 +237,7 @@ pub(super) fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a s
         })
         .min();
     match nearest {
-        Some((distance, meant)) if distance <= 2.max(name.len() / 4) => {
+        Some((distance, meant)) if distance <= 3.min(name.len() / 3) => {
             format!("; did you mean {meant}?")
         }
         _ => String::new(),

@@ -30,6 +30,7 @@ use secrecy::SecretString;
 pub use builder::CacheConfigBuilder;
 pub use explain::{Explained, Explanation};
 pub use kinds::KindSettings;
+pub(crate) use layer::did_you_mean;
 pub use preset::{Preset, PresetComparison, PresetDescription, PresetRecommendation, Strategy};
 pub use profile::Profile;
 pub use report::ValidationReport;
