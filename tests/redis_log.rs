@@ -72,6 +72,20 @@ async fn each_change_is_logged_once_however_often_it_is_tried() {
     );
     cache.disconnect();
 
+    // And what is no cluster, asked as one.
+    let server = RedisServer::start();
+    let url = server.url().replace("redis://", "redis-cluster://");
+    let cache = register("no-cluster", roomy().redis_url(url.replace("/0", "")));
+    let before = log.lines().len();
+    for n in 0..10 {
+        assert!(!cache.connect().await);
+        assert_eq!(cache.get::<u32>(&n.to_string()).await, None);
+    }
+    let lines = log.lines().split_off(before);
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].contains("no node of a cluster"), "{lines:?}");
+    cache.disconnect();
+
     // What a user may not do is said once, however often it is tried.
     let user = "user short on nopass ~* &* +@all -getrange";
     let server = RedisServer::start_with_acl(&[user, "user default on nopass ~* &* +@all"]);

@@ -47,6 +47,8 @@ struct Shared {
     /// How long each node may take to say in the background where keys are.
     attempts: Mutex<Attempts>,
     nodes: RwLock<Nodes>,
+    /// Whether the log knows that no node answers.
+    is_told_away: AtomicBool,
 }
 
 #[derive(Default)]
@@ -96,6 +98,7 @@ impl Cluster {
                 pace,
                 changed,
                 nodes: RwLock::default(),
+                is_told_away: AtomicBool::new(false),
             }),
             refresh: Mutex::default(),
         }
@@ -257,6 +260,27 @@ impl Shared {
         links.cloned().collect()
     }
 
+    fn shown_seeds(&self) -> String {
+        let seeds: Vec<String> = self.seeds.iter().map(ToString::to_string).collect();
+        seeds.join(", ")
+    }
+
+    /// Logs why no node is known, once. Those that are known speak for themselves.
+    fn tell_of(&self, failure: &Failure) {
+        let knows_none = {
+            let nodes = self.nodes.read().unwrap_or_else(PoisonError::into_inner);
+            nodes.slots.is_empty()
+        };
+        if knows_none && !failure.is_late && !self.is_told_away.swap(true, Ordering::Relaxed) {
+            let reason = &failure.reason;
+            tracing::warn!(
+                nodes = self.shown_seeds(),
+                reason,
+                "the cluster is not reachable: functions go on without it"
+            );
+        }
+    }
+
     /// Asks the masters that are known, or else those whom to ask first, where keys are. Each has so
     /// long to answer.
     async fn read_slots(&self, attempt: Duration) -> Result<(), Failure> {
@@ -277,7 +301,10 @@ impl Shared {
         if slots.as_ref().err().is_none_or(|failure| !failure.is_late) {
             lock(&self.attempts).again(attempt);
         }
-        let slots = slots?;
+        let slots = slots.inspect_err(|failure| self.tell_of(failure))?;
+        if self.is_told_away.swap(false, Ordering::Relaxed) {
+            tracing::warn!(nodes = self.shown_seeds(), "the cluster answers again");
+        }
         let masters: HashSet<Host> = slots.iter().map(|(.., host)| host.clone()).collect();
         let mut nodes = self.nodes.write().unwrap_or_else(PoisonError::into_inner);
         let is_first = nodes.slots.is_empty();
