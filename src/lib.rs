@@ -30,8 +30,8 @@
 //! - [`Cache`]: one kind as a handle, for keys that the application chooses itself, and to
 //!   [switch it off](Cache::switch_off) for a while
 //! - [`sites`], [`verify`]: the annotated functions of the program, and whether they fit the kinds
-//! - [`health()`], [`Cache::health`], [`Cache::health_full`], [`watch_health`], [`liveness`],
-//!   [`readiness`]: whether all of it works
+//! - [`health()`], [`Cache::health`], [`Cache::health_full`], [`watch_health`], [`liveness`]: whether
+//!   all of it works
 //! - [`KeyBuilder`]: the names of keys in a store
 //! - [`TextTiers`], [`Promotion`]: which texts are short or long, and which results enter memory
 //! - [`MemoryBudget`], [`CacheBuilder::on_removal`]: one bound on the bytes of several kinds, and what
@@ -54,8 +54,8 @@ pub use cache_runtime::{
     RefusedEntries, Removal, RemovalCause, SecurityConfig, Setting, SharedError, SmokeTest, Store,
     StoreError, StoreFuture, StoreInfo, Strategy, TextTier, TextTiers, TimedOut, Tombstone, Ttl,
     ValidationReport, Value, WeakCache, cache, close, close_kind, close_within, conditional,
-    fallback, get_or_register, health, init, init_with, kinds, liveness, readiness, register,
-    sites, testing, unknown_kind_calls, unregister, verify, watch_health,
+    fallback, get_or_register, health, init, init_with, kinds, liveness, register, sites, testing,
+    unknown_kind_calls, unregister, verify, watch_health,
 };
 #[cfg(feature = "redis")]
 pub use cache_runtime::{SecurityLevel, SecurityReport};

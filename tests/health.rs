@@ -171,9 +171,17 @@ async fn a_user_who_may_not_listen_is_told_of_the_ceiling() {
     let health = connected("deaf", config).await.health().await;
     assert_eq!(health.status, Degraded);
     says(&health, "store", Healthy, "redis answers");
-    says(&health, "bus", Degraded, "within 2s");
-    says(&health, "bus", Degraded, "SUBSCRIBE");
+    says(&health, "bus", Degraded, "not heard (yet)");
+    says(&health, "bus", Degraded, "within 2s, and memory");
+    says(&health, "bus", Degraded, "may lack the right to SUBSCRIBE");
     says(&health, "last_gap", Degraded, "is missed at this moment");
+
+    // What others do to a tag is remembered without memory, too.
+    let bare = over(&url).enable_l1_cache(false);
+    let bare = bare.invalidation_ceiling(Duration::from_secs(30));
+    let health = connected("bare", bare).await.health().await;
+    says(&health, "bus", Degraded, "within 2s; where it stays so");
+    says(&health, "last_gap", Healthy, "nothing is there");
 }
 
 #[tokio::test]
@@ -188,6 +196,15 @@ async fn without_memory_or_against_its_settings_a_kind_is_unhealthy_without_redi
     server.kill();
     let health = turns(&bare, Unhealthy).await;
     says(&health, "store", Unhealthy, "every call computes");
+    eventually("the loss is heard of", async || {
+        let health = bare.health().await;
+        let bus = health.part("bus").expect("the part");
+        assert_eq!(bus.status, Healthy, "there is nothing to be behind");
+        bus.reason.contains("nothing is served then")
+    })
+    .await;
+    let health = bare.health().await;
+    says(&health, "last_gap", Healthy, "nothing is there");
     let health = turns(&strict, Unhealthy).await;
     says(&health, "store", Unhealthy, "`fail_on_connection_error`");
     server.restart();

@@ -10,12 +10,13 @@ use std::task::Poll;
 use std::time::Duration;
 
 use larder::HealthStatus::{Degraded, Healthy, Unhealthy};
+use larder::testing::registry_scope;
 use larder::{
-    Cache, CacheConfigBuilder, CacheStats, HealthStatus, HealthWatch, KindHealth, PartHealth,
-    watch_health,
+    Cache, CacheConfigBuilder, CacheError, CacheStats, HealthStatus, HealthWatch, KindHealth,
+    PartHealth, watch_health,
 };
 use support::map_store::MapStore;
-use support::{Log, register, roomy};
+use support::{Log, register, register_over, roomy};
 use tokio::time::Instant;
 
 fn in_memory(kind: &str) -> Cache {
@@ -158,6 +159,21 @@ async fn what_a_store_could_not_be_told_is_counted() {
     assert_eq!(health.status, Healthy, "{health}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_could_not_be_written_is_counted() {
+    let store = Arc::<MapStore>::default();
+    let cache = over(&store, roomy());
+    let computed = cache.get_or_compute("key", async || {
+        store.hangs.store(true, Ordering::SeqCst);
+        1
+    });
+    computed.await;
+    cache.flush(Duration::from_secs(5)).await;
+    store.hangs.store(false, Ordering::SeqCst);
+    let health = cache.health().await;
+    says(&health, "recovery_queue", Healthy, "given up so far: 1");
+}
+
 #[tokio::test]
 async fn what_is_tried_in_memory_is_not_counted_and_leaves_nothing() {
     let cache = in_memory("tried");
@@ -285,15 +301,51 @@ async fn the_worst_kind_counts() {
     assert_eq!(health.process, std::process::id());
     assert_eq!(health.kind("sound").expect("registered").status, Healthy);
     assert_eq!(health.kind("hanging").expect("registered").status, Degraded);
-    assert_eq!(larder::readiness().await.status, Degraded);
     assert_eq!(larder::liveness(), Healthy);
 
     let config = roomy().enable_l1_cache(false);
     let config = config.build().expect("valid settings");
     let map = Cache::builder("hanging", &config).store(store);
     larder::register(map.build().expect("a cache"));
-    assert_eq!(larder::readiness().await.status, Unhealthy);
+    assert_eq!(larder::health().await.status, Unhealthy);
     assert_eq!(larder::liveness(), Healthy);
+}
+
+#[tokio::test]
+async fn a_cache_behind_two_kinds_is_looked_at_under_both_names() {
+    let _scope = registry_scope();
+    let cache = register("name", roomy());
+    let alias = larder::get_or_register("alias", async || Ok::<_, CacheError>(cache));
+    alias.await.expect("the same cache");
+    let health = larder::health().await;
+    for kind in ["name", "alias"] {
+        assert_eq!(health.kind(kind).expect("registered").status, Healthy);
+    }
+    assert_eq!(health.kinds.len(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_panics_is_unhealthy_and_hides_no_other_kind() {
+    let _scope = registry_scope();
+    let store = Arc::<MapStore>::default();
+    register_over("broken", &store);
+    store.panics.store(true, Ordering::SeqCst);
+    let health = larder::health().await;
+    let broken = health.kind("broken").expect("registered");
+    assert_eq!(names(broken), ["store"]);
+    says(broken, "store", Unhealthy, "it has panicked");
+    assert!(!broken.to_string().contains("as the test wants it"));
+    assert_eq!(health.kind("web").expect("registered").status, Healthy);
+    assert_eq!(health.status, Unhealthy);
+
+    let (told, count) = counting();
+    let watch = watch_health(HealthWatch::PACE, move |health| {
+        assert_eq!(health.status, Unhealthy);
+        count(health);
+    });
+    tokio::time::sleep(HealthWatch::PACE * 3 / 2).await;
+    assert_eq!(told.load(Ordering::SeqCst), 2);
+    drop(watch);
 }
 
 #[tokio::test]

@@ -53,8 +53,7 @@ pub use error::CacheError;
 pub use factory::CacheFactory;
 pub use generation::Invalidation;
 pub use health::{
-    Health, HealthStatus, HealthWatch, KindHealth, PartHealth, health, liveness, readiness,
-    watch_health,
+    Health, HealthStatus, HealthWatch, KindHealth, PartHealth, health, liveness, watch_health,
 };
 pub use key::{HashAlgorithm, KeyBuilder, KeyPrivacy, ParsedKey};
 pub use kind::Reach;

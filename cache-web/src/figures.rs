@@ -2,34 +2,47 @@
 
 use axum::http::StatusCode;
 use cache_runtime::{Cache, CacheStats};
+use tokio::sync::Mutex;
 
 use crate::problem::Problem;
 
-/// The kinds, sorted, each with what it has counted.
+/// Held by whoever counts. A client that has left does not end that, so one that asks again and again
+/// would occupy every thread there is for such work.
+static COUNTING: Mutex<()> = Mutex::const_new(());
+
+/// The kinds as they are registered, sorted, each with what its cache has counted. One count goes on at
+/// a time in a process; others wait for it.
 ///
 /// # Errors
-/// 503 where the runtime is about to end.
+/// 503 where the runtime is about to end; 500 where a store panics that is asked for its connections.
 pub(crate) async fn gather() -> Result<Vec<(String, CacheStats)>, Problem> {
-    let kinds = cache_runtime::kinds();
-    let caches: Vec<Cache> = kinds
-        .iter()
-        .filter_map(|kind| cache_runtime::cache(kind))
+    let turn = COUNTING.lock().await;
+    let caches: Vec<(String, Cache)> = cache_runtime::kinds()
+        .into_iter()
+        .filter_map(|kind| cache_runtime::cache(&kind).map(|cache| (kind, cache)))
         .collect();
     // It walks over all entries in memory, and there may be millions.
     let count = move || {
+        let _turn = turn;
         caches
-            .iter()
-            .map(|cache| (cache.name().to_owned(), cache.stats()))
+            .into_iter()
+            .map(|(kind, cache)| (kind, cache.stats()))
             .collect()
     };
-    tokio::task::spawn_blocking(count).await.map_err(|_ending| {
-        let detail = "the application is about to end";
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+    tokio::task::spawn_blocking(count).await.map_err(|error| {
+        if error.is_panic() {
+            tracing::error!("a look at the figures of the caches has panicked");
+            let detail = "the figures cannot be told: a store has panicked";
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
+        } else {
+            let detail = "the application is about to end";
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+        }
     })
 }
 
 /// How calls and look-ups have ended, each of them once.
-pub(crate) fn outcomes(stats: &CacheStats) -> [(&'static str, u64); 12] {
+pub(crate) fn outcomes(stats: &CacheStats) -> [(&'static str, u64); 13] {
     let others = stats.computed
         + stats.not_kept
         + stats.no_key
@@ -49,5 +62,6 @@ pub(crate) fn outcomes(stats: &CacheStats) -> [(&'static str, u64); 12] {
         ("no_tenant", stats.no_tenant),
         ("timed_out", stats.timed_out),
         ("bypassed", stats.bypassed),
+        ("switched_off", stats.switched_off),
     ]
 }

@@ -9,7 +9,7 @@ use crate::guard::{Guard, check};
 use crate::health::{live, ready, ready_in_a_word};
 use crate::invalidate::invalidate;
 use crate::metrics::metrics;
-use crate::status::status;
+use crate::status::{open_status, status};
 
 /// The longest body that invalidation takes, in bytes: four times the longest key.
 const LONGEST_BODY: usize = 64 * 1024;
@@ -19,12 +19,14 @@ const LONGEST_BODY: usize = 64 * 1024;
 /// | route | answers |
 /// |---|---|
 /// | `GET /health/live` | 200, as long as the process answers; for liveness probes |
-/// | `GET /health/ready` | 503 while the status is `unhealthy`, else 200; JSON, as [`Health`](cache_runtime::Health) has it. A store that is away is `degraded`: functions go on without it |
-/// | `GET /cache/status` | JSON: the same, what each kind has counted, how full it is, how its store stands |
+/// | `GET /health/ready` | 503 while the status is `unhealthy`, else 200; JSON, as [`Health`](cache_runtime::Health) has it, without the reasons. A store that is away is `degraded`: functions go on without it |
+/// | `GET /cache/status` | JSON: the same, what each kind has counted, how full it is, how its store stands; the reasons too where [`guard_reports`](Self::guard_reports) keeps it for operators |
 /// | `GET /cache/metrics` | the same for Prometheus, in its text format 0.0.4 |
 /// | `POST /cache/invalidate` | forgets what is named; only where there is a [`Guard`] |
 ///
-/// None of them shows a key, an argument, a tenant or a value. Errors are [problems](crate::Problem).
+/// None of them shows a key, an argument, a tenant or a value. A reason may name addresses, files and
+/// users of the store; it is shown to nobody who has not passed a guard. Errors are
+/// [problems](crate::Problem).
 ///
 /// ```
 /// # mod larder { pub use cache_runtime::CacheError; pub use cache_web as axum; }
@@ -43,11 +45,16 @@ const LONGEST_BODY: usize = 64 * 1024;
 /// | metric | labels | |
 /// |---|---|---|
 /// | `cache_hit_ratio` | `kind` | hits as a part of all calls and look-ups since the start, 0 to 1 |
-/// | `cache_operations_total` | `kind`, `outcome` | calls and look-ups; `memory_hit`, `store_hit`, `joined` and `stale` are hits, `bypassed` is neither, all others are misses |
+/// | `cache_operations_total` | `kind`, `outcome` | calls and look-ups; `memory_hit`, `store_hit`, `joined` and `stale` are hits, `bypassed` and `switched_off` are neither, all others are misses |
 /// | `cache_memory_usage_bytes` | `kind` | what [`CacheStats::memory_usage_bytes`](cache_runtime::CacheStats::memory_usage_bytes) counts |
 /// | `cache_memory_entries`, `cache_memory_evictions_total` | `kind` | entries in memory, and those that had to go |
 /// | `cache_store_failures_total` | `kind` | store operations that failed |
 /// | `cache_unknown_kind_calls_total` | | calls whose kind nobody registered |
+///
+/// `kind` is the name that a cache was registered by; one that stands behind several is counted under
+/// each of them.
+///
+/// Status and metrics walk over all entries in memory, for one request at a time; others wait.
 ///
 /// # Invalidation
 ///
@@ -89,20 +96,21 @@ pub struct Routes {
 }
 
 impl Routes {
-    /// The routes that everybody may use who reaches them.
+    /// The routes that everybody may use who reaches them; none of them says why something is not as it
+    /// should be.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds invalidation, for those whom the guard lets pass.
+    /// Adds invalidation, for those whom the guard lets pass. It takes the place of a guard that was
+    /// there before; what that one has guarded stays guarded.
     pub fn guard(mut self, guard: Guard) -> Self {
         self.guard = Some(guard);
-        self.guards_reports = false;
         self
     }
 
     /// Adds invalidation, and lets nobody see status and metrics but those whom the guard lets pass.
-    /// Health stays open for probes, and says the status in a word.
+    /// There the status has reasons. Health stays open for probes, and says the status in a word.
     pub fn guard_reports(self, guard: Guard) -> Self {
         Self {
             guards_reports: true,
@@ -113,21 +121,24 @@ impl Routes {
     /// A router with these routes, for an application with any state.
     pub fn into_router<S: Clone + Send + Sync + 'static>(self) -> Router<S> {
         let mut router = Router::new().route("/health/live", get(live));
-        let mut reports = Router::new()
-            .route("/cache/status", get(status))
-            .route("/cache/metrics", get(metrics));
+        let mut reports = Router::new().route("/cache/metrics", get(metrics));
         let mut readiness = get(ready);
+        let mut stands = get(open_status);
         if let Some(guard) = self.guard {
             let guarded = from_fn_with_state(guard, check);
             if self.guards_reports {
-                reports = reports.route_layer(guarded.clone());
                 readiness = get(ready_in_a_word);
+                stands = get(status).route_layer(guarded.clone());
+                reports = reports.route_layer(guarded.clone());
             }
             let invalidation = post(invalidate)
                 .layer(DefaultBodyLimit::max(LONGEST_BODY))
                 .route_layer(guarded);
             router = router.route("/cache/invalidate", invalidation);
         }
-        router.route("/health/ready", readiness).merge(reports)
+        router
+            .route("/health/ready", readiness)
+            .route("/cache/status", stands)
+            .merge(reports)
     }
 }

@@ -4,29 +4,42 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::http::header::CACHE_CONTROL;
-use axum::response::IntoResponse;
-use cache_runtime::{Breaker, CacheStats, Health};
+use axum::response::{IntoResponse, Response};
+use cache_runtime::{Breaker, CacheStats};
 use serde::Serialize;
 
 use crate::figures::{gather, outcomes};
+use crate::health::InShort;
 use crate::problem::Problem;
 
-pub(crate) async fn status() -> Result<impl IntoResponse, Problem> {
+/// With the reasons, for operators alone.
+pub(crate) async fn status() -> Result<Response, Problem> {
     let kinds = gather().await?;
+    Ok(answer(cache_runtime::health().await, &kinds))
+}
+
+/// For everybody.
+pub(crate) async fn open_status() -> Result<Response, Problem> {
+    let kinds = gather().await?;
+    let health = cache_runtime::health().await;
+    Ok(answer(InShort::from(&health), &kinds))
+}
+
+fn answer<H: Serialize>(health: H, kinds: &[(String, CacheStats)]) -> Response {
     let kinds = kinds.iter();
     let status = Status {
-        health: cache_runtime::health().await,
+        health,
         kinds: kinds
             .map(|(kind, stats)| (kind.clone(), KindStatus::of(stats)))
             .collect(),
         unknown_kind_calls: cache_runtime::unknown_kind_calls(),
     };
-    Ok(([(CACHE_CONTROL, "no-store")], Json(status)))
+    ([(CACHE_CONTROL, "no-store")], Json(status)).into_response()
 }
 
 #[derive(Serialize)]
-struct Status {
-    health: Health,
+struct Status<H> {
+    health: H,
     kinds: BTreeMap<String, KindStatus>,
     unknown_kind_calls: u64,
 }

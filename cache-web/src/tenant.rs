@@ -199,7 +199,6 @@ where
 
 /// A body that is polled, and dropped, for a tenant: what streams it may call cached functions when
 /// the handler has long returned.
-#[derive(Debug)]
 struct TenantBody {
     body: Body,
     tenant: Arc<str>,

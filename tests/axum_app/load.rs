@@ -122,7 +122,7 @@ async fn readiness(app: &App) -> Json {
 }
 
 /// Whether this part of every kind is healthy.
-fn is_healthy(health: &Json, part: &str) -> bool {
+pub(crate) fn is_healthy(health: &Json, part: &str) -> bool {
     let kinds = health["kinds"].as_array().expect("a list");
     let mut parts = kinds.iter().flat_map(|kind| {
         let parts = kind["parts"].as_array().expect("a list");

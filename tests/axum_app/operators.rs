@@ -5,6 +5,7 @@ use hyper::{Method, StatusCode};
 use serde_json::{Value as Json, json};
 
 use crate::exposition::Exposition;
+use crate::load::is_healthy;
 use crate::process::{App, TOKEN};
 use crate::support::eventually;
 
@@ -21,9 +22,34 @@ async fn eventually_healthy(app: &App) -> Json {
     found
 }
 
+async fn eventually_degraded(app: &App) {
+    eventually("Redis is of no use", async || {
+        let ready = app.get("/internal/health/ready").await.json();
+        ready["status"] == "degraded" && !is_healthy(&ready, "store")
+    })
+    .await;
+}
+
+/// Whatever is there for everybody says nothing of this.
+async fn shows_nothing_private(app: &App) {
+    for path in [
+        "health/live",
+        "health/ready",
+        "cache/status",
+        "cache/metrics",
+    ] {
+        let answer = app.get(&format!("/internal/{path}")).await;
+        assert_eq!(answer.status, StatusCode::OK);
+        for private in ["acme", "nobody else", "127.0.0.1", "keeper", TOKEN] {
+            let body = &answer.body;
+            assert!(!body.contains(private), "{private} in {body}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn health_status_and_metrics_say_how_the_kinds_stand() {
-    let server = RedisServer::start();
+    let mut server = RedisServer::start();
     let app = App::over(&server.url());
     for _ in 0..3 {
         app.get("/products/7").await;
@@ -62,11 +88,17 @@ async fn health_status_and_metrics_say_how_the_kinds_stand() {
     let bytes = read.value("cache_memory_usage_bytes", &[("kind", "ai")]);
     assert!(bytes.expect("a value") > 0.0);
 
-    for body in [&status.body, &metrics.body] {
-        for private in ["acme", "nobody else", "127.0.0.1", TOKEN] {
-            assert!(!body.contains(private), "{private} in {body}");
-        }
-    }
+    shows_nothing_private(&app).await;
+
+    let port = server.port();
+    let not_let_in = App::over(&format!("redis://keeper:parrot@127.0.0.1:{port}/0"));
+    not_let_in.summarize("acme", "Nor has nobody else.").await;
+    eventually_degraded(&not_let_in).await;
+    shows_nothing_private(&not_let_in).await;
+
+    server.kill();
+    eventually_degraded(&app).await;
+    shows_nothing_private(&app).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,8 +1,9 @@
 //! One run of the example.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -36,8 +37,8 @@ pub(crate) fn command(variables: &[(&str, &str)]) -> Command {
     let profile = test.ancestors().nth(2).expect("the folder of the profile");
     let binary: PathBuf = profile.join("examples/axum_app");
     assert!(
-        binary.exists(),
-        "{} is missing: run `cargo build --example axum_app --all-features` first",
+        is_up_to_date(&binary),
+        "{} is missing, or not made of the sources that are here: run `cargo build --example axum_app --all-features` first",
         binary.display()
     );
     let mut command = Command::new(binary);
@@ -53,6 +54,31 @@ pub(crate) fn command(variables: &[(&str, &str)]) -> Command {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     command
+}
+
+/// Whether it is there, made of this checkout, and later than all its sources, which cargo lists beside
+/// it: a test is not built anew with the example that it starts.
+fn is_up_to_date(binary: &Path) -> bool {
+    let changed = |path: &Path| fs::metadata(path).and_then(|found| found.modified()).ok();
+    let Ok(listed) = fs::read_to_string(binary.with_extension("d")) else {
+        return false;
+    };
+    let Some((_, sources)) = listed.trim_end().split_once(": ") else {
+        return false;
+    };
+    // A space that belongs to a name has a backslash before it.
+    let sources = sources.replace("\\ ", "\0");
+    let sources: Vec<PathBuf> = sources
+        .split(' ')
+        .map(|source| source.replace('\0', " ").into())
+        .collect();
+    let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/axum_app.rs");
+    let built = changed(binary);
+    let is_older = |source: &PathBuf| {
+        let changed = changed(source);
+        changed.is_some() && changed <= built
+    };
+    sources.contains(&ours) && sources.iter().all(is_older)
 }
 
 impl App {

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::future::pending;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 use larder::{
-    Announcement, Claim, Claimed, Generation, Invalidation, Store, StoreFuture, Tombstone,
+    Announcement, Claim, Claimed, Connections, Generation, Invalidation, Store, StoreFuture,
+    Tombstone,
 };
 
 /// Keeps everything in a map, for ever; answers nothing while it hangs.
@@ -25,6 +26,8 @@ pub struct MapStore {
     pub disconnected: AtomicU64,
     /// A fault in the store itself, where it is asked whether it is there or told to disconnect.
     pub panics: AtomicBool,
+    /// What it does where it is asked for its connections.
+    pub on_connections: OnceLock<fn()>,
 }
 
 impl MapStore {
@@ -201,6 +204,13 @@ impl Store for MapStore {
     fn ping(&self) -> StoreFuture<'_, ()> {
         assert!(!self.panics.load(Ordering::SeqCst), "as the test wants it");
         self.answer(|_| ())
+    }
+
+    fn connections(&self) -> Connections {
+        if let Some(on_connections) = self.on_connections.get() {
+            on_connections();
+        }
+        Connections::default()
     }
 
     fn connect(&self) -> StoreFuture<'_, ()> {

@@ -146,6 +146,27 @@ async fn reports_that_are_guarded_are_shown_to_nobody_else_and_health_is_a_word(
     assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
 }
 
+#[tokio::test]
+async fn what_is_guarded_stays_guarded_by_a_guard_that_comes_later() {
+    let guards = ["3d6bf24b0e4f", "0a1b2c3d4e5f"].map(|token| Guard::bearer(token).expect("one"));
+    let [first, second] = guards;
+    let router = Routes::new().guard_reports(first).guard(second);
+    let router = router.into_router();
+    for path in ["/cache/status", "/cache/metrics"] {
+        let answer = get(&router, path).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{path}");
+        for (token, status) in [
+            ("Bearer 3d6bf24b0e4f", StatusCode::UNAUTHORIZED),
+            ("Bearer 0a1b2c3d4e5f", StatusCode::OK),
+        ] {
+            let answer = get_with(&router, path, ("authorization", token)).await;
+            assert_eq!(answer.status, status, "{path}");
+        }
+    }
+    let ready = get(&router, "/health/ready").await.json();
+    assert_eq!(ready.as_object().expect("an object").len(), 1, "{ready}");
+}
+
 #[test]
 fn a_token_that_nobody_could_send_is_refused_and_none_is_shown() {
     for token in ["", " ", "a b", "3d6bf24b0e4f\n", "straße", "\u{7f}"] {

@@ -1,18 +1,26 @@
 //! Health, status and metrics.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use fixture::RedisServer;
-use larder::axum::Routes;
-use larder::{CacheConfig, cached, call};
-use serde_json::json;
+use futures_util::future::join_all;
+use larder::axum::{Guard, Routes};
+use larder::testing::registry_scope;
+use larder::{CacheConfig, CacheError, cached, call};
+use serde_json::{Value as Json, json};
 
 use crate::exposition::Exposition;
-use crate::support::{register, roomy};
-use crate::{ask, get};
+use crate::support::map_store::MapStore;
+use crate::support::{eventually, poll_once, register, register_over, roomy};
+use crate::{ask, get, get_with};
 
-/// Calls of every outcome that can be had without a store.
+/// Calls of every outcome that can be had without a store. The cache has a second name, `alias`.
 async fn use_everything(kind: &str) {
     #[cached(kind = "reported", op = "reported.number")]
     async fn number(n: u32) -> Option<u32> {
@@ -24,8 +32,14 @@ async fn use_everything(kind: &str) {
     number(1).await;
     number(0).await; // not kept
     call::bypass(number(1)).await;
+    cache.switch_off();
+    number(1).await;
+    number(0).await;
+    cache.switch_on();
     cache.get::<u32>("nothing").await; // missed
     cache.get::<u32>(&"k".repeat(20_000)).await; // no key
+    let alias = larder::get_or_register("alias", async || Ok::<_, CacheError>(cache));
+    alias.await.expect("the same cache");
 }
 
 #[tokio::test]
@@ -43,8 +57,10 @@ async fn metrics_are_in_the_text_format_and_count_every_call_once() {
     assert!(!answer.body.contains("secret-key"));
     let read = Exposition::read(&answer.body).expect("the text format");
 
-    let ratio = read.value("cache_hit_ratio", &[("kind", "reported")]);
-    assert_eq!(ratio, Some(2.0 / 6.0));
+    for kind in ["reported", "alias"] {
+        let ratio = read.value("cache_hit_ratio", &[("kind", kind)]);
+        assert_eq!(ratio, Some(2.0 / 6.0));
+    }
     // Nothing was asked of it.
     assert_eq!(read.value("cache_hit_ratio", &[("kind", strange)]), None);
     for (outcome, count) in [
@@ -60,6 +76,7 @@ async fn metrics_are_in_the_text_format_and_count_every_call_once() {
         ("no_tenant", 0.0),
         ("timed_out", 0.0),
         ("bypassed", 1.0),
+        ("switched_off", 2.0),
     ] {
         let labels = [("kind", "reported"), ("outcome", outcome)];
         let found = read.value("cache_operations_total", &labels);
@@ -83,16 +100,20 @@ async fn status_says_of_each_kind_what_operators_need() {
     assert_eq!(answer.header("cache-control"), Some("no-store"));
     let status = answer.json();
     let kind = &status["kinds"]["reported"];
+    assert_eq!(kind, &status["kinds"]["alias"]);
     assert_eq!(kind["backend"], "memory");
     assert_eq!((&kind["hits"], &kind["misses"]), (&json!(2), &json!(4)));
     assert_eq!(kind["hit_ratio"], json!(2.0 / 6.0));
     assert_eq!(kind["outcomes"]["bypassed"], 1);
+    assert_eq!(kind["outcomes"]["switched_off"], 2);
     assert_eq!(kind["memory"]["entries"], 1);
     assert_eq!(kind["memory"]["max_entries"], 1000);
     assert_eq!(kind["store"], json!(null));
-    let health = status["health"]["kinds"].as_array().expect("a list");
-    let health = health.iter().find(|health| health["kind"] == "reported");
-    assert_eq!(health.expect("the kind")["status"], "healthy");
+    for kind in ["reported", "alias"] {
+        let memory = json!({"part": "memory", "status": "healthy"});
+        let expected = json!({"kind": kind, "status": "healthy", "parts": [memory]});
+        assert_eq!(health_of(&status, kind), &expected);
+    }
     assert!(status["unknown_kind_calls"].is_u64());
 }
 
@@ -120,6 +141,127 @@ async fn a_process_is_ready_until_it_is_unhealthy_and_lives_all_the_while() {
     let live = get(&router, "/health/live").await;
     assert_eq!(live.status, StatusCode::OK);
     assert_eq!(live.json(), json!({"status": "healthy"}));
+}
+
+fn health_of<'a>(status: &'a Json, kind: &str) -> &'a Json {
+    let kinds = status["health"]["kinds"].as_array().expect("a list");
+    let found = kinds.iter().find(|health| health["kind"] == kind);
+    found.expect("the kind")
+}
+
+/// What operators are told of the store of a kind.
+async fn reason(guarded: &Router, kind: &str) -> String {
+    let operator = ("authorization", "Bearer 3d6bf24b0e4f");
+    let status = get_with(guarded, "/cache/status", operator).await.json();
+    let parts = health_of(&status, kind)["parts"].as_array();
+    let mut parts = parts.expect("a list").iter();
+    let store = parts.find(|part| part["part"] == "store");
+    let reason = store.expect("the store")["reason"].as_str();
+    reason.expect("a sentence").to_owned()
+}
+
+#[tokio::test]
+async fn only_operators_are_told_where_redis_is_and_who_its_user_is() {
+    let _scope = registry_scope();
+    let mut server = RedisServer::start_with_acl(&["user keeper on >canary ~* &* +@all"]);
+    let address = format!("127.0.0.1:{}", server.port());
+    let over = |password| roomy().redis_url(format!("redis://keeper:{password}@{address}/0"));
+    assert!(register("let in", over("canary")).connect().await);
+    assert!(!register("not let in", over("parrot")).connect().await);
+
+    let guard = Guard::bearer("3d6bf24b0e4f").expect("a token");
+    let guarded = Routes::new().guard_reports(guard.clone()).into_router();
+    let open = [Routes::new(), Routes::new().guard(guard)].map(Routes::into_router::<()>);
+    let nothing_is_told = async || {
+        for router in &open {
+            for path in [
+                "/health/live",
+                "/health/ready",
+                "/cache/status",
+                "/cache/metrics",
+            ] {
+                let answer = get(router, path).await;
+                assert_eq!(answer.status, StatusCode::OK, "{path}");
+                for private in ["reason", "127.0.0.1", "keeper", "canary", "parrot"] {
+                    assert!(!answer.body.contains(private), "{private} in {answer:?}");
+                }
+            }
+            let ready = get(router, "/health/ready").await.json();
+            assert_eq!(ready["status"], "degraded");
+            let parts = json!({"part": "store", "status": "degraded"});
+            let kinds = ready["kinds"].as_array().expect("a list");
+            let not_let_in = kinds.iter().find(|kind| kind["kind"] == "not let in");
+            let found = not_let_in.and_then(|kind| kind["parts"].as_array());
+            assert!(found.expect("a list").contains(&parts), "{ready}");
+        }
+    };
+    eventually("operators see who is not let in", async || {
+        reason(&guarded, "not let in").await.contains("keeper")
+    })
+    .await;
+    nothing_is_told().await;
+    server.kill();
+    // One that was connected says no more than that it lost its connection.
+    register("never let in", over("canary"));
+    eventually("operators see what is away", async || {
+        reason(&guarded, "never let in").await.contains(&address)
+    })
+    .await;
+    nothing_is_told().await;
+}
+
+static LOOKS: AtomicUsize = AtomicUsize::new(0);
+static MOST_LOOKS: AtomicUsize = AtomicUsize::new(0);
+
+/// As long as a walk over many entries.
+fn look_for_long() {
+    let looks = LOOKS.fetch_add(1, Ordering::SeqCst) + 1;
+    MOST_LOOKS.fetch_max(looks, Ordering::SeqCst);
+    thread::sleep(Duration::from_millis(10));
+    LOOKS.fetch_sub(1, Ordering::SeqCst);
+}
+
+#[tokio::test]
+async fn clients_that_ask_again_and_again_have_the_figures_counted_by_one_thread() {
+    let _scope = registry_scope();
+    let store = Arc::<MapStore>::default();
+    store.on_connections.set(look_for_long).expect("not set");
+    register_over("long", &store);
+    let router = Routes::new().into_router();
+    // They leave before they are answered.
+    for _ in 0..8 {
+        let mut asked = Box::pin(get(&router, "/cache/metrics"));
+        assert!(poll_once(&mut asked).is_pending());
+    }
+    let answers = join_all((0..8).map(|_| get(&router, "/cache/metrics"))).await;
+    for answer in answers {
+        assert_eq!(answer.status, StatusCode::OK);
+    }
+    assert_eq!(MOST_LOOKS.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_store_that_panics_is_no_end_of_the_application() {
+    let _scope = registry_scope();
+    let store = Arc::<MapStore>::default();
+    let panics = store.on_connections.set(|| panic!("as the test wants it"));
+    panics.expect("not set");
+    register_over("panics", &store);
+    let router = Routes::new().into_router();
+    for path in ["/cache/status", "/cache/metrics"] {
+        let answer = get(&router, path).await;
+        assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+        let detail = answer.problem();
+        assert!(detail.contains("a store has panicked"), "{detail}");
+        assert!(!detail.contains("as the test wants it"), "{detail}");
+    }
+    let ready = get(&router, "/health/ready").await;
+    assert_eq!(ready.status, StatusCode::SERVICE_UNAVAILABLE);
+    // The others are looked at all the same.
+    assert_eq!(ready.json()["kinds"][2]["status"], "healthy");
+    larder::unregister("panics");
+    let answer = get(&router, "/cache/status").await;
+    assert_eq!(answer.status, StatusCode::OK);
 }
 
 #[tokio::test]

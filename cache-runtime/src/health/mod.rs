@@ -14,7 +14,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use registered::{health, liveness, readiness};
+pub use registered::{health, liveness};
 pub use watch::{HealthWatch, watch_health};
 
 /// How well something works; the worse, the greater.
@@ -73,7 +73,8 @@ pub struct PartHealth {
     /// How well it works.
     pub status: HealthStatus,
     /// A sentence: what was found, what that means, and what to do where there is something to do.
-    /// Without keys, values, arguments and secrets.
+    /// Without keys, values, arguments and secrets; it may name addresses, files and users of the store,
+    /// and is for operators.
     pub reason: String,
 }
 

@@ -1,6 +1,9 @@
 //! A look at one kind: what there is, and what that means for calls.
 
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
+
+use futures_util::FutureExt;
 
 use super::{KindHealth, PartHealth};
 use crate::bus::KeepsUp;
@@ -24,7 +27,8 @@ impl Cache {
     /// | `last_gap` | when something was missed of what others have announced, or may have been: degraded while others are not heard, and for as long as the [ceiling](crate::CacheConfigBuilder::invalidation_ceiling) after a gap |
     ///
     /// A kind in memory only has the first one, and one whose store tells nobody what others invalidate
-    /// has no `last_gap`.
+    /// has no `last_gap`. Of a store of the application's own that panics, all that is said is that: it
+    /// is unhealthy.
     ///
     /// A kind whose store is away is [degraded](crate::HealthStatus::Degraded), because its functions go
     /// on. It is unhealthy if it has no memory tier, so that nothing is kept, or if it was configured
@@ -44,19 +48,32 @@ impl Cache {
     /// ```
     pub async fn health(&self) -> KindHealth {
         let kind = &**self.kind();
-        let mut parts = vec![memory(kind)];
-        if let Some(tier) = &kind.store {
-            // First: it may change what is known of the rest.
-            let answer = tier.answers().await;
-            let keeps_up = tier.bus.keeps_up();
-            parts.push(store(kind, tier, &answer, keeps_up));
-            parts.push(breaker(tier.connections().breaker));
-            parts.push(bus(kind.memory.as_ref(), keeps_up, answer.is_ok()));
-            parts.push(recovery_queue(tier, answer.is_ok()));
-            parts.extend(keeps_up.map(last_gap));
-        }
+        // A store of the application's own may do anything; what it says in a panic is not repeated.
+        let parts = AssertUnwindSafe(parts(kind)).catch_unwind().await;
+        let parts = parts.unwrap_or_else(|_panic| {
+            let reason = "it has panicked when it was asked whether it is there";
+            vec![PartHealth::unhealthy(STORE, reason)]
+        });
         KindHealth::of(&kind.name, parts)
     }
+}
+
+const STORE: &str = "store";
+
+async fn parts(kind: &Kind) -> Vec<PartHealth> {
+    let mut parts = vec![memory(kind)];
+    if let Some(tier) = &kind.store {
+        let memory = kind.memory.as_ref();
+        // First: it may change what is known of the rest.
+        let answer = tier.answers().await;
+        let keeps_up = tier.bus.keeps_up();
+        parts.push(store(kind, tier, &answer, keeps_up));
+        parts.push(breaker(tier.connections().breaker));
+        parts.push(bus(memory, keeps_up, answer.is_ok()));
+        parts.push(recovery_queue(memory, tier, answer.is_ok()));
+        parts.extend(keeps_up.map(|keeps_up| last_gap(memory, keeps_up)));
+    }
+    parts
 }
 
 fn memory(kind: &Kind) -> PartHealth {
@@ -87,7 +104,7 @@ fn store(
     answer: &Result<Duration, StoreError>,
     keeps_up: Option<KeepsUp>,
 ) -> PartHealth {
-    const PART: &str = "store";
+    const PART: &str = STORE;
     let error = match answer {
         Ok(took) => {
             return PartHealth::healthy(PART, format!("{} answers within {took:.1?}", tier.name()));
@@ -146,11 +163,13 @@ fn breaker(breaker: Breaker) -> PartHealth {
 fn bus(memory: Option<&MemoryTier>, keeps_up: Option<KeepsUp>, answers: bool) -> PartHealth {
     const PART: &str = "bus";
     let Some(keeps_up) = keeps_up else {
-        return PartHealth::healthy(
-            PART,
-            "there is none, because this store does not tell what other processes invalidate: what \
-             is in memory here stays until its lifetime is over",
-        );
+        let found =
+            "there is none, because this store does not tell what other processes invalidate";
+        let reason = match memory {
+            Some(_) => format!("{found}: what is in memory here stays until its lifetime is over"),
+            None => found.to_owned(),
+        };
+        return PartHealth::healthy(PART, reason);
     };
     let KeepsUp {
         is_heard,
@@ -167,40 +186,54 @@ fn bus(memory: Option<&MemoryTier>, keeps_up: Option<KeepsUp>, answers: bool) ->
         );
     }
     if is_heard {
-        PartHealth::healthy(
+        return PartHealth::healthy(
             PART,
             format!(
                 "what other processes invalidate is heard at once, and within {good_for:?} where a \
                  message is lost"
             ),
-        )
-    } else if answers {
-        PartHealth::degraded(
-            PART,
-            format!(
-                "what other processes invalidate is not heard, so it is noticed within {good_for:?}, \
-                 and memory is looked up in the store again that often; the user needs the right to \
-                 SUBSCRIBE to the channel of the kind (deploy/redis/README.md)"
-            ),
-        )
-    } else {
-        PartHealth::degraded(
+        );
+    }
+    match (memory, answers) {
+        (_, true) => {
+            // Without memory, what was read of operations, tags and tenants is still remembered.
+            let again = match memory {
+                Some(_) => ", and memory is looked up in the store again that often",
+                None => "",
+            };
+            PartHealth::degraded(
+                PART,
+                format!(
+                    "what other processes invalidate is not heard (yet), so it is noticed within \
+                     {good_for:?}{again}; where it stays so, the user may lack the right to SUBSCRIBE \
+                     to the channel of the kind (deploy/redis/README.md)"
+                ),
+            )
+        }
+        (Some(_), false) => PartHealth::degraded(
             PART,
             format!(
                 "what other processes invalidate is not heard while the store is away, so memory may \
                  be behind by at most {while_away:?}"
             ),
-        )
+        ),
+        (None, false) => PartHealth::healthy(
+            PART,
+            "what other processes invalidate is not heard while the store is away, and without a \
+             memory tier nothing is served then",
+        ),
     }
 }
 
-fn recovery_queue(tier: &StoreTier, answers: bool) -> PartHealth {
+fn recovery_queue(memory: Option<&MemoryTier>, tier: &StoreTier, answers: bool) -> PartHealth {
     const PART: &str = "recovery_queue";
     let queues = tier.queues();
-    let (untold, waiting, dropped) = (queues.untold, queues.waiting, queues.dropped);
+    let (untold, waiting) = (queues.untold, queues.waiting);
+    // There was no room for them, or the store has failed.
+    let given_up = queues.dropped + tier.lost_writes();
     let numbers = format!(
         "invalidations that the store has to be told of: {untold}; writes on their way: {waiting}; \
-         writes given up so far: {dropped}"
+         writes given up so far: {given_up}"
     );
     if untold > 0 && (!answers || queues.is_in_vain) {
         let until = if answers {
@@ -210,17 +243,25 @@ fn recovery_queue(tier: &StoreTier, answers: bool) -> PartHealth {
         };
         PartHealth::degraded(PART, format!("{numbers}; {until}"))
     } else if waiting >= queues.room {
+        let kept = match memory {
+            Some(_) => "in memory only",
+            None => "nowhere",
+        };
         PartHealth::degraded(
             PART,
-            format!("{numbers}; it is full, so what is computed now is kept in memory only"),
+            format!("{numbers}; it is full, so what is computed now is kept {kept}"),
         )
     } else {
         PartHealth::healthy(PART, numbers)
     }
 }
 
-fn last_gap(keeps_up: KeepsUp) -> PartHealth {
+fn last_gap(memory: Option<&MemoryTier>, keeps_up: KeepsUp) -> PartHealth {
     const PART: &str = "last_gap";
+    if memory.is_none() {
+        let reason = "without a memory tier nothing is there that could be behind";
+        return PartHealth::healthy(PART, reason);
+    }
     let seconds = keeps_up.last_gap.map(|gap| gap.as_secs());
     match (keeps_up.recent_gap, seconds) {
         _ if !keeps_up.is_heard => PartHealth::degraded(

@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 
-use super::{Health, HealthStatus};
+use super::{Health, HealthStatus, KindHealth};
 use crate::cache::Cache;
 use crate::registry;
 
@@ -10,7 +10,12 @@ use crate::registry;
 /// [`Cache::health`](crate::Cache::health) does. It takes as long as the time budget of a look-up
 /// (50 ms by default), and writes nothing.
 ///
-/// Nothing is initialised by this: before [`init`](crate::init) or the first cached call there may be
+/// It is what the readiness probe of an orchestrator asks: a process is not to be sent requests while
+/// the status is [`Unhealthy`](HealthStatus::Unhealthy). A store that is away makes it degraded and no
+/// more, because functions go on without it; unless a kind can keep nothing without the store, or was
+/// configured with [`fail_on_connection_error`](crate::CacheConfigBuilder::fail_on_connection_error).
+///
+/// Each kind has the name that it was registered by. Nothing is initialised by this: before [`init`](crate::init) or the first cached call there may be
 /// no kind, and then there is nothing wrong.
 ///
 /// ```
@@ -27,12 +32,16 @@ use crate::registry;
 /// # }).unwrap();
 /// ```
 pub async fn health() -> Health {
-    let caches: Vec<_> = registry::kinds()
-        .iter()
-        .filter_map(|kind| registry::cache(kind))
+    let caches: Vec<(String, Cache)> = registry::kinds()
+        .into_iter()
+        .filter_map(|kind| registry::cache(&kind).map(|cache| (kind, cache)))
         .collect();
-    let worker = caches.iter().find_map(|cache| cache.kind().worker.clone());
-    let kinds = caches.iter().map(Cache::health);
+    let mut workers = caches.iter().map(|(_, cache)| cache.kind().worker.clone());
+    let worker = workers.find_map(|worker| worker);
+    let kinds = caches.into_iter().map(async |(kind, cache)| KindHealth {
+        kind,
+        ..cache.health().await
+    });
     Health::of(worker, join_all(kinds).await)
 }
 
@@ -45,14 +54,4 @@ pub async fn health() -> Health {
 #[must_use]
 pub fn liveness() -> HealthStatus {
     HealthStatus::Healthy
-}
-
-/// Whether this process is to be sent requests, for the readiness probe of an orchestrator: not while
-/// the status is [`Unhealthy`](HealthStatus::Unhealthy). It is what [`health`] says.
-///
-/// A store that is away makes it degraded and no more, because functions go on without it; unless a
-/// kind can keep nothing without the store, or was configured with
-/// [`fail_on_connection_error`](crate::CacheConfigBuilder::fail_on_connection_error).
-pub async fn readiness() -> Health {
-    health().await
 }

@@ -3,7 +3,6 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use futures_util::FutureExt;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -85,11 +84,7 @@ pub fn watch_health(
         rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             rounds.tick().await;
-            // A store of the application's own may do anything.
-            let Ok(health) = AssertUnwindSafe(health()).catch_unwind().await else {
-                tracing::error!("a look at the health of the caches has panicked");
-                continue;
-            };
+            let health = health().await;
             let told = catch_unwind(AssertUnwindSafe(|| on_health(&health)));
             if told.is_err() {
                 tracing::error!("who is told of the health of the caches has panicked");
