@@ -193,3 +193,19 @@ async fn the_environment_is_not_read_for_it() {
     let web = larder::cache("web").expect("it is registered");
     assert_eq!(mark(&web).await, Some(1));
 }
+
+#[tokio::test]
+async fn one_that_is_being_made_while_everything_is_closed_is_registered_all_the_same() {
+    let _scope = larder::testing::registry_scope();
+    let make = async || {
+        tokio::task::yield_now().await;
+        Ok::<_, Infallible>(marked("late", 1).await)
+    };
+    let mut making = Box::pin(larder::get_or_register("late", make));
+    assert!(poll_once(&mut making).is_pending());
+    assert_eq!(larder::close().await.kinds, 2);
+    assert_eq!(mark(&making.await.expect("no error")).await, Some(1));
+    assert_eq!(larder::kinds(), ["late"]);
+    let report = larder::close().await;
+    assert_eq!((report.kinds, report.is_clean()), (1, true));
+}

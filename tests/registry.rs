@@ -4,9 +4,16 @@
 
 mod support;
 
+use std::panic::catch_unwind;
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use larder::cached;
 use larder::call::{self, Origin};
 use support::{Log, Runs, register, roomy};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
 
 #[cached(kind = "unheard-of")]
 async fn unheard_of(id: u32) -> u32 {
@@ -94,4 +101,62 @@ async fn counters_of_threads_that_have_ended_are_kept() {
         .expect("no panic");
     }
     assert_eq!(cache.stats().memory_hits, 1000);
+}
+
+#[cached(local)]
+fn length(text: &str) -> usize {
+    text.len()
+}
+
+/// A log that is too much for itself, and calls a cached function.
+struct Careless;
+
+static LOGGED: AtomicUsize = AtomicUsize::new(0);
+
+impl<S: Subscriber> Layer<S> for Careless {
+    fn on_event(&self, _event: &Event<'_>, _context: Context<'_, S>) {
+        LOGGED.fetch_add(1, Ordering::SeqCst);
+        assert_eq!(length("three"), 5);
+        assert!(LOGGED.load(Ordering::SeqCst) > 1, "as the test wants it");
+    }
+}
+
+const IN_A_PROCESS: &str = "LARDER_TEST_FIRST_USE";
+
+/// The first use of a program with settings that are worth a warning, where it is started as one; as a
+/// test of its own it does nothing.
+#[test]
+fn a_first_use_that_is_logged_by_a_careless_log() {
+    if std::env::var_os(IN_A_PROCESS).is_none() {
+        return;
+    }
+    tracing_subscriber::registry().with(Careless).init();
+    assert!(catch_unwind(|| length("three")).is_err());
+    assert_eq!(
+        (LOGGED.load(Ordering::SeqCst), larder::kinds().len()),
+        (1, 0)
+    );
+    // The next one makes the kinds.
+    length("three");
+    assert_eq!(larder::kinds(), ["ai", "web"]);
+    let again = call::sync(call::Control::new(), || length("three"));
+    assert_eq!(again.origin, Origin::Memory);
+    assert_eq!(LOGGED.load(Ordering::SeqCst), 2, "nothing but the settings");
+    assert_eq!(larder::unknown_kind_calls(), 0);
+}
+
+#[test]
+fn a_log_that_panics_at_first_use_costs_one_call_and_no_kind_is_called_unknown() {
+    let program = std::env::current_exe().expect("a program");
+    let output = Command::new(program)
+        .args(["--exact", "a_first_use_that_is_logged_by_a_careless_log"])
+        .env(IN_A_PROCESS, "1")
+        // That name is worth a warning.
+        .env("CACHE_PRESETS", "production")
+        .output()
+        .expect("another process");
+    let shown = String::from_utf8_lossy(&output.stdout).into_owned()
+        + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{shown}");
+    assert!(shown.contains("1 passed"), "{shown}");
 }

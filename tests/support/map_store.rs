@@ -22,6 +22,8 @@ pub struct MapStore {
     pub latency: AtomicU64,
     /// Another process computes everything, and never comes to an end.
     pub is_claimed: AtomicBool,
+    /// How many claims have ended without a value.
+    pub released: AtomicU64,
     /// How often it was told to let go of its connection.
     pub disconnected: AtomicU64,
     /// A fault in the store itself, where it is asked whether it is there or told to disconnect.
@@ -129,6 +131,17 @@ impl Store for MapStore {
                     has_entry: false,
                 }
             }
+        })
+    }
+
+    fn release<'a>(
+        &'a self,
+        _key: &'a str,
+        _claim: &'a Claim,
+        _announcement: Option<&'a Announcement>,
+    ) -> StoreFuture<'a, ()> {
+        self.answer(|_| {
+            self.released.fetch_add(1, Ordering::SeqCst);
         })
     }
 

@@ -15,9 +15,6 @@ use crate::runtime;
 /// So many of one kind go on at once.
 const AT_ONCE: usize = 256;
 
-/// How long those that are dropped in the end may take for it.
-const DROP: Duration = Duration::from_millis(200);
-
 /// The computations of one kind that no caller waits for. They end with the runtime that they were
 /// begun on, and with [`finish`](Self::finish).
 #[derive(Debug)]
@@ -43,6 +40,9 @@ impl Default for Background {
 }
 
 impl Background {
+    /// How long those that are dropped in the end may take for it.
+    pub(crate) const DROP: Duration = Duration::from_millis(200);
+
     /// Whether one more could go on here.
     pub(crate) fn has_room(&self) -> bool {
         Handle::try_current().is_ok() && self.room.available_permits() > 0
@@ -70,22 +70,24 @@ impl Background {
         drop(done);
     }
 
-    /// Waits until all of it is done, for at most so long; what is not is dropped. Says whether
-    /// everything was done. Dropped before, it leaves the rest to go on.
+    /// Waits until all of it is done, for at most so long; what is not is dropped, which may take
+    /// [`DROP`](Self::DROP) more. Says whether everything was done. Dropped before, it leaves the rest to go on,
+    /// and to the next one who waits.
     pub(crate) async fn finish(&self, deadline: Duration) -> bool {
-        let _finishing = Finishing::of(self);
-        let mut tasks = take(&mut self.lock().under_way);
+        let mut finishing = Finishing::of(self);
+        let tasks = &mut finishing.tasks;
         if tasks.is_empty() || !runtime::has_timer() {
             return tasks.is_empty();
         }
         let deadline = Instant::now() + deadline;
-        let is_done = timeout_at(deadline, join_all(&mut tasks)).await.is_ok();
+        let is_done = timeout_at(deadline, join_all(&mut *tasks)).await.is_ok();
         if !is_done {
             tasks.retain(|task| !task.is_finished());
             tasks.iter().for_each(JoinHandle::abort);
             // Until they are dropped: what that begins does not go on.
-            let _ = timeout_at(deadline + DROP, join_all(tasks)).await;
+            let _ = timeout_at(deadline + Self::DROP, join_all(&mut *tasks)).await;
         }
+        tasks.clear();
         is_done
     }
 
@@ -95,17 +97,31 @@ impl Background {
 }
 
 /// While this is there, nothing goes on that was not going on before.
-struct Finishing<'a>(&'a Background);
+struct Finishing<'a> {
+    background: &'a Background,
+    /// What was.
+    tasks: Vec<JoinHandle<()>>,
+}
 
 impl<'a> Finishing<'a> {
     fn of(background: &'a Background) -> Self {
-        background.lock().is_finishing = true;
-        Self(background)
+        let mut tasks = background.lock();
+        tasks.is_finishing = true;
+        let tasks = take(&mut tasks.under_way);
+        Self { background, tasks }
     }
 }
 
 impl Drop for Finishing<'_> {
     fn drop(&mut self) {
-        self.0.lock().is_finishing = false;
+        let (done, left): (Vec<_>, Vec<_>) = take(&mut self.tasks)
+            .into_iter()
+            .partition(JoinHandle::is_finished);
+        let mut tasks = self.background.lock();
+        tasks.is_finishing = false;
+        tasks.under_way.extend(left);
+        drop(tasks);
+        // With what a panic left, and with nothing locked.
+        drop(done);
     }
 }

@@ -57,10 +57,25 @@ impl Way {
         !matches!(self, Self::Bypass | Self::Refresh)
     }
 
-    /// Whether the call is about what is there already, also while the cache is switched off.
-    pub(super) fn minds_what_is_there(self) -> bool {
-        !matches!(self, Self::Bypass | Self::Peek)
+    /// What becomes of a call that goes this way while the cache is switched off.
+    fn while_off(self) -> WhileOff {
+        match self {
+            Self::Bypass | Self::Peek => WhileOff::Runs,
+            Self::Refresh => WhileOff::Replaces,
+            Self::Remove | Self::Expire | Self::Key => WhileOff::GoesOn,
+        }
     }
+}
+
+/// What becomes of a call while the cache is switched off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WhileOff {
+    /// It runs as without a cache.
+    Runs,
+    /// The same, and what was there is over.
+    Replaces,
+    /// It is about what is there already, and goes on in full.
+    GoesOn,
 }
 
 /// How a call ended, for the one who asked.
@@ -147,6 +162,12 @@ impl Control {
     /// Whether the call ends before its body.
     pub(super) fn stops(&self) -> bool {
         self.way.is_some_and(Way::stops)
+    }
+
+    /// What becomes of a call with these wishes, or with none, while the cache is switched off.
+    pub(super) fn while_off(control: Option<&Self>) -> WhileOff {
+        let way = control.and_then(|control| control.way);
+        way.map_or(WhileOff::Runs, Way::while_off)
     }
 
     /// Whether somebody wants to know how the call ended, or under which key.

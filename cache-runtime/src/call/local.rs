@@ -9,7 +9,7 @@ use std::thread::AccessError;
 use super::{Control, Function, Operation};
 use crate::kind::Kind;
 use crate::observe::ThreadCount;
-use crate::registry;
+use crate::registry::{self, Absent};
 
 thread_local! {
     static LOCAL: Local = const {
@@ -68,6 +68,8 @@ pub(super) enum Binding {
 pub(super) enum Unbound {
     /// Nobody knows the kind.
     UnknownKind,
+    /// The kinds are being made by what has called the function, a log for instance.
+    BeingMade,
     /// The kind or the operation is off. What is there can still be invalidated.
     SwitchedOff(Box<Bound>),
 }
@@ -186,8 +188,10 @@ pub(super) fn bind(function: Function) -> Binding {
         return binding;
     }
     let binding = match registry.find(function.site.kind()) {
-        None => Binding::Unbound(Unbound::UnknownKind),
-        Some(cache) => {
+        // Not remembered: they may be there the next time.
+        Err(Absent::BeingMade) => return Binding::Unbound(Unbound::BeingMade),
+        Err(Absent::Unknown) => Binding::Unbound(Unbound::UnknownKind),
+        Ok(cache) => {
             let kind = cache.kind().clone();
             let operation = kind.operation(function);
             let is_on = kind.switch.is_on_for(&operation.name);

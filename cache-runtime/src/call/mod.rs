@@ -68,7 +68,7 @@ pub(crate) use results::Results;
 pub(crate) use shape::{fallible, opaque};
 pub(crate) use site::{Function, sites, unclear_claims};
 
-use control::Way;
+use control::WhileOff;
 use local::{Binding, Bound, Unbound};
 use pending::Deadlines;
 use results::served;
@@ -246,12 +246,13 @@ fn begin(
             registry::count_unknown_kind();
             Err(MissReason::UnknownKind.into())
         }
+        // Nobody can say that yet.
+        Binding::Unbound(Unbound::BeingMade) => Err(MissReason::UnknownKind.into()),
         Binding::Unbound(Unbound::SwitchedOff(bound)) => {
-            let way = control.as_deref().and_then(|control| control.way);
-            let is_asked_for = way.is_some_and(Way::minds_what_is_there);
-            if is_asked_for && obstacle(&bound, written, noticed).is_none() {
-                let control = control.as_deref();
-                Pending::of_call(*bound, written, noticed, control).while_off(control)
+            let control = control.as_deref();
+            let becomes = Control::while_off(control);
+            if becomes != WhileOff::Runs && obstacle(&bound, written, noticed).is_none() {
+                Pending::of_call(*bound, written, noticed, control).while_off(becomes)
             } else {
                 bound.operation.counters.count(Event::SwitchedOff);
                 Err(MissReason::SwitchedOff.into())

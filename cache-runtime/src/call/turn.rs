@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::sync::Arc;
 
-use super::control::{Control, Finding, Way};
+use super::control::{Control, Finding, WhileOff};
 use super::failure::TimedOut;
 use super::keeping::{KeptFor, report, report_entry, report_uncached};
 use super::local;
@@ -49,16 +49,15 @@ impl From<MissReason> for Uncached {
 }
 
 impl Pending {
-    /// The call while the kind or the operation is switched off: what invalidates goes on.
-    pub(super) fn while_off(self, control: Option<&Control>) -> Result<Self, Uncached> {
-        let way = control.and_then(|control| control.way);
-        if let Some(Way::Remove | Way::Expire | Way::Key) = way {
+    /// The call while the kind or the operation is switched off.
+    pub(super) fn while_off(self, becomes: WhileOff) -> Result<Self, Uncached> {
+        if becomes == WhileOff::GoesOn {
             return Ok(self);
         }
         self.count(Event::SwitchedOff);
         Err(Uncached {
             why: MissReason::SwitchedOff,
-            replaced: (way == Some(Way::Refresh)).then(|| Box::new(self)),
+            replaced: (becomes == WhileOff::Replaces).then(|| Box::new(self)),
         })
     }
 }
@@ -151,7 +150,9 @@ impl Miss {
     pub(crate) fn of_chosen<S: Shape>(pending: Result<Pending, MissReason>, _shape: S) -> Self {
         let control = local::take_control();
         let pending = match pending {
-            Ok(pending) if pending.kind.switch.is_off() => pending.while_off(control.as_deref()),
+            Ok(pending) if pending.kind.switch.is_off() => {
+                pending.while_off(Control::while_off(control.as_deref()))
+            }
             Ok(pending) => Ok(pending),
             Err(why) => Err(why.into()),
         };

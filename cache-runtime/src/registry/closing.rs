@@ -1,16 +1,19 @@
 //! How the caches come to their end.
 
 use std::fmt;
-use std::future::ready;
+use std::mem::take;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::join_all;
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
-use super::in_force;
+use super::{InForce, in_force};
 use crate::cache::Cache;
+use crate::call::Background;
 use crate::runtime;
 
 /// How long [`close`] takes, for all kinds together.
@@ -104,11 +107,14 @@ pub async fn close() -> CloseReport {
 /// forgets all kinds. Computations that are not done by then are dropped, for which they have up to
 /// 200 ms more.
 ///
+/// With `single_flight = "cluster"`, other processes are told within that time of computations that
+/// have brought nothing: else they wait for up to three seconds.
+///
 /// What goes wrong with one kind keeps no other one from closing, and is logged as a warning.
 ///
 /// Calls that come later run without a cache, until [`init`](super::init) or
 /// [`register`](super::register) is called again. The kinds are forgotten at once; dropping the future
-/// leaves the rest to the background.
+/// leaves the rest to the background, which has what is left of `deadline` for it.
 ///
 /// ```
 /// # use cache_runtime as larder;
@@ -122,12 +128,13 @@ pub async fn close() -> CloseReport {
 /// # }
 /// ```
 pub async fn close_within(deadline: Duration) -> CloseReport {
+    let end = end_of(deadline);
     let registry = in_force();
     let kinds = {
         let mut state = registry.lock();
         state.initialized = true;
         state.stand_ins.clear();
-        std::mem::take(&mut state.kinds)
+        take(&mut state.kinds)
     };
     registry.changed();
     let mut caches: Vec<Cache> = Vec::with_capacity(kinds.len());
@@ -136,14 +143,17 @@ pub async fn close_within(deadline: Duration) -> CloseReport {
             caches.push(cache);
         }
     }
-    let report = finish(&caches, deadline).await;
-    // Kinds may share a connection, so it stays until all of them are done with it.
-    caches.iter().for_each(disconnect);
-    report
+    let closing = Closing {
+        registry,
+        caches,
+        end,
+    };
+    closing.see_through().await
 }
 
 /// [Unregisters](super::unregister) one kind and closes its cache, as [`close_within`] does with all
-/// of them; `None` where there was none. A connection that it shares with other kinds stays.
+/// of them; `None` where there was none. A connection that it shares with other kinds stays. A cache
+/// that stands behind another kind too is not closed, and the report counts none.
 ///
 /// ```
 /// # use cache_runtime as larder;
@@ -158,23 +168,79 @@ pub async fn close_within(deadline: Duration) -> CloseReport {
 /// # }).unwrap();
 /// ```
 pub async fn close_kind(kind: &str, deadline: Duration) -> Option<CloseReport> {
+    let end = end_of(deadline);
     let registry = in_force();
     let cache = super::unregister(kind)?;
-    let report = finish(std::slice::from_ref(&cache), deadline).await;
-    let others: Vec<Cache> = registry.lock().kinds.values().cloned().collect();
-    if !others.iter().any(|other| other.shares_store(&cache)) {
-        disconnect(&cache);
+    // After that: of two who take the last two kinds of a cache at once, at least one closes it.
+    if registered(&registry).any(|other| other.is_same(&cache)) {
+        return Some(CloseReport::default());
     }
-    Some(report)
+    let closing = Closing {
+        registry,
+        caches: vec![cache],
+        end,
+    };
+    Some(closing.see_through().await)
+}
+
+fn end_of(deadline: Duration) -> Instant {
+    Instant::now() + deadline.min(LONGEST)
+}
+
+fn registered(registry: &InForce) -> impl Iterator<Item = Cache> {
+    let registered: Vec<Cache> = registry.lock().kinds.values().cloned().collect();
+    registered.into_iter()
+}
+
+/// Caches that nobody finds any more, and that come to their end.
+struct Closing {
+    registry: InForce,
+    caches: Vec<Cache>,
+    end: Instant,
+}
+
+impl Closing {
+    /// Dropped before, it goes on in the background.
+    async fn see_through(self) -> CloseReport {
+        let closing = Arc::new(self);
+        let mut unless_done = GoesOn(Some(closing.clone()));
+        let report = closing.close().await;
+        unless_done.0 = None;
+        report
+    }
+
+    async fn close(&self) -> CloseReport {
+        let report = finish(&self.caches, self.end).await;
+        // Kinds may share a connection, so it stays until all of them are done with it.
+        let others: Vec<Cache> = registered(&self.registry).collect();
+        let is_shared = |cache: &Cache| others.iter().any(|other| other.shares_store(cache));
+        let alone = self.caches.iter().filter(|cache| !is_shared(cache));
+        alone.for_each(disconnect);
+        report
+    }
+}
+
+/// Holds the caches, so that what nobody waits for any more is done: what tells a store of
+/// invalidations ends with the last handle.
+struct GoesOn(Option<Arc<Closing>>);
+
+impl Drop for GoesOn {
+    fn drop(&mut self) {
+        if let Some(closing) = self.0.take()
+            && let Ok(runtime) = Handle::try_current()
+        {
+            runtime.spawn(async move { closing.close().await });
+        }
+    }
 }
 
 /// Has all of these do what they still have to do.
-async fn finish(caches: &[Cache], deadline: Duration) -> CloseReport {
-    let deadline = deadline.min(LONGEST);
-    let end = Instant::now() + deadline;
+async fn finish(caches: &[Cache], end: Instant) -> CloseReport {
+    let began = Instant::now();
+    let patience = end.saturating_duration_since(began) / 5 * 3;
     let before: Vec<u64> = caches.iter().map(lost_writes).collect();
     let finished = join_all(caches.iter().map(async |cache| {
-        let is_done = cache.kind().background.finish(deadline / 5 * 3).await;
+        let is_done = cache.kind().background.finish(patience).await;
         if !is_done {
             let kind = cache.name();
             tracing::warn!(kind, "some computations in the background were given up");
@@ -182,6 +248,9 @@ async fn finish(caches: &[Cache], deadline: Duration) -> CloseReport {
         is_done
     }))
     .await;
+    // Dropping some was no time for writes.
+    let dropping = began.elapsed().saturating_sub(patience);
+    let end = end + dropping.min(Background::DROP);
     // What goes on for one kind may write into another: so all of them have come here first.
     let ends = caches.iter().zip(before).zip(finished);
     let ends = join_all(ends.map(async |((cache, before), is_done)| End {
@@ -189,11 +258,13 @@ async fn finish(caches: &[Cache], deadline: Duration) -> CloseReport {
         ..write(cache, end, before).await
     }))
     .await;
-    let leaving = caches.iter().map(|cache| {
+    let stores = caches
+        .iter()
+        .filter_map(|cache| cache.kind().store.as_ref());
+    let _ = runtime::until(end, join_all(stores.map(|store| store.claims_ended()))).await;
+    let leaving = caches.iter().map(async |cache| {
         // Who does not hear it notices the silence.
-        AssertUnwindSafe(cache.leave())
-            .catch_unwind()
-            .then(|_| ready(()))
+        let _ = AssertUnwindSafe(cache.leave()).catch_unwind().await;
     });
     let _ = runtime::until(end, join_all(leaving)).await;
     let mut report = CloseReport::default();
@@ -209,12 +280,13 @@ async fn write(cache: &Cache, end: Instant, lost_before: u64) -> End {
     let left = end.saturating_duration_since(Instant::now());
     // A store of the application's own may panic.
     let flush = AssertUnwindSafe(cache.flush(left)).catch_unwind();
-    let is_flushed = flush.await.unwrap_or(false);
+    let has_panicked = flush.await.is_err();
     let store = cache.kind().store.as_ref();
     let is_untold = store.is_some_and(|store| store.has_untold());
     let has_queued = store.is_some_and(|store| store.has_queued());
     let has_lost = has_queued || lost_writes(cache) > lost_before;
-    let gave_up_writes = has_lost || (!is_flushed && !is_untold);
+    // What it could not wait for is queued still; after a panic nobody can say what is.
+    let gave_up_writes = has_lost || (has_panicked && !is_untold);
     let kind = cache.name();
     if is_untold {
         tracing::warn!(

@@ -105,7 +105,9 @@ impl Registry {
 /// likely than a wish.
 ///
 /// The environment is not read for this, neither for `web` and `ai`. A `make` that asks for its own
-/// kind waits for itself.
+/// kind waits for itself. One that is under way while everything is [closed](super::close) has its
+/// cache registered all the same, as [`register`](super::register) does: that one is closed by the
+/// next `close`.
 ///
 /// # Errors
 /// Those of `make`.

@@ -18,7 +18,7 @@ pub use scope::RegistryScope;
 pub(crate) use scope::{changed_everywhere, in_force};
 
 use making::Asking;
-use scope::SCOPED;
+use scope::{InForce, SCOPED};
 
 use futures_util::future::{join_all, try_join_all};
 
@@ -78,6 +78,38 @@ impl State {
     }
 }
 
+/// Why a call finds no cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Absent {
+    Unknown,
+    /// The environment is being read, by what has made the call.
+    BeingMade,
+}
+
+thread_local! {
+    static MAKING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// While this is there, its thread makes the kinds of the environment.
+struct Making;
+
+impl Making {
+    /// `None` where it does so already.
+    fn begin() -> Option<Self> {
+        if MAKING.replace(true) {
+            return None;
+        }
+        Some(Self)
+    }
+}
+
+impl Drop for Making {
+    /// Also when a log panics.
+    fn drop(&mut self) {
+        MAKING.set(false);
+    }
+}
+
 impl Registry {
     const fn new(epoch: u64) -> Self {
         Self {
@@ -128,11 +160,15 @@ impl Registry {
     }
 
     /// The cache behind a kind, for a call. Reads the environment where nobody has done so.
-    pub(crate) fn find(&self, kind: &str) -> Option<Cache> {
-        self.first_use();
+    pub(crate) fn find(&self, kind: &str) -> Result<Cache, Absent> {
+        let is_being_made = !self.first_use();
         let mut state = self.lock();
         if let Some(cache) = state.kinds.get(kind) {
-            return Some(cache.clone());
+            return Ok(cache.clone());
+        }
+        if is_being_made {
+            // That nobody has registered it would not be true.
+            return Err(Absent::BeingMade);
         }
         if state.unknown.insert(kind.to_owned()) {
             let registered: Vec<String> = state.kinds.keys().cloned().collect();
@@ -144,22 +180,22 @@ impl Registry {
                 "nobody registered this kind of cache: its functions run without one"
             );
         }
-        None
+        Err(Absent::Unknown)
     }
 
-    /// Makes the kinds of an application that did not call [`init`]. Lenient: there is nobody to tell
-    /// of an error.
-    fn first_use(&self) {
-        thread_local! {
-            static UNDER_WAY: Cell<bool> = const { Cell::new(false) };
+    /// Makes the kinds of an application that did not call [`init`], and says whether they are made:
+    /// false where this is called by what makes them. Lenient: there is nobody to tell of an error.
+    fn first_use(&self) -> bool {
+        if self.lock().initialized {
+            return true;
         }
         // Nothing is locked while settings are read: they are logged, and a log may be anything, a
         // cached function too. That one goes without.
-        if self.lock().initialized || UNDER_WAY.replace(true) {
-            return;
-        }
+        let Some(making) = Making::begin() else {
+            return false;
+        };
         let from_environment = CacheConfig::from_environment().and_then(|config| caches(&config));
-        UNDER_WAY.set(false);
+        drop(making);
         let caches = match &from_environment {
             Ok(caches) => caches.clone(),
             Err(_) => caches(&Preset::Development.config()).unwrap_or_default(),
@@ -167,7 +203,7 @@ impl Registry {
         let mut state = self.lock();
         // Of several threads the first one has done it.
         if std::mem::replace(&mut state.initialized, true) {
-            return;
+            return true;
         }
         let _replaced = self.insert_if_missing(state, &caches);
         if let Err(error) = from_environment {
@@ -176,6 +212,7 @@ impl Registry {
                 "the environment cannot be used: caching in memory, as in the development preset"
             );
         }
+        true
     }
 
     /// Registers those whose kind nobody has registered.

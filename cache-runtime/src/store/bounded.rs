@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::held::Endings;
 use super::write::{Content, Sealed};
 use super::{Held, Lost, Store, StoreError, Write};
 use crate::bus::{Bus, BusSettings, Ended, Invalidated};
@@ -26,6 +27,7 @@ pub(super) struct BoundedStore {
     pub(super) store: Arc<dyn Store>,
     pub(super) settings: StoreSettings,
     pub(super) bus: Arc<Bus>,
+    pub(super) endings: Endings,
     failures: AtomicU64,
     timeouts: AtomicU64,
     refused: [AtomicU64; Fault::COUNT],
@@ -39,6 +41,7 @@ impl BoundedStore {
             store,
             settings,
             bus,
+            endings: Endings::default(),
             failures: AtomicU64::new(0),
             timeouts: AtomicU64::new(0),
             refused: Default::default(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, timeout};
 
 use super::bounded::BoundedStore;
@@ -24,6 +24,39 @@ const RENEWAL: Duration = Duration::from_millis(700);
 /// It is renewed for so long: what is computed for longer may be refused after a removal in any case.
 const LONGEST: Duration = Tombstone::LIFETIME;
 
+/// Counts the claims of one kind whose end is on its way to the store.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Endings(Arc<watch::Sender<u64>>);
+
+impl Endings {
+    /// Waits until there are none.
+    pub(super) async fn are_over(&self) {
+        // The sender is here, so that this does not fail.
+        drop(self.0.subscribe().wait_for(|number| *number == 0).await);
+    }
+}
+
+/// The end of a claim, on its way.
+#[derive(Debug)]
+struct Ending {
+    how: Ended,
+    among: Endings,
+}
+
+impl Ending {
+    fn of(how: Ended, among: &Endings) -> Self {
+        among.0.send_modify(|number| *number += 1);
+        let among = among.clone();
+        Self { how, among }
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.among.0.send_modify(|number| *number -= 1);
+    }
+}
+
 /// A claim, or an attempt to make one. It is renewed while this is there, and ended when it is dropped:
 /// somebody else may compute then.
 #[derive(Debug)]
@@ -31,7 +64,8 @@ pub(crate) struct Held {
     /// What is to be told in the end. `None`: the store has ended it, or it was never made.
     end: Option<Ended>,
     /// Takes that to the task that renews.
-    ended: Option<oneshot::Sender<Option<Ended>>>,
+    ended: Option<oneshot::Sender<Option<Ending>>>,
+    endings: Endings,
 }
 
 impl Held {
@@ -47,6 +81,7 @@ impl Held {
         Some(Self {
             end: Some(Ended::GivenUp),
             ended: Some(ended),
+            endings: store.endings.clone(),
         })
     }
 
@@ -66,8 +101,9 @@ impl Held {
 impl Drop for Held {
     fn drop(&mut self) {
         if let Some(ended) = self.ended.take() {
+            let ending = self.end.map(|how| Ending::of(how, &self.endings));
             // On a runtime that has ended the lease ends it.
-            let _ = ended.send(self.end);
+            let _ = ended.send(ending);
         }
     }
 }
@@ -77,7 +113,7 @@ async fn hold(
     store: Arc<BoundedStore>,
     key: String,
     claim: Claim,
-    mut is_ended: oneshot::Receiver<Option<Ended>>,
+    mut is_ended: oneshot::Receiver<Option<Ending>>,
 ) {
     let began = Instant::now();
     let end = loop {
@@ -91,8 +127,8 @@ async fn hold(
             return;
         }
     };
-    if let Some(ended) = end {
-        let announcement = store.bus.say_ended(key_hash(&key), ended);
+    if let Some(ending) = end {
+        let announcement = store.bus.say_ended(key_hash(&key), ending.how);
         let release = store.store.release(&key, &claim, announcement.as_ref());
         // Where it fails, the lease ends it.
         let _ = store

@@ -588,7 +588,7 @@ impl StoreTier {
         self.writes.is_waiting()
     }
 
-    /// Writes of values that were tried and not done.
+    /// Writes of values that were tried and not done, or whose runtime ended before.
     pub(crate) fn lost_writes(&self) -> u64 {
         self.writes.lost()
     }
@@ -683,6 +683,14 @@ impl StoreTier {
             }
         };
         tokio::time::timeout(deadline, told).await == Ok(true)
+    }
+
+    /// Waits until the store was told of the claims that have ended without a value, or could not be:
+    /// then their leases end them.
+    pub(crate) async fn claims_ended(&self) {
+        if runtime::has_timer() {
+            self.bounded.endings.are_over().await;
+        }
     }
 
     /// Tells other processes that this one has nothing more to say.

@@ -42,15 +42,22 @@ pub(super) struct WriteBehind {
     /// Whether `unsettled` has any keys, to be read without its lock.
     has_unsettled: Arc<AtomicBool>,
     dropped: AtomicU64,
-    /// Writes of values that were tried and not done.
+    /// Writes of values that were tried and not done, or were queued when the task ended.
     lost: Arc<AtomicU64>,
 }
 
 #[derive(Clone)]
 struct Queue {
     messages: mpsc::Sender<Message>,
-    /// Writes that were queued and are not done.
-    waiting: Arc<AtomicU64>,
+    waiting: Arc<Waiting>,
+}
+
+/// Writes that were queued and are not done.
+#[derive(Default)]
+struct Waiting {
+    writes: AtomicU64,
+    /// Of these, the ones that bring a value; several of one key are one as soon as they are looked at.
+    values: AtomicU64,
 }
 
 /// Keys whose entry in the store is not to be served: it was removed or replaced, and the store has
@@ -291,11 +298,14 @@ impl WriteBehind {
     ) {
         let refused = match queue {
             Some(queue) => {
+                let values = u64::from(write.has_value());
                 // Before it is sent: it may be done before this goes on.
-                queue.waiting.fetch_add(1, Ordering::SeqCst);
+                queue.waiting.writes.fetch_add(1, Ordering::SeqCst);
+                queue.waiting.values.fetch_add(values, Ordering::SeqCst);
                 let refused = queue.messages.try_send(Message::Write(write)).err();
                 if refused.is_some() {
-                    queue.waiting.fetch_sub(1, Ordering::SeqCst);
+                    queue.waiting.writes.fetch_sub(1, Ordering::SeqCst);
+                    queue.waiting.values.fetch_sub(values, Ordering::SeqCst);
                 }
                 refused.map(TrySendError::into_inner)
             }
@@ -317,7 +327,7 @@ impl WriteBehind {
     pub(super) fn waiting(&self) -> u64 {
         let slot = self.slot();
         let waiting = slot.as_ref().map(|queue| &queue.waiting);
-        waiting.map_or(0, |waiting| waiting.load(Ordering::SeqCst))
+        waiting.map_or(0, |waiting| waiting.writes.load(Ordering::SeqCst))
     }
 
     /// Keys whose entry in the store is not to be served.
@@ -328,9 +338,18 @@ impl WriteBehind {
     fn lock(&self) -> MutexGuard<'_, Unsettled> {
         let mut unsettled = lock(&self.unsettled);
         if !unsettled.by_key.is_empty() {
-            unsettled.lose_if_closed(&mut self.slot());
+            self.lose_if_closed(&mut unsettled, &mut self.slot());
         }
         unsettled
+    }
+
+    /// Where the task has ended that emptied the queue, nothing that was in it is done any more.
+    fn lose_if_closed(&self, unsettled: &mut Unsettled, slot: &mut Option<Queue>) {
+        if let Some(queue) = slot.take_if(|queue| queue.messages.is_closed()) {
+            let values = queue.waiting.values.load(Ordering::SeqCst);
+            self.lost.fetch_add(values, Ordering::Relaxed);
+            unsettled.give_up_all();
+        }
     }
 
     fn slot(&self) -> MutexGuard<'_, Option<Queue>> {
@@ -356,7 +375,7 @@ impl WriteBehind {
     /// `None` outside a runtime.
     fn queue(&self, unsettled: &mut Unsettled) -> Option<Queue> {
         let mut slot = self.slot();
-        unsettled.lose_if_closed(&mut slot);
+        self.lose_if_closed(unsettled, &mut slot);
         if let Some(queue) = &*slot {
             return Some(queue.clone());
         }
@@ -402,16 +421,6 @@ impl Unsettled {
         self.has_any.store(false, Ordering::Release);
     }
 
-    /// Where the task has ended that emptied the queue, nothing that was in it is done any more.
-    fn lose_if_closed(&mut self, slot: &mut Option<Queue>) {
-        let lost = slot.take_if(|queue| queue.messages.is_closed());
-        if lost.is_some() {
-            for unconfirmed in self.by_key.values_mut() {
-                unconfirmed.is_queued = false;
-            }
-        }
-    }
-
     /// Whether something later is to hold for its key.
     fn is_overtaken(&self, write: &Write) -> bool {
         let unconfirmed = self.by_key.get(&write.key);
@@ -426,6 +435,13 @@ impl Unsettled {
             let has_any = !self.by_key.is_empty();
             self.has_any.store(has_any, Ordering::Release);
             self.confirmed.add(key);
+        }
+    }
+
+    /// Nothing that was queued will be done.
+    fn give_up_all(&mut self) {
+        for unconfirmed in self.by_key.values_mut() {
+            unconfirmed.is_queued = false;
         }
     }
 
@@ -447,7 +463,7 @@ fn lock(unsettled: &Mutex<Unsettled>) -> MutexGuard<'_, Unsettled> {
 async fn empty(
     store: Arc<BoundedStore>,
     mut messages: mpsc::Receiver<Message>,
-    waiting: Arc<AtomicU64>,
+    waiting: Arc<Waiting>,
     unsettled: Arc<Mutex<Unsettled>>,
     lost: Arc<AtomicU64>,
 ) {
@@ -457,10 +473,12 @@ async fn empty(
         let mut writes: HashMap<String, Write> = HashMap::with_capacity(batch.len());
         let mut flushed = Vec::new();
         let mut done = 0;
+        let mut values = 0;
         for message in batch.drain(..) {
             match message {
                 Message::Write(write) => {
                     let key = write.key.clone();
+                    values += u64::from(write.has_value());
                     let write = match writes.remove(&key) {
                         Some(earlier) => earlier.then(write),
                         None => write,
@@ -471,25 +489,28 @@ async fn empty(
                 Message::Flush(done) => flushed.push(done),
             }
         }
+        let left = writes.values().filter(|write| write.has_value()).count() as u64;
+        waiting.values.fetch_sub(values - left, Ordering::SeqCst);
         stream::iter(writes.into_values())
             .for_each_concurrent(AT_ONCE, async |write| {
-                if lock(&unsettled).is_overtaken(&write) {
-                    return;
+                let values = u64::from(write.has_value());
+                if !lock(&unsettled).is_overtaken(&write) {
+                    let mut write = store.seal(write);
+                    let is_settled = store.write(&mut write).await;
+                    if !is_settled && write.has_value() {
+                        lost.fetch_add(1, Ordering::Relaxed);
+                    }
+                    let mut unsettled = lock(&unsettled);
+                    if is_settled {
+                        unsettled.done(&write.key, write.number);
+                    } else {
+                        unsettled.give_up(&write.key, write.number);
+                    }
                 }
-                let mut write = store.seal(write);
-                let is_settled = store.write(&mut write).await;
-                if !is_settled && write.has_value() {
-                    lost.fetch_add(1, Ordering::Relaxed);
-                }
-                let mut unsettled = lock(&unsettled);
-                if is_settled {
-                    unsettled.done(&write.key, write.number);
-                } else {
-                    unsettled.give_up(&write.key, write.number);
-                }
+                waiting.values.fetch_sub(values, Ordering::SeqCst);
             })
             .await;
-        waiting.fetch_sub(done, Ordering::SeqCst);
+        waiting.writes.fetch_sub(done, Ordering::SeqCst);
         for done in flushed {
             // Nobody waits any more: nothing to tell.
             let _ = done.send(());
