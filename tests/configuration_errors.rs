@@ -448,6 +448,12 @@ fn what_nearly_is_a_setting_is_answered_with_what_to_write() {
             r#"{"kinds": {"": {"jitter": 0}}}"#,
             "kinds.: the kind has no name",
         ),
+        // Once, whichever has it.
+        (r#"{"key_secret": "x", "kinds": {"geo": {}}}"#, "key_secret"),
+        (
+            r#"{"kinds": {"geo": {"key_secret": "x"}}}"#,
+            "kinds.geo: key_secret",
+        ),
         (
             r#"{"security": {"acl_username": "app"}}"#,
             "(variable CACHE_CUSTOM_CONFIG)",
@@ -501,4 +507,13 @@ fn settings_for_language_models_beside_their_end_are_warned_of() {
         warnings[0].contains("enable_ai_cache is false"),
         "{warnings:?}"
     );
+    let variables = [
+        ("ENABLE_AI_CACHE", "false"),
+        ("CACHE_MAX_TEXT_LENGTH", "7"),
+        ("CACHE_PRESET", "moon"),
+    ];
+    let error = ConfigSources::new().variables(variables).load();
+    let error = error.expect_err("no such preset").to_string();
+    let expected = "enable_ai_cache is false (variable ENABLE_AI_CACHE)";
+    assert!(error.contains(expected), "{error}");
 }

@@ -973,6 +973,12 @@ fn settings_for_language_models_make_such_a_cache() {
         let line = explained.get("enable_ai_cache").expect("a line");
         assert_eq!(line.source, "variable CACHE_CUSTOM_CONFIG", "{says}");
     }
+    // One table with two names, one of them empty: nothing is lost.
+    let both = r#"{"ai": {"max_text_length": 7}, "ai_config": {}}"#;
+    is(
+        &of(&[("CACHE_CUSTOM_CONFIG", both)]),
+        &[("ai.max_text_length", "7")],
+    );
     // What comes before says otherwise.
     let off = [
         ("ENABLE_AI_CACHE", "false"),

@@ -152,8 +152,8 @@ impl CacheFactory {
         make("create_with_fallback", kind, &config).await
     }
 
-    /// A cache of this kind with these settings. Waits for at most a second for the first answer
-    /// of a configured Redis.
+    /// A cache of this kind with these settings. Waits for the first answer of a configured Redis as
+    /// long as [`Cache::connect`] does.
     ///
     /// # Errors
     /// [`CacheError::Configuration`] for settings that cannot be used;

@@ -80,12 +80,15 @@ impl Reading {
         if layer.get("ai").is_none() {
             return;
         }
-        match layer.get("enable_ai_cache").map(|it| &it.kind) {
+        match layer.get("enable_ai_cache") {
             None => layer.put("enable_ai_cache", at(origin, ValueKind::Boolean(true))),
-            Some(ValueKind::Boolean(false)) => self.warnings.push(format!(
-                "there are settings for language models, and enable_ai_cache is false ({origin}), so \
-                 that they mean nothing; leave either out"
-            )),
+            Some(said) if said.kind == ValueKind::Boolean(false) => {
+                let origin = said.origin().unwrap_or(origin);
+                self.warnings.push(format!(
+                    "there are settings for language models, and enable_ai_cache is false \
+                     ({origin}), so that they mean nothing; leave either out"
+                ));
+            }
             Some(_) => {}
         }
     }
@@ -123,11 +126,11 @@ impl Reading {
                     layer.put(setting.name(), value);
                 }
                 (None, ValueKind::Table(inner)) if is_section(&name) => {
-                    if inner.is_empty() {
-                        layer.put(&name, Value::new(None, ValueKind::Table(inner)));
-                    } else {
-                        self.sort(layer, place, &name, inner, origin);
+                    // Also where it is empty, it is there.
+                    if layer.get(&name).is_none() {
+                        layer.put(&name, empty_table());
                     }
+                    self.sort(layer, place, &name, inner, origin);
                 }
                 (None, ValueKind::Nil) if is_section(&name) => {}
                 (None, _) if is_section(&name) => self.problems.push(format!(

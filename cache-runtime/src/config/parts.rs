@@ -110,17 +110,7 @@ impl CacheConfig {
 
     /// What makes the store's keys of this kind.
     pub(crate) fn store_keys(&self, kind: &str) -> Result<StoreKeys, CacheError> {
-        if kind.trim().is_empty() {
-            return Err(CacheError::configuration(
-                "the kind has no name; name it as the attributes do, `web` for example",
-            ));
-        }
-        if kind == "ai_cache" {
-            return Err(CacheError::configuration(
-                "the kind is called `ai_cache`, and keys of the kind `ai` begin so; take another \
-                 name",
-            ));
-        }
+        check_name(kind).map_err(CacheError::configuration)?;
         Ok(StoreKeys {
             prefix: self.prefix_of(kind),
             text_hash_threshold: self
@@ -208,4 +198,17 @@ impl CacheConfig {
             _ => Ok(None),
         }
     }
+}
+
+/// Whether a kind can be called so.
+pub(super) fn check_name(kind: &str) -> Result<(), &'static str> {
+    if kind.trim().is_empty() {
+        return Err("the kind has no name; name it as the attributes do, `web` for example");
+    }
+    if kind == "ai_cache" {
+        return Err(
+            "the kind is called `ai_cache`, and keys of the kind `ai` begin so; take another name",
+        );
+    }
+    Ok(())
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::layer::find;
+use super::parts::check_name;
 use super::settings::L1_BYTES;
 use super::{CacheConfig, Secret, Setting, ValidationReport, advice, redis};
 use crate::error::CacheError;
@@ -40,13 +41,9 @@ impl CacheConfig {
         };
         report.warnings.extend(redis::warnings(self));
         for kind in self.kinds.keys() {
-            let config = self.for_kind(kind);
-            let mut of_kind = config.validate();
-            let nameless = config.store_keys(kind).err();
-            of_kind
-                .errors
-                .extend(nameless.iter().flat_map(|error| error.problems().to_vec()));
-            of_kind.errors.dedup();
+            let mut of_kind = self.for_kind(kind).validate();
+            let misnamed = check_name(kind).err().map(str::to_owned);
+            of_kind.errors.extend(misnamed);
             report.add_kind(kind, of_kind);
         }
         if !self.kinds.is_empty() {

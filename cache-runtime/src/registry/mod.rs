@@ -270,7 +270,8 @@ pub async fn init() -> Result<(), CacheError> {
 /// register the kinds of your own before.
 ///
 /// Kinds that are registered already stay as they are. A Redis that does not answer is no error, unless
-/// `fail_on_connection_error` is set: the caches work without it, and find it when it comes.
+/// `fail_on_connection_error` is set: the caches work without it, and find it when it comes. Where that
+/// is set it is waited for as long as [`Cache::connect`] says.
 ///
 /// # Errors
 /// [`CacheError::Configuration`] where no cache can be built; [`CacheError::Infrastructure`] where the
@@ -306,8 +307,11 @@ pub async fn init_with(config: &CacheConfig) -> Result<(), CacheError> {
         state.initialized = true;
         let _replaced = registry.insert_if_missing(state, &caches);
     }
-    // The registered ones, which may not be those that were just made.
-    let registered = caches.iter().filter_map(|cache| registry.get(cache.name()));
+    // Those that were registered before, in the place of which nothing was made.
+    let registered = caches.iter().filter_map(|made| {
+        let there = registry.get(made.name())?;
+        (!there.is_same(made)).then_some(there)
+    });
     join_all(registered.map(async |cache| cache.connect().await)).await;
     for problem in verify::problems() {
         tracing::warn!("{problem}");
