@@ -29,33 +29,53 @@
 //! - [`SecurityConfig`]: users, passwords and TLS of Redis, and a report on them
 //! - [`Cache`]: one kind as a handle, for keys that the application chooses itself, and to
 //!   [switch it off](Cache::switch_off) for a while
+//! - [`AiCache`], [`AiRequest`]: the same for answers of language models, by text, operation, options
+//!   and question
 //! - [`sites`], [`verify`]: the annotated functions of the program, and whether they fit the kinds
+//! - [`Cache::statistics`]: how calls have ended and how long they took, by operation, length of text and
+//!   tenant; [`Cache::stats`]: one record of what a cache has done and how full it is
+//! - [`Cache::insight`], [`insight`]: what those numbers mean, and which settings to try; [`Cache::watch`],
+//!   [`Cache::analyze`]: what a cache does at the moment; [`AlertWatch`]: who is told when that is not what
+//!   it should be
 //! - [`health()`], [`Cache::health`], [`Cache::health_full`], [`watch_health`], [`liveness`]: whether
 //!   all of it works
-//! - [`KeyBuilder`]: the names of keys in a store
+//! - [`KeyBuilder`]: the names of keys in a store; [`Options`](trait@Options): which fields of a request
+//!   are in them; [`TextNormalization`]: which texts are the same in them
+//! - [`Cacheable`]: answers of language models that know whether they are worth keeping
+//! - [`Savings`]: what answers have cost, and what those have saved that were there already
 //! - [`TextTiers`], [`Promotion`]: which texts are short or long, and which results enter memory
-//! - [`MemoryBudget`], [`CacheBuilder::on_removal`]: one bound on the bytes of several kinds, and what
-//!   leaves memory
+//! - [`MemoryBudget`]: one bound on the bytes of several kinds
+//! - [`Cache::on_event`], [`CacheEvent`], [`EventFilter`]: functions of the application that are told
+//!   of hits, misses, what is kept, forgotten and leaves memory, and of the way to the store
 //! - [`call`]: control of a single call, and [`call::warm`] for many
 //! - [`testing`]: for the tests of applications
+//! - `publish_metrics` (feature `metrics`): what all kinds have counted, for the recorder of the
+//!   application; spans of calls are under the target `larder`
 //! - `axum` (feature `axum`): extractors, tenants, and routes for operators
 //!
 //! What goes wrong on the way (a Redis that is away, a kind that nobody registered) never reaches
 //! the caller of an annotated function. It is logged through `tracing`, once for each change.
 
-pub use cache_macros::cached;
+pub use cache_macros::{Options, cached};
+#[cfg(feature = "metrics")]
+pub use cache_runtime::publish_metrics;
 pub use cache_runtime::{
-    AiConfig, Announcement, Breaker, Cache, CacheBuilder, CacheConfig, CacheConfigBuilder,
-    CacheError, CacheFactory, CacheStats, CallSite, Claim, Claimed, CloseReport, Codec,
-    ConfigSources, Connections, CredentialSource, Credentials, Explained, Explanation, Generation,
-    HashAlgorithm, Health, HealthStatus, HealthWatch, Invalidation, KeyBuilder, KeyPrivacy,
-    KindHealth, KindSettings, MemoryBudget, ParsedKey, PartHealth, Preset, PresetComparison,
-    PresetDescription, PresetRecommendation, Profile, Promotion, REDIS_AVAILABLE, Reach,
-    RefusedEntries, Removal, RemovalCause, SecurityConfig, Setting, SharedError, SmokeTest, Store,
-    StoreError, StoreFuture, StoreInfo, Strategy, TextTier, TextTiers, TimedOut, Tombstone, Ttl,
-    ValidationReport, Value, WeakCache, cache, close, close_kind, close_within, conditional,
-    fallback, get_or_register, health, init, init_with, kinds, liveness, register, sites, testing,
-    unknown_kind_calls, unregister, verify, watch_health,
+    AiCache, AiConfig, AiRequest, Alert, AlertLevel, AlertSubject, AlertThresholds, AlertWatch,
+    AlertWatchBuilder, Analysis, Announcement, Breaker, Cache, CacheBuilder, CacheConfig,
+    CacheConfigBuilder, CacheError, CacheEvent, CacheFactory, CacheStats, Cacheable, CallSite,
+    Charges, Claim, Claimed, CloseReport, Codec, CompressionStatistics, ConfigSources, Connections,
+    Counts, CredentialSource, Credentials, Ending, EventFilter, EventKind, Explained, Explanation,
+    Extent, Generation, HITS_TIMED, Happened, HashAlgorithm, Health, HealthStatus, HealthWatch,
+    Heard, Invalidation, KeyBuilder, KeyPrivacy, KindHealth, KindSettings, Latencies, ListenerId,
+    MemoryBudget, OperationStatistics, Options, ParsedKey, PartHealth, Preset, PresetComparison,
+    PresetDescription, PresetRecommendation, Profile, Promotion, REDIS_AVAILABLE, Rating, Reach,
+    RefusedEntries, Removal, RemovalCause, Savings, SecurityConfig, Setting, ShadowStatistics,
+    SharedError, SlowOperation, SlowPart, SmokeTest, Statistics, Store, StoreChange, StoreError,
+    StoreFuture, StoreInfo, Strategy, TENANTS_COUNTED, TenantStatistics, TextNormalization,
+    TextStatistics, TextTier, TextTiers, Threshold, TimedOut, Tombstone, Ttl, ValidationReport,
+    Value, Watch, WatchSubscriber, WeakCache, cache, close, close_kind, close_within, conditional,
+    fallback, get_or_register, health, init, init_with, insight, kinds, liveness, register, sites,
+    testing, unknown_kind_calls, unregister, verify, watch_health,
 };
 #[cfg(feature = "redis")]
 pub use cache_runtime::{SecurityLevel, SecurityReport};
@@ -77,6 +97,8 @@ pub use cache_web as axum;
 /// | `timeout(…, call)` | the call, as without the time-out |
 /// | a function that waits for something else before | nothing |
 /// | `spawn(call)` and its handle | nothing: another task polls it |
+/// | [`Cache::get_or_compute`], [`AiCache::get_or_compute`] | the computation under that key |
+/// | a function that returns a stream | `call::stream(…)` of it, or a future that polls it, such as `stream.next()` |
 /// | [`Cache::get_or_compute`] | the computation under that key |
 ///
 /// Where nothing is controlled, [`outcome`](call::outcome) says [`Unreached`](call::Origin::Unreached),
@@ -112,8 +134,9 @@ pub use cache_web as axum;
 /// [`warm`](call::warm()) runs many calls ahead of those who need them.
 pub mod call {
     pub use cache_runtime::call::{
-        Control, MissReason, Origin, Outcome, StaleCause, Warm, WarmReport, bypass, carry, expire,
-        key, max_age, outcome, peek, refresh, remove, sync, tenant, ttl, warm,
+        Control, ControlledStream, MissReason, Origin, Outcome, StaleCause, Warm, WarmReport,
+        bypass, carry, expire, key, max_age, outcome, peek, refresh, remove, stream, sync, tenant,
+        ttl, warm,
     };
 }
 

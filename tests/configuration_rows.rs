@@ -98,6 +98,10 @@ fn presets_have_the_values_of_the_table() {
     assert_eq!(table.len(), Preset::list().count());
     for (described, row) in Preset::list().zip(table) {
         let (name, strategy, ttl, connections, timeout, entries, threshold, level, log) = row;
+        let is_monitored = match name {
+            "disabled" | "minimal" => "false",
+            _ => "true",
+        };
         assert_eq!(described.preset.name(), name);
         assert_eq!(
             (described.strategy.name(), described.log_level),
@@ -110,6 +114,7 @@ fn presets_have_the_values_of_the_table() {
             ("l1_cache_size", entries),
             ("compression_threshold", threshold),
             ("compression_level", level),
+            ("enable_monitoring", is_monitored),
         ];
         is(&of(&[("CACHE_PRESET", name)]), &rows);
         is(&described.preset.config(), &rows);

@@ -133,7 +133,7 @@ async fn callers_that_wait_for_a_failure_that_is_clone_get_it() {
     assert_eq!(RUNS.total(), 1);
     // It is not kept.
     assert_eq!(failing(1).await, Err("no 1 in run 2".to_owned()));
-    assert_eq!((cache.stats().joined, cache.stats().not_kept), (9, 2));
+    assert_eq!((cache.stats().joined, cache.stats().failed), (9, 2));
 }
 
 #[tokio::test]

@@ -32,22 +32,31 @@ pub(crate) struct Options {
     pub(crate) skip: Vec<Ident>,
     pub(crate) key: Option<(Span, Expr)>,
     pub(crate) text: Option<Ident>,
+    /// Unless it is `"none"`.
+    pub(crate) normalize: Option<(Span, Normalize)>,
+    /// The parameter that has the options of the call, without `r#`.
+    pub(crate) request: Option<Ident>,
     pub(crate) tags: Vec<LitStr>,
     /// A number counts as its digits.
     pub(crate) version: Option<LitStr>,
     /// A closure over the value, or the path of a function.
     pub(crate) weight: Option<Expr>,
+    /// What an answer takes: closures over the value, or paths of functions.
+    pub(crate) price: Price,
     /// `value = plain`.
     pub(crate) is_plain: bool,
     pub(crate) stale_while_revalidate: Option<(Span, LitStr)>,
     pub(crate) stale_if_error: Option<(Span, LitStr)>,
     pub(crate) refresh_ahead: Option<(Span, LitFloat)>,
+    pub(crate) shadow: Option<(Span, LitFloat)>,
     pub(crate) soft: Option<(Span, LitStr)>,
     pub(crate) hard: Option<(Span, LitStr)>,
     pub(crate) detach: Option<Span>,
     /// Unless it is `"process"`.
     pub(crate) single_flight: Option<(Span, SingleFlight)>,
     pub(crate) share_errors: Option<Span>,
+    /// Of a stream that is replayed.
+    pub(crate) pace: Option<(Span, LitStr)>,
     pub(crate) shared: Option<Span>,
     pub(crate) local: Option<Span>,
     /// Where `larder` is to be found.
@@ -56,6 +65,26 @@ pub(crate) struct Options {
     /// There is a mistake in what may have said what the key is, so nothing that it seems to lack
     /// is worth an error of its own.
     pub(crate) is_key_unclear: bool,
+}
+
+/// Which texts count as the same, where not each is another one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Normalize {
+    Trim,
+    Unicode,
+}
+
+/// What an answer takes: closures over the value, or paths of functions.
+#[derive(Default)]
+pub(crate) struct Price {
+    pub(crate) tokens: Option<Expr>,
+    pub(crate) cost: Option<Expr>,
+}
+
+impl Price {
+    pub(crate) fn is_said(&self) -> bool {
+        self.tokens.is_some() || self.cost.is_some()
+    }
 }
 
 /// A lifetime as it was written.
@@ -103,7 +132,8 @@ impl Options {
         }
     }
 
-    fn parse_one(&mut self, input: ParseStream<'_>, seen: &mut Vec<Ident>) -> syn::Result<()> {
+    /// The name of the next option, if it is one that was not given before.
+    fn name_of_one(&mut self, input: ParseStream<'_>, seen: &mut Vec<Ident>) -> syn::Result<Ident> {
         let option = input
             .call(Ident::parse_any)
             .map_err(|error| nameless(input, error.span()))?;
@@ -120,7 +150,12 @@ impl Options {
             ));
         }
         seen.push(option.clone());
-        match name.as_str() {
+        Ok(option)
+    }
+
+    fn parse_one(&mut self, input: ParseStream<'_>, seen: &mut Vec<Ident>) -> syn::Result<()> {
+        let option = self.name_of_one(input, seen)?;
+        match option.to_string().as_str() {
             "kind" => self.kind = Some(text_after(input, &option, "`kind = \"web\"`")?),
             "op" => self.op = Some(text_after(input, &option, "`op = \"summarize\"`")?),
             "ttl" => self.ttl = Some(ttl(input, &option)?),
@@ -130,7 +165,14 @@ impl Options {
                 self.stale_while_revalidate = Some(duration(input, &option)?);
             }
             "stale_if_error" => self.stale_if_error = Some(duration(input, &option)?),
-            "refresh_ahead" => self.refresh_ahead = Some(part(input, &option)?),
+            "refresh_ahead" => {
+                let what = "the part of the lifetime that passes before: `refresh_ahead = 0.8`";
+                self.refresh_ahead = Some(part(input, &option, what)?);
+            }
+            "shadow" => {
+                let what = "the part of all hits that are computed again: `shadow = 0.01`";
+                self.shadow = Some(part(input, &option, what)?);
+            }
             "timeout" => self.parse_timeout(input, &option)?,
             "detach" => {
                 alone(input, &option, "where a computation ends with its caller")?;
@@ -144,6 +186,7 @@ impl Options {
                 alone(input, &option, "where each caller is to have its own error")?;
                 self.share_errors = Some(option.span());
             }
+            "pace" => self.pace = Some(pause(input, &option)?),
             "cache_if" => self.cache_if = Some(condition(input, &option)?),
             "unless" => self.unless = Some(condition(input, &option)?),
             "weight" => {
@@ -157,30 +200,25 @@ impl Options {
                 let key = key(input, &option).inspect_err(|_| self.is_key_unclear = true)?;
                 self.key = Some((option.span(), key));
             }
-            "text" => {
-                equals(input, &option, "`text = article`")?;
-                let name = one_name(input).map_err(|place| {
-                    Error::new(
-                        place,
-                        "`text` takes the name of one parameter: `text = article`",
-                    )
-                })?;
-                self.text = Some(name);
+            "tokens" => {
+                let example = "`tokens = |answer| answer.usage.total_tokens`";
+                self.price.tokens = Some(of_value(input, &option, example)?);
+            }
+            "cost" => {
+                let example = "`cost = |answer| answer.usage.cost`";
+                self.price.cost = Some(of_value(input, &option, example)?);
+            }
+            "text" => self.text = Some(parameter(input, &option, "`text = article`")?),
+            "options" => self.request = Some(parameter(input, &option, "`options = request`")?),
+            "normalize" => {
+                let normalize = normalize(input, &option)?;
+                self.normalize = normalize.map(|it| (option.span(), it));
             }
             "tags" => self.tags = tags(input, &option)?,
             "version" => self.version = Some(version(input, &option)?),
             "value" => {
-                equals(input, &option, "`value = plain`")?;
-                let place = input.span();
-                self.is_plain = input
-                    .call(Ident::parse_any)
-                    .is_ok_and(|value| value == "plain");
-                if !self.is_plain {
-                    return Err(Error::new(
-                        place,
-                        "`value` takes `plain`: the whole result is the value, whatever its type is",
-                    ));
-                }
+                plain(input, &option)?;
+                self.is_plain = true;
             }
             "shared" => {
                 alone(input, &option, "where the function shares nothing")?;
@@ -340,6 +378,31 @@ fn one_name(input: ParseStream<'_>) -> Result<Ident, Span> {
     }
 }
 
+/// The name of one parameter.
+fn parameter(input: ParseStream<'_>, option: &Ident, example: &str) -> syn::Result<Ident> {
+    equals(input, option, example)?;
+    one_name(input).map_err(|place| {
+        let message = format!("`{option}` takes the name of one parameter: {example}");
+        Error::new(place, message)
+    })
+}
+
+/// `None`: as without it.
+fn normalize(input: ParseStream<'_>, option: &Ident) -> syn::Result<Option<Normalize>> {
+    let how = text_after(input, option, "`normalize = \"trim\"`")?;
+    match how.value().as_str() {
+        "none" => Ok(None),
+        "trim" => Ok(Some(Normalize::Trim)),
+        "unicode" => Ok(Some(Normalize::Unicode)),
+        _ => Err(Error::new(
+            how.span(),
+            "`normalize` is \"none\", as without it; \"trim\": white space at both ends of the text \
+             does not count; or \"unicode\": letters count in the normal form C, however they are \
+             composed",
+        )),
+    }
+}
+
 fn alone(input: ParseStream<'_>, option: &Ident, otherwise: &str) -> syn::Result<()> {
     if input.peek(Token![=]) || input.peek(syn::token::Paren) {
         return Err(Error::new(
@@ -366,6 +429,12 @@ fn duration(input: ParseStream<'_>, option: &Ident) -> syn::Result<(Span, LitStr
     Ok((option.span(), text_after(input, option, &example)?))
 }
 
+/// The same for a short one.
+fn pause(input: ParseStream<'_>, option: &Ident) -> syn::Result<(Span, LitStr)> {
+    let example = format!("`{option} = \"20ms\"`");
+    Ok((option.span(), text_after(input, option, &example)?))
+}
+
 /// `None`: as without it.
 fn single_flight(input: ParseStream<'_>, option: &Ident) -> syn::Result<Option<SingleFlight>> {
     let how = text_after(input, option, "`single_flight = \"off\"`")?;
@@ -382,16 +451,13 @@ fn single_flight(input: ParseStream<'_>, option: &Ident) -> syn::Result<Option<S
 }
 
 /// A part of a whole.
-fn part(input: ParseStream<'_>, option: &Ident) -> syn::Result<(Span, LitFloat)> {
-    let example = format!("`{option} = 0.8`");
-    equals(input, option, &example)?;
+fn part(input: ParseStream<'_>, option: &Ident, what: &str) -> syn::Result<(Span, LitFloat)> {
+    let (_, example) = what.rsplit_once(": ").unwrap_or_default();
+    equals(input, option, example)?;
     let place = input.span();
-    let part = input.parse::<LitFloat>().map_err(|_| {
-        Error::new(
-            place,
-            format!("`{option}` takes the part of the lifetime that passes before: {example}"),
-        )
-    })?;
+    let part = input
+        .parse::<LitFloat>()
+        .map_err(|_| Error::new(place, format!("`{option}` takes {what}")))?;
     Ok((option.span(), part))
 }
 
@@ -501,6 +567,18 @@ fn tags(input: ParseStream<'_>, option: &Ident) -> syn::Result<Vec<LitStr>> {
         Ok(tags) if tags.is_empty() => Err(mistake(option.span())),
         Ok(tags) => Ok(tags.into_iter().collect()),
         Err(error) => Err(mistake(error.span())),
+    }
+}
+
+fn plain(input: ParseStream<'_>, option: &Ident) -> syn::Result<()> {
+    equals(input, option, "`value = plain`")?;
+    let place = input.span();
+    match input.call(Ident::parse_any) {
+        Ok(value) if value == "plain" => Ok(()),
+        _ => Err(Error::new(
+            place,
+            "`value` takes `plain`: the whole result is the value, whatever its type is",
+        )),
     }
 }
 

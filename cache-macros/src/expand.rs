@@ -5,9 +5,10 @@ use std::time::Duration;
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, TokenStreamExt, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
-use syn::{Expr, FnArg, Pat, ReturnType, Signature, Type};
+use syn::visit_mut::VisitMut;
+use syn::{Expr, FnArg, Lifetime as Name, Pat, ReturnType, Signature, Type};
 
-use crate::attribute::SingleFlight;
+use crate::attribute::{Normalize, SingleFlight};
 use crate::check::{Checked, Key, KeyParameter, Lifetime, Role, Rule, TemplatePart};
 use crate::krate;
 use crate::signature::{Argument, AsyncBlock, Borrowed, Ends, Form, Function};
@@ -31,6 +32,7 @@ pub(crate) fn expand(checked: &Checked, function: &Function) -> TokenStream {
         Form::Async => expansion.asynchronous(&function.body),
         Form::AsyncBlock(block) => expansion.async_block(block),
         Form::Future { is_boxed } => expansion.future(*is_boxed),
+        Form::Stream { is_boxed } => expansion.stream(*is_boxed),
         Form::Sync => expansion.synchronous(),
     };
     quote! {
@@ -132,8 +134,12 @@ impl<'a> Expansion<'a> {
             };
         }
         let keep = self.keep();
+        // One that the function makes at once has this name already.
+        let named = !matches!(self.function.form, Form::Future { .. });
+        let named = named.then(|| quote_spanned!(self.place=> let __larder_body = #body;));
         quote_spanned! {self.place=>
-            let __larder_returned = #body.await;
+            #named
+            let __larder_returned = __larder_turn.compute(::core::pin::pin!(__larder_body)).await;
             #keep
         }
     }
@@ -212,7 +218,12 @@ impl<'a> Expansion<'a> {
         let larder = &self.larder;
         let before = self.before();
         let arguments = self.write_arguments();
-        let hit_or_miss = self.hit_or_miss(&quote_spanned!(self.place=> __larder_call.enter()));
+        let enter = if self.checked.price.is_said() {
+            quote_spanned!(self.place=> __larder_call.enter_priced(__larder_price))
+        } else {
+            quote_spanned!(self.place=> __larder_call.enter())
+        };
+        let hit_or_miss = self.hit_or_miss(&enter);
         let answer_or_turn = self.answer_or_turn(&quote_spanned!(self.place=> ask().await));
         let tagged = self.tagged();
         let ttl = self.ttl();
@@ -247,6 +258,59 @@ impl<'a> Expansion<'a> {
         }
     }
 
+    /// Nothing of the body runs before the stream is polled, and nothing of it where the chunks are
+    /// there. It is a future, which has the copies of what the arguments borrow and lends them to the
+    /// stream in it.
+    fn stream(&self, is_boxed: bool) -> TokenStream {
+        let larder = &self.larder;
+        let before = self.before();
+        let arguments = self.write_arguments();
+        let tagged = self.tagged();
+        let ttl = self.ttl();
+        let rule = self.rule(true);
+        let (copies, lent) = self.copies();
+        let mut body = self.braced(self.function.body.clone()).to_token_stream();
+        let ty = match &self.function.signature.output {
+            ReturnType::Type(_, ty) if is_boxed => Some(nearest(ty)),
+            _ => None,
+        };
+        if may_return_early(body.clone()) {
+            let output = ty.as_ref().map(|ty| quote!(-> #ty));
+            body = quote!((move || #output #body)());
+        }
+        let ty = ty.map(|ty| quote!(: #ty));
+        let paced = self.checked.pace.map(|pause| {
+            let pause = duration(pause);
+            quote_spanned!(self.place=> .paced(#pause))
+        });
+        let weight = self.checked.weight.as_ref();
+        let weighed = weight.map(|weight| quote!(.weighed(#weight)));
+        let stream = quote_spanned! {self.place=>
+            #larder::memoized(
+                __larder_call,
+                __larder_shape,
+                move |__larder_sink| async move {
+                    #lent
+                    let __larder_stream #ty = #body;
+                    __larder_sink.feed(__larder_stream).await
+                },
+                #rule,
+            ) #paced #weighed
+        };
+        let stream = if is_boxed {
+            quote_spanned!(self.place=> ::std::boxed::Box::pin(#stream))
+        } else {
+            stream
+        };
+        quote_spanned! {self.place=>
+            #before
+            let __larder_call = #larder::call(__larder_site, __larder_shape, #arguments) #tagged;
+            #ttl
+            #copies
+            #stream
+        }
+    }
+
     fn synchronous(&self) -> TokenStream {
         let returns = self.returns;
         let before = self.before();
@@ -262,7 +326,7 @@ impl<'a> Expansion<'a> {
             #tagged
             #answer_or_turn
             #ttl
-            let __larder_returned = (move || -> #returns #body)();
+            let __larder_returned = __larder_turn.compute_sync(move || -> #returns #body);
             #keep
         }
     }
@@ -273,6 +337,9 @@ impl<'a> Expansion<'a> {
             returns, larder, ..
         } = self;
         let site = self.site();
+        if matches!(self.function.form, Form::Stream { .. }) {
+            return self.before_stream(&site);
+        }
         let probe = match (self.checked.is_plain, self.checked.is_local) {
             (true, true) => quote_spanned!(self.place=> #larder::local_plain::<#returns>()),
             (true, false) => quote_spanned!(self.place=> #larder::plain::<#returns>()),
@@ -290,15 +357,65 @@ impl<'a> Expansion<'a> {
                     quote!(&&&&&&&&)
                 };
                 quote_spanned! {self.place=>
-                    (#levels #larder::#probe::<#returns>::new()).__larder_shape()
+                    (&&(#levels #larder::#probe::<#returns>::new()).__larder_shape()).__larder_wary()
                 }
             }
         };
         let methods = (!self.checked.is_plain)
-            .then(|| quote_spanned!(self.place=> use #larder::Probed as _;));
+            .then(|| quote_spanned!(self.place=> use #larder::{Probed as _, Wariness as _};));
         let shape = self.shaped(quote_spanned!(self.place=> #larder::checked(#probe)));
+        let price = self.price();
         quote_spanned! {self.place=>
             #methods
+            let __larder_site = #site;
+            let __larder_shape = #shape;
+            #price
+        }
+    }
+
+    /// What an answer takes, for a hit and for a miss.
+    fn price(&self) -> Option<TokenStream> {
+        let Self {
+            checked, larder, ..
+        } = self;
+        let said = |name, written: Option<&Expr>| {
+            let written = written?;
+            let body = match written {
+                Expr::Closure(closure) => Ends::of(&closure.body).first,
+                path => Ends::of(path).first,
+            };
+            let name = Ident::new(name, Span::call_site().located_at(body));
+            let said = quote!(.#name(__larder_value, #written));
+            let place = Span::call_site().located_at(Ends::of(written).first);
+            Some((place, said))
+        };
+        let tokens = said("tokens", checked.price.tokens.as_ref());
+        let cost = said("cost", checked.price.cost.as_ref());
+        let (place, _) = tokens.as_ref().or(cost.as_ref())?;
+        let said = [&tokens, &cost].into_iter().flatten().map(|(_, said)| said);
+        let price = quote_spanned! {*place=>
+            |__larder_value| #larder::Price::default() #(#said)*
+        };
+        Some(quote_spanned! {self.place=>
+            let __larder_price = #larder::priced(__larder_shape, #price);
+        })
+    }
+
+    fn before_stream(&self, site: &TokenStream) -> TokenStream {
+        let Self {
+            returns, larder, ..
+        } = self;
+        let probe = if self.checked.is_local {
+            quote_spanned!(self.place=> LocalStreamProbe)
+        } else {
+            quote_spanned!(self.place=> StreamProbe)
+        };
+        let shape = quote_spanned! {self.place=>
+            #larder::streamed((&&&&#larder::#probe::<#returns>::new()).__larder_shape())
+        };
+        let shape = self.shaped(quote_spanned!(self.place=> #larder::checked(#shape)));
+        quote_spanned! {self.place=>
+            use #larder::StreamProbed as _;
             let __larder_site = #site;
             let __larder_shape = #shape;
         }
@@ -355,7 +472,11 @@ impl<'a> Expansion<'a> {
                     let name = name.unraw().to_string();
                     match role {
                         Role::Other => others.extend(quote!(#(#conditions)* #name,)),
-                        Role::Text => described.extend(quote!(.text(#name))),
+                        Role::Text => {
+                            let normalization = self.normalization();
+                            let normalize = normalization.map(|it| quote!(.normalize(#it)));
+                            described.extend(quote!(.text(#name) #normalize));
+                        }
                         Role::Question => described.extend(quote!(.question(#name))),
                     }
                 }
@@ -391,6 +512,9 @@ impl<'a> Expansion<'a> {
         if let Some(part) = &staleness.refresh_ahead {
             described.extend(quote!(.refresh_ahead(#part)));
         }
+        if let Some(part) = &staleness.shadow {
+            described.extend(quote!(.shadow(#part)));
+        }
         described.extend(staleness.is_detached.then(|| quote!(.detached())));
         described.extend(staleness.single_flight.map(|it| match it {
             SingleFlight::Cluster => quote!(.across_processes()),
@@ -402,7 +526,21 @@ impl<'a> Expansion<'a> {
     fn enter(&self) -> TokenStream {
         let larder = &self.larder;
         let arguments = self.write_arguments();
+        if self.checked.price.is_said() {
+            return quote_spanned! {self.place=>
+                #larder::enter_priced(__larder_site, __larder_shape, #arguments, __larder_price)
+            };
+        }
         quote_spanned!(self.place=> #larder::enter(__larder_site, __larder_shape, #arguments))
+    }
+
+    fn normalization(&self) -> Option<TokenStream> {
+        let larder = &self.larder;
+        let name = match self.checked.normalize? {
+            Normalize::Trim => quote!(Trim),
+            Normalize::Unicode => quote!(Unicode),
+        };
+        Some(quote!(#larder::TextNormalization::#name))
     }
 
     /// Ends the call where it is a hit.
@@ -410,10 +548,14 @@ impl<'a> Expansion<'a> {
         let larder = &self.larder;
         let weight = self.checked.weight.as_ref();
         let weighed = weight.map(|weight| quote!(.weighed(__larder_shape, #weight)));
+        let price = &self.checked.price;
+        let priced = price
+            .is_said()
+            .then(|| quote_spanned!(self.place=> .priced(__larder_shape, __larder_price)));
         quote_spanned! {self.place=>
             let __larder_miss = match #entered {
                 #larder::Entered::Hit(__larder_hit) => return __larder_hit,
-                #larder::Entered::Miss(__larder_miss) => __larder_miss #weighed,
+                #larder::Entered::Miss(__larder_miss) => __larder_miss #weighed #priced,
             };
         }
     }
@@ -482,11 +624,11 @@ impl<'a> Expansion<'a> {
         } = &self.checked.rule;
         let ttl = match ttl {
             Some(Lifetime::OfCall(written)) => {
-                let place = Ends::of(written).first;
+                let place = Span::call_site().located_at(Ends::of(written).first);
                 Some(quote_spanned!(place=> .ttl(__larder_ttl)))
             }
             Some(Lifetime::OfValue(closure)) => {
-                let place = Ends::of(&closure.body).first;
+                let place = Span::call_site().located_at(Ends::of(&closure.body).first);
                 Some(quote_spanned!(place=> .ttl_of(__larder_value, #closure)))
             }
             Some(Lifetime::Fixed(_)) | None => None,
@@ -507,7 +649,10 @@ impl<'a> Expansion<'a> {
     /// A closure that feeds the key writer.
     fn write_arguments(&self) -> TokenStream {
         let arguments: TokenStream = match &self.checked.key {
-            Key::Parameters(parameters) => parameters.iter().map(write_parameter).collect(),
+            Key::Parameters(parameters) => parameters
+                .iter()
+                .map(|parameter| self.write_parameter(parameter))
+                .collect(),
             Key::Expression(key) => write_expression(key),
             Key::Template(_, parts) => parts
                 .iter()
@@ -520,12 +665,51 @@ impl<'a> Expansion<'a> {
         quote_spanned!(self.place=> |__larder_key| { #arguments })
     }
 
+    fn write_parameter(&self, parameter: &KeyParameter) -> TokenStream {
+        let KeyParameter {
+            name, conditions, ..
+        } = parameter;
+        let allow = allow_underscore(name);
+        let write = match (parameter.role, self.normalization()) {
+            (Role::Text, None) => return quote!(#allow __larder_key.text(&#name);),
+            (Role::Text, Some(how)) => {
+                return quote!(#allow __larder_key.text(&#how.normalized(&#name)););
+            }
+            (Role::Question, _) => quote!(question),
+            (Role::Other, _) if parameter.is_options => quote!(options),
+            (Role::Other, _) => quote!(arg),
+        };
+        // The argument spans its type, where an error about what it lacks belongs.
+        let Ends { first, last } = parameter.ty;
+        let mut argument: Ident = name.clone();
+        argument.set_span(last.resolved_at(name.span()));
+        let argument = quote_spanned!(first=> &#argument);
+        quote!(#(#conditions)* #allow __larder_key.#write(#argument);)
+    }
+
     /// In braces of its own, so that items at the beginning of a body stand at the beginning of a
     /// block; in braces of ours, so that no lint finds them unnecessary.
     fn braced(&self, body: TokenStream) -> TokenTree {
         let place = Span::call_site().located_at(self.function.braces);
         group(Delimiter::Brace, body, place)
     }
+}
+
+/// The type with lifetimes that the compiler finds: what a body borrows are its own copies.
+fn nearest(ty: &Type) -> Type {
+    struct Nearest;
+
+    impl VisitMut for Nearest {
+        fn visit_lifetime_mut(&mut self, lifetime: &mut Name) {
+            if lifetime.ident != "static" {
+                *lifetime = Name::new("'_", lifetime.span());
+            }
+        }
+    }
+
+    let mut ty = ty.clone();
+    Nearest.visit_type_mut(&mut ty);
+    ty
 }
 
 fn duration(duration: Duration) -> TokenStream {
@@ -587,24 +771,6 @@ fn spelled(tokens: TokenStream) -> String {
 fn allow_underscore(name: &Ident) -> Option<TokenStream> {
     let has_underscore = name.to_string().starts_with('_');
     has_underscore.then(|| quote!(#[allow(clippy::used_underscore_binding)]))
-}
-
-fn write_parameter(parameter: &KeyParameter) -> TokenStream {
-    let KeyParameter {
-        name, conditions, ..
-    } = parameter;
-    let allow = allow_underscore(name);
-    let write = match parameter.role {
-        Role::Text => return quote!(#allow __larder_key.text(&#name);),
-        Role::Question => quote!(question),
-        Role::Other => quote!(arg),
-    };
-    // The argument spans its type, where an error about what it lacks belongs.
-    let Ends { first, last } = parameter.ty;
-    let mut argument: Ident = name.clone();
-    argument.set_span(last.resolved_at(name.span()));
-    let argument = quote_spanned!(first=> &#argument);
-    quote!(#(#conditions)* #allow __larder_key.#write(#argument);)
 }
 
 /// The elements of a tuple one by one, each by reference: a key must not move what it names.

@@ -8,12 +8,15 @@
 //! - `check`: what may not be; every message that a user can get is in one of these three
 //! - `expand`: the checked model to tokens; `krate`: where those find `larder`
 //!
+//! Beside it, `options`: `#[derive(Options)]`.
+//!
 //! The reference of every option is `cached.md`.
 
 mod attribute;
 mod check;
 mod expand;
 mod krate;
+mod options;
 mod signature;
 #[cfg(test)]
 mod tests;
@@ -26,6 +29,46 @@ use quote::quote;
 #[proc_macro_attribute]
 pub fn cached(arguments: TokenStream, item: TokenStream) -> TokenStream {
     expanded(arguments.into(), &item.into()).into()
+}
+
+/// Writes the trait `larder::Options`: what of a struct is in the key of a call that has it among its
+/// arguments. Every field, but for those that are marked as changing no answer; the trait has the rules.
+///
+/// ```
+/// use larder::cached;
+///
+/// #[derive(Clone, serde::Serialize, larder::Options)]
+/// struct Request {
+///     model: String,
+///     temperature: f32,
+///     #[serde(skip_serializing_if = "Option::is_none")]
+///     #[options(count)]
+///     seed: Option<u64>,
+///     #[options(skip)]
+///     trace_id: String,
+/// }
+///
+/// #[cached(kind = "ai", op = "complete", options = request)]
+/// async fn complete(text: &str, request: &Request) -> Result<String, std::io::Error> {
+///     // … asks a language model …
+///     Ok(format!("{} says: {text}", request.model))
+/// }
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let request = |trace_id: &str| Request {
+///     model: "small".to_owned(),
+///     temperature: 0.0,
+///     seed: None,
+///     trace_id: trace_id.to_owned(),
+/// };
+/// complete("hello", &request("1")).await?;
+/// let again = larder::call::outcome(complete("hello", &request("2"))).await;
+/// assert_eq!(again.origin, larder::call::Origin::Memory);
+/// # Ok::<(), std::io::Error>(())
+/// # }).unwrap();
+/// ```
+#[proc_macro_derive(Options, attributes(options))]
+pub fn derive_options(item: TokenStream) -> TokenStream {
+    options::derive(item.into()).into()
 }
 
 fn expanded(

@@ -170,6 +170,8 @@ pub(crate) enum Form {
     AsyncBlock(AsyncBlock),
     /// A function that returns a future, which its body makes in some other way.
     Future { is_boxed: bool },
+    /// A function that returns a stream.
+    Stream { is_boxed: bool },
     /// A function that returns its result itself.
     Sync,
 }
@@ -274,7 +276,7 @@ pub(crate) fn parse(item: TokenStream) -> syn::Result<Function> {
 
 impl Function {
     /// The type of the result, unless it is nothing: of a function that returns a future, what
-    /// that resolves to.
+    /// that resolves to; of one that returns a stream, that of its items.
     pub(crate) fn returns(&self) -> Option<&Type> {
         let ReturnType::Type(_, ty) = &self.signature.output else {
             return None;
@@ -282,6 +284,7 @@ impl Function {
         let ty = match self.form {
             Form::Async | Form::Sync => Some(&**ty),
             Form::AsyncBlock(_) | Form::Future { .. } => future(ty).map(|future| future.output),
+            Form::Stream { .. } => stream(ty).map(|stream| stream.item),
         };
         ty.filter(|ty| !matches!(ty, Type::Tuple(tuple) if tuple.elems.is_empty()))
     }
@@ -398,6 +401,9 @@ impl Form {
         let ReturnType::Type(_, ty) = &signature.output else {
             return Self::Sync;
         };
+        if let Some(Stream { is_boxed, .. }) = stream(ty) {
+            return Self::Stream { is_boxed };
+        }
         match future(ty) {
             None => Self::Sync,
             Some(Future { is_boxed, .. }) => match AsyncBlock::of(body) {
@@ -445,6 +451,77 @@ fn future(ty: &Type) -> Option<Future<'_>> {
     }
 }
 
+/// A stream as the type of a function's result.
+pub(crate) struct Stream<'a> {
+    pub(crate) item: &'a Type,
+    pub(crate) is_boxed: bool,
+    /// Whether it is written that it can be sent to another thread; one without a name need not say so.
+    pub(crate) is_send: bool,
+}
+
+/// `impl Stream<Item = T>`, `Pin<Box<dyn Stream<Item = T>>>` or `BoxStream<'a, T>`.
+pub(crate) fn stream(ty: &Type) -> Option<Stream<'_>> {
+    match ty {
+        Type::Paren(inner) => stream(&inner.elem),
+        Type::Group(inner) => stream(&inner.elem),
+        Type::ImplTrait(it) => it.bounds.iter().find_map(item).map(|item| Stream {
+            item,
+            is_boxed: false,
+            is_send: true,
+        }),
+        Type::Path(path) => match path.path.segments.last()?.ident.to_string().as_str() {
+            "Pin" => match only_type(path)? {
+                Type::Path(inner) if inner.path.segments.last()?.ident == "Box" => {
+                    let Type::TraitObject(object) = only_type(inner)? else {
+                        return None;
+                    };
+                    object.bounds.iter().find_map(item).map(|item| Stream {
+                        item,
+                        is_boxed: true,
+                        is_send: object.bounds.iter().any(is_send),
+                    })
+                }
+                _ => None,
+            },
+            name @ ("BoxStream" | "LocalBoxStream") => only_type(path).map(|item| Stream {
+                item,
+                is_boxed: true,
+                is_send: name == "BoxStream",
+            }),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn is_send(bound: &TypeParamBound) -> bool {
+    matches!(bound, TypeParamBound::Trait(it)
+        if it.path.segments.last().is_some_and(|name| name.ident == "Send"))
+}
+
+/// The `T` of a bound `Stream<Item = T>`.
+fn item(bound: &TypeParamBound) -> Option<&Type> {
+    associated(bound, |name| name == "Stream", "Item")
+}
+
+/// The first stream in a type.
+pub(crate) fn stream_within(ty: &Type) -> Option<Type> {
+    let mut find = FindStream(None);
+    find.visit_type(ty);
+    find.0
+}
+
+struct FindStream(Option<Type>);
+
+impl<'ast> Visit<'ast> for FindStream {
+    fn visit_type(&mut self, ty: &'ast Type) {
+        if self.0.is_none() && stream(ty).is_some() {
+            self.0 = Some(ty.clone());
+        }
+        syn::visit::visit_type(self, ty);
+    }
+}
+
 /// The one type between the angle brackets at the end of a path.
 fn only_type(path: &TypePath) -> Option<&Type> {
     let PathArguments::AngleBracketed(arguments) = &path.path.segments.last()?.arguments else {
@@ -460,19 +537,28 @@ fn only_type(path: &TypePath) -> Option<&Type> {
 
 /// The `T` of a bound `Future<Output = T>`.
 fn output(bound: &TypeParamBound) -> Option<&Type> {
+    associated(bound, |name| name.ends_with("Future"), "Output")
+}
+
+/// The associated type of this name, of a trait that has such a name.
+fn associated<'a>(
+    bound: &'a TypeParamBound,
+    is_meant: impl FnOnce(&str) -> bool,
+    associated: &str,
+) -> Option<&'a Type> {
     let TypeParamBound::Trait(bound) = bound else {
         return None;
     };
-    let future = bound.path.segments.last()?;
-    if !future.ident.to_string().ends_with("Future") {
+    let name = bound.path.segments.last()?;
+    if !is_meant(&name.ident.to_string()) {
         return None;
     }
-    let PathArguments::AngleBracketed(arguments) = &future.arguments else {
+    let PathArguments::AngleBracketed(arguments) = &name.arguments else {
         return None;
     };
     let mut arguments = arguments.args.iter();
     arguments.find_map(|argument| match argument {
-        GenericArgument::AssocType(output) if output.ident == "Output" => Some(&output.ty),
+        GenericArgument::AssocType(it) if it.ident == associated => Some(&it.ty),
         _ => None,
     })
 }

@@ -52,6 +52,19 @@ fn examples() -> Vec<(TokenStream, TokenStream)> {
             }
         ),
         quote!(
+            fn f(a: &str, b: u32) -> impl Stream<Item = Result<String, E>> + Send + use<> {
+                g(a, b)
+            }
+        ),
+        quote!(
+            fn f<'a>(a: &'a str, b: u32) -> BoxStream<'a, Result<String, E>> {
+                if b == 0 {
+                    return h();
+                }
+                g(a, b)
+            }
+        ),
+        quote!(
             fn f(a: u32, b: u32) -> Pin<Box<dyn Future<Output = u32> + Send>> {
                 if a > b {
                     return g();

@@ -3,7 +3,7 @@
 use proc_macro2::Ident;
 use syn::Error;
 
-pub(crate) const OPTIONS: [&str; 24] = [
+pub(crate) const OPTIONS: [&str; 30] = [
     "kind",
     "op",
     "ttl",
@@ -14,17 +14,23 @@ pub(crate) const OPTIONS: [&str; 24] = [
     "skip",
     "key",
     "text",
+    "normalize",
+    "options",
     "tags",
     "version",
     "value",
     "stale_while_revalidate",
     "stale_if_error",
     "refresh_ahead",
+    "shadow",
     "timeout",
     "detach",
     "single_flight",
     "share_errors",
+    "pace",
     "weight",
+    "tokens",
+    "cost",
     "shared",
     "local",
     "crate",
@@ -41,7 +47,7 @@ use Answer::{Advice, Meant};
 
 /// What people write who come from other libraries, in small letters and without underscores.
 #[rustfmt::skip]
-const ELSEWHERE: [(&[&str], Answer); 37] = [
+const ELSEWHERE: [(&[&str], Answer); 41] = [
     (&["time", "timetolive", "ttlsecs", "ttlseconds", "ttlmillis", "ttlms", "expire", "expireafter",
        "expireafterwrite", "expiresin", "expiration", "expiry", "lifetime", "duration", "maxage"],
         Meant("ttl")),
@@ -59,11 +65,19 @@ const ELSEWHERE: [(&[&str], Answer); 37] = [
         Meant("unless")),
     (&["memory", "memoryonly", "inmemory", "localonly"],
         Meant("local")),
+    (&["normalise", "normalization", "normalisation", "canonicalize", "nfc", "trim"],
+        Meant("normalize")),
+    (&["request", "params", "parameters", "config", "opts"],
+        Meant("options")),
+    (&["usage", "tokencount", "totaltokens", "tokensused"],
+        Meant("tokens")),
+    (&["price", "pricing", "costof", "usd", "money"],
+        Meant("cost")),
     (&["tag", "group", "groups", "region", "dependson"],
         Meant("tags")),
     (&["krate", "path"],
         Meant("crate")),
-    (&["weigher", "weightof", "cost", "charge", "sizeof", "bytes"],
+    (&["weigher", "weightof", "charge", "sizeof", "bytes"],
         Meant("weight")),
     (&["size", "maxsize", "capacity", "maxcapacity", "maxentries", "limit"],
         Advice("how many entries there is room for belongs to the kind: \

@@ -83,6 +83,12 @@ impl Clock {
         }
     }
 
+    /// The wall clock so long ago.
+    pub(crate) fn time_before(&self, age: Duration) -> SystemTime {
+        let now = Duration::from_millis(self.unix_millis());
+        UNIX_EPOCH + now.saturating_sub(age)
+    }
+
     pub(crate) fn unix_millis(&self) -> UnixMillis {
         let since_epoch = match self {
             Self::System => SystemTime::now()

@@ -10,12 +10,15 @@
 //! - `generation`: what was invalidated when; `bus`: what other processes invalidate
 //! - `memory`: the tier in this process
 //! - `store`: the tier outside of it; `envelope`: the bytes of an entry there
+//! - `stream`: memoized streams
 //! - `config`, `factory`, `registry`: from settings to the cache behind a kind; `verify`: whether the
 //!   annotated functions fit them
-//! - `kind`: what one kind of cache consists of; `cache`: the handle for those who want no macro
+//! - `kind`: what one kind of cache consists of; `cache`: the handle for those who want no macro;
+//!   `ai`: the same for answers of language models
 //! - `observe`: what is counted, and who is told; `health`: whether all of it works
 //! - `runtime`: whether there are timers; `sync`: the locks of what is checked by models
 
+mod ai;
 mod bus;
 mod cache;
 pub mod call;
@@ -35,12 +38,14 @@ mod policy;
 mod registry;
 mod runtime;
 mod store;
+mod stream;
 mod sync;
 pub mod testing;
 mod verify;
 
+pub use ai::{AiCache, AiRequest};
 pub use cache::{Cache, CacheBuilder, WeakCache};
-pub use call::{CallSite, SharedError, TimedOut, Value};
+pub use call::{CallSite, Charges, Savings, SharedError, TimedOut, Value};
 pub use config::{
     AiConfig, CacheConfig, CacheConfigBuilder, ConfigSources, CredentialSource, Credentials,
     Explained, Explanation, KindSettings, Preset, PresetComparison, PresetDescription,
@@ -55,20 +60,40 @@ pub use generation::Invalidation;
 pub use health::{
     Health, HealthStatus, HealthWatch, KindHealth, PartHealth, health, liveness, watch_health,
 };
-pub use key::{HashAlgorithm, KeyBuilder, KeyPrivacy, ParsedKey};
+pub use key::{HashAlgorithm, KeyBuilder, KeyPrivacy, Options, ParsedKey};
 pub use kind::Reach;
 pub use memory::MemoryBudget;
-pub use observe::{CacheStats, RefusedEntries, Removal, RemovalCause};
-pub use policy::{Promotion, TextTier, TextTiers, Ttl};
+#[cfg(feature = "metrics")]
+pub use observe::publish_metrics;
+pub use observe::{
+    Alert, AlertLevel, AlertSubject, AlertThresholds, AlertWatch, AlertWatchBuilder, Analysis,
+    CacheEvent, CacheStats, CompressionStatistics, Counts, Ending, EventFilter, EventKind, Extent,
+    HITS_TIMED, Happened, Heard, Latencies, ListenerId, OperationStatistics, Rating,
+    RefusedEntries, Removal, RemovalCause, ShadowStatistics, SlowOperation, SlowPart, Statistics,
+    TENANTS_COUNTED, TenantStatistics, TextStatistics, Threshold, Watch, WatchSubscriber,
+};
+pub use policy::{Cacheable, Promotion, TextNormalization, TextTier, TextTiers, Ttl};
 pub use registry::{
     CloseReport, cache, close, close_kind, close_within, conditional, fallback, get_or_register,
     init, init_with, kinds, register, unknown_kind_calls, unregister,
 };
 pub use store::{
-    Announcement, Breaker, Claim, Claimed, Connections, Generation, Listener, Store, StoreError,
-    StoreFuture, StoreInfo, Tombstone,
+    Announcement, Breaker, Claim, Claimed, Connections, Generation, Listener, Store, StoreChange,
+    StoreError, StoreFuture, StoreInfo, Tombstone,
 };
 pub use verify::{sites, verify};
+
+/// What the numbers of a kind mean: [`Cache::insight`](crate::Cache::insight) has all of it.
+pub mod insight {
+    pub use crate::observe::insight::{
+        Advice, AiFigures, AiMetrics, AiSummary, CacheMetrics, CacheOperations, Completeness,
+        CompressionPerformance, Insight, InvalidatedPattern, InvalidationRate,
+        InvalidationStatistics, InvalidationTarget, KeyGeneration, MemoryUsage,
+        OperationPerformance, PerformanceStatistics, Priority, Recommendation, Suggestion,
+        TextSizes, TierAnalysis, TierConfiguration, TierFinding, TierOpportunity, TierStatistics,
+        Timings,
+    };
+}
 
 /// Whether this build can keep values in Redis.
 pub const REDIS_AVAILABLE: bool = cfg!(feature = "redis");
@@ -80,12 +105,19 @@ pub mod expansion {
 
     pub use crate::__larder_site as site;
 
-    pub use crate::key::KeyWriter;
+    pub use serde::Serialize;
+
+    pub use crate::key::{Fields, KeyWriter, Options};
     pub use crate::memory::Weight;
+    pub use crate::policy::TextNormalization;
 
     pub use crate::call::{
-        Answered, Call, CallSite, Collected, Description, Entered, LocalProbe, Probe, Probed, Rule,
-        always, call, checked, copy_of, enter, keeping_errors, keeping_none, limited, local_plain,
-        plain, returned, sharing, surviving,
+        Answered, Call, CallSite, Collected, Description, Entered, LocalProbe, Price, Probe,
+        Probed, Rule, Wariness, always, call, checked, copy_of, enter, enter_priced,
+        keeping_errors, keeping_none, limited, local_plain, plain, priced, returned, sharing,
+        surviving,
+    };
+    pub use crate::stream::{
+        LocalStreamProbe, Memoized, Sink, StreamProbe, StreamProbed, memoized, streamed,
     };
 }

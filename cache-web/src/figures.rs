@@ -1,7 +1,7 @@
 //! What the registered kinds have counted.
 
 use axum::http::StatusCode;
-use cache_runtime::{Cache, CacheStats};
+use cache_runtime::{Cache, CacheStats, Ending};
 use tokio::sync::Mutex;
 
 use crate::problem::Problem;
@@ -10,24 +10,18 @@ use crate::problem::Problem;
 /// would occupy every thread there is for such work.
 static COUNTING: Mutex<()> = Mutex::const_new(());
 
-/// The kinds as they are registered, sorted, each with what its cache has counted. One count goes on at
-/// a time in a process; others wait for it.
+/// What comes of a count, on a thread for work that takes long: it walks over all entries in memory, and
+/// there may be millions. One count goes on at a time in a process; others wait for it.
 ///
 /// # Errors
 /// 503 where the runtime is about to end; 500 where a store panics that is asked for its connections.
-pub(crate) async fn gather() -> Result<Vec<(String, CacheStats)>, Problem> {
+pub(crate) async fn count<T: Send + 'static>(
+    figures: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Problem> {
     let turn = COUNTING.lock().await;
-    let caches: Vec<(String, Cache)> = cache_runtime::kinds()
-        .into_iter()
-        .filter_map(|kind| cache_runtime::cache(&kind).map(|cache| (kind, cache)))
-        .collect();
-    // It walks over all entries in memory, and there may be millions.
     let count = move || {
         let _turn = turn;
-        caches
-            .into_iter()
-            .map(|(kind, cache)| (kind, cache.stats()))
-            .collect()
+        figures()
     };
     tokio::task::spawn_blocking(count).await.map_err(|error| {
         if error.is_panic() {
@@ -41,27 +35,45 @@ pub(crate) async fn gather() -> Result<Vec<(String, CacheStats)>, Problem> {
     })
 }
 
+/// The kinds as they are registered, sorted, each with what its cache has counted.
+///
+/// # Errors
+/// As those of a [`count`].
+pub(crate) async fn gather() -> Result<Vec<(String, CacheStats)>, Problem> {
+    let caches: Vec<(String, Cache)> = cache_runtime::kinds()
+        .into_iter()
+        .filter_map(|kind| cache_runtime::cache(&kind).map(|cache| (kind, cache)))
+        .collect();
+    count(move || {
+        let caches = caches.into_iter();
+        caches.map(|(kind, cache)| (kind, cache.stats())).collect()
+    })
+    .await
+}
+
 /// How calls and look-ups have ended, each of them once.
-pub(crate) fn outcomes(stats: &CacheStats) -> [(&'static str, u64); 13] {
-    let others = stats.computed
-        + stats.not_kept
-        + stats.no_key
-        + stats.text_too_long
-        + stats.no_tenant
-        + stats.timed_out;
-    [
-        ("memory_hit", stats.memory_hits),
-        ("store_hit", stats.store_hits),
-        ("joined", stats.joined),
-        ("stale", stats.stale),
-        ("computed", stats.computed),
-        ("not_kept", stats.not_kept),
-        ("missed", stats.misses.saturating_sub(others)),
-        ("no_key", stats.no_key),
-        ("text_too_long", stats.text_too_long),
-        ("no_tenant", stats.no_tenant),
-        ("timed_out", stats.timed_out),
-        ("bypassed", stats.bypassed),
-        ("switched_off", stats.switched_off),
-    ]
+pub(crate) fn outcomes(stats: &CacheStats) -> [(&'static str, u64); Ending::ALL.len()] {
+    Ending::ALL.map(|ending| {
+        let count = match ending {
+            Ending::MemoryHit => stats.memory_hits,
+            Ending::StoreHit => stats.store_hits,
+            Ending::Joined => stats.joined,
+            Ending::Stale => stats.stale,
+            Ending::Computed => stats.computed,
+            Ending::NotKept => stats.not_kept,
+            Ending::Failed => stats.failed,
+            Ending::Panicked => stats.panicked,
+            Ending::Missed => stats.missed,
+            Ending::NoKey => stats.no_key,
+            Ending::TextTooLong => stats.text_too_long,
+            Ending::NoTenant => stats.no_tenant,
+            Ending::TimedOut => stats.timed_out,
+            Ending::Abandoned => stats.abandoned,
+            Ending::Bypassed => stats.bypassed,
+            Ending::SwitchedOff => stats.switched_off,
+            Ending::Stopped => stats.stopped,
+            _ => 0,
+        };
+        (ending.name(), count)
+    })
 }

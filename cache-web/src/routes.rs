@@ -21,7 +21,7 @@ const LONGEST_BODY: usize = 64 * 1024;
 /// | `GET /health/live` | 200, as long as the process answers; for liveness probes |
 /// | `GET /health/ready` | 503 while the status is `unhealthy`, else 200; JSON, as [`Health`](cache_runtime::Health) has it, without the reasons. A store that is away is `degraded`: functions go on without it |
 /// | `GET /cache/status` | JSON: the same, what each kind has counted, how full it is, how its store stands; the reasons too where [`guard_reports`](Self::guard_reports) keeps it for operators |
-/// | `GET /cache/metrics` | the same for Prometheus, in its text format 0.0.4 |
+/// | `GET /cache/metrics`, `GET /metrics/cache` | the same for Prometheus, in its text format 0.0.4 |
 /// | `POST /cache/invalidate` | forgets what is named; only where there is a [`Guard`] |
 ///
 /// None of them shows a key, an argument, a tenant or a value. A reason may name addresses, files and
@@ -42,17 +42,21 @@ const LONGEST_BODY: usize = 64 * 1024;
 ///
 /// # Metrics
 ///
+/// What [`publish_metrics`](cache_runtime::publish_metrics) publishes, and nothing that the application measures
+/// besides; among it:
+///
 /// | metric | labels | |
 /// |---|---|---|
-/// | `cache_hit_ratio` | `kind` | hits as a part of all calls and look-ups since the start, 0 to 1 |
-/// | `cache_operations_total` | `kind`, `outcome` | calls and look-ups; `memory_hit`, `store_hit`, `joined` and `stale` are hits, `bypassed` and `switched_off` are neither, all others are misses |
+/// | `cache_hit_ratio` | `kind` | hits as a part of hits and misses since the start, 0 to 1 |
+/// | `cache_operations_total` | `kind`, `outcome` | calls and look-ups by [how they ended](cache_runtime::Ending) |
+/// | `cache_calls_total` | `kind`, `operation`, `outcome` | the same by operation |
 /// | `cache_memory_usage_bytes` | `kind` | what [`CacheStats::memory_usage_bytes`](cache_runtime::CacheStats::memory_usage_bytes) counts |
 /// | `cache_memory_entries`, `cache_memory_evictions_total` | `kind` | entries in memory, and those that had to go |
-/// | `cache_store_failures_total` | `kind` | store operations that failed |
+/// | `cache_store_failures_total` | `kind` | store operations that failed; of kinds with a store |
 /// | `cache_unknown_kind_calls_total` | | calls whose kind nobody registered |
 ///
-/// `kind` is the name that a cache was registered by; one that stands behind several is counted under
-/// each of them.
+/// `docs/observability.md` has all of them. `kind` is the name that a cache was registered by; one that stands
+/// behind several is counted under each of them.
 ///
 /// Status and metrics walk over all entries in memory, for one request at a time; others wait.
 ///
@@ -121,7 +125,9 @@ impl Routes {
     /// A router with these routes, for an application with any state.
     pub fn into_router<S: Clone + Send + Sync + 'static>(self) -> Router<S> {
         let mut router = Router::new().route("/health/live", get(live));
-        let mut reports = Router::new().route("/cache/metrics", get(metrics));
+        let mut reports = Router::new()
+            .route("/cache/metrics", get(metrics))
+            .route("/metrics/cache", get(metrics));
         let mut readiness = get(ready);
         let mut stands = get(open_status);
         if let Some(guard) = self.guard {

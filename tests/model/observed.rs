@@ -37,6 +37,7 @@ pub struct Counts {
     pub stale: u64,
     pub computed: u64,
     pub not_kept: u64,
+    pub failed: u64,
     pub missed: u64,
     pub bypassed: u64,
     pub refreshed: u64,

@@ -37,7 +37,8 @@ impl Exposition {
         if !text.ends_with('\n') {
             return Err("the last line does not end".to_owned());
         }
-        for line in text.lines() {
+        // Empty lines mean nothing.
+        for line in text.lines().filter(|line| !line.is_empty()) {
             let wrong = |what: &str| Err(format!("{what}: {line:?}"));
             if let Some(comment) = line.strip_prefix("# ") {
                 let mut words = comment.splitn(3, ' ');

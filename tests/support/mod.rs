@@ -6,6 +6,7 @@
 )]
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
+pub mod feed;
 pub mod map_store;
 
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -129,7 +129,7 @@ async fn reports_that_are_guarded_are_shown_to_nobody_else_and_health_is_a_word(
     let guard = Guard::bearer(TOKEN).expect("a token");
     let router = Routes::new().guard_reports(guard).into_router();
     let bearer = format!("Bearer {TOKEN}");
-    for path in ["/cache/status", "/cache/metrics"] {
+    for path in ["/cache/status", "/cache/metrics", "/metrics/cache"] {
         let answer = get(&router, path).await;
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{path}");
         assert!(!answer.body.contains("guarded reports"));
@@ -152,7 +152,7 @@ async fn what_is_guarded_stays_guarded_by_a_guard_that_comes_later() {
     let [first, second] = guards;
     let router = Routes::new().guard_reports(first).guard(second);
     let router = router.into_router();
-    for path in ["/cache/status", "/cache/metrics"] {
+    for path in ["/cache/status", "/cache/metrics", "/metrics/cache"] {
         let answer = get(&router, path).await;
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{path}");
         for (token, status) in [

@@ -54,6 +54,7 @@ async fn metrics_are_in_the_text_format_and_count_every_call_once() {
         answer.header("content-type"),
         Some("text/plain; version=0.0.4; charset=utf-8")
     );
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
     assert!(!answer.body.contains("secret-key"));
     let read = Exposition::read(&answer.body).expect("the text format");
 
@@ -88,6 +89,31 @@ async fn metrics_are_in_the_text_format_and_count_every_call_once() {
     assert_eq!(entries, Some(1.0));
     assert!(read.value("cache_unknown_kind_calls_total", &[]).is_some());
     assert_eq!(read.families["cache_operations_total"], "counter");
+}
+
+#[tokio::test]
+async fn kinds_whose_names_differ_by_a_backslash_are_told_apart_in_the_metrics() {
+    let _scope = registry_scope();
+    let kinds = [
+        r"a\b", r"a\\b", "a\"b", "a\\\"b", "a\nb", "a\\\nb", r"a\nb", r"a\\nb",
+    ];
+    for (calls, kind) in kinds.into_iter().enumerate() {
+        let cache = register(kind, roomy());
+        for _ in 0..calls {
+            cache.get::<u32>("nothing").await;
+        }
+    }
+    let router = Routes::new().into_router();
+    // By either of its names.
+    for path in ["/cache/metrics", "/metrics/cache"] {
+        let answer = get(&router, path).await;
+        let read = Exposition::read(&answer.body).expect("the text format");
+        for (calls, kind) in (0_u8..).zip(kinds) {
+            let labels = [("kind", kind), ("outcome", "missed")];
+            let missed = read.value("cache_operations_total", &labels);
+            assert_eq!(missed, Some(calls.into()), "{kind:?}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -179,10 +205,11 @@ async fn only_operators_are_told_where_redis_is_and_who_its_user_is() {
                 "/health/ready",
                 "/cache/status",
                 "/cache/metrics",
+                "/metrics/cache",
             ] {
                 let answer = get(router, path).await;
                 assert_eq!(answer.status, StatusCode::OK, "{path}");
-                for private in ["reason", "127.0.0.1", "keeper", "canary", "parrot"] {
+                for private in ["\"reason\":", "127.0.0.1", "keeper", "canary", "parrot"] {
                     assert!(!answer.body.contains(private), "{private} in {answer:?}");
                 }
             }
@@ -248,7 +275,7 @@ async fn a_store_that_panics_is_no_end_of_the_application() {
     panics.expect("not set");
     register_over("panics", &store);
     let router = Routes::new().into_router();
-    for path in ["/cache/status", "/cache/metrics"] {
+    for path in ["/cache/status", "/cache/metrics", "/metrics/cache"] {
         let answer = get(&router, path).await;
         assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
         let detail = answer.problem();
@@ -267,7 +294,12 @@ async fn a_store_that_panics_is_no_end_of_the_application() {
 #[tokio::test]
 async fn reports_are_asked_for_by_get_and_by_head() {
     let router = Routes::new().into_router();
-    for path in ["/health/live", "/cache/status", "/cache/metrics"] {
+    for path in [
+        "/health/live",
+        "/cache/status",
+        "/cache/metrics",
+        "/metrics/cache",
+    ] {
         let head = Request::head(path).body(Body::empty());
         let head = ask(&router, head.expect("a request")).await;
         assert_eq!((head.status, head.body.as_str()), (StatusCode::OK, ""));

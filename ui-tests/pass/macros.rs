@@ -267,3 +267,27 @@ async fn a_macro_makes_methods() {
     assert_eq!(account(30, "Ada").number().await, None);
     assert_eq!(RUNS_OF_METHODS.total(), 5);
 }
+
+#[tokio::test]
+async fn a_macro_writes_the_lifetimes() {
+    use std::time::Duration;
+
+    static RUNS: Runs = Runs::new();
+    macro_rules! kept_for {
+        ($name:ident, $ttl:expr) => {
+            #[cached(ttl = $ttl)]
+            async fn $name(n: u64) -> u64 {
+                RUNS.count();
+                n
+            }
+        };
+    }
+    kept_for!(by_value, |it| Duration::from_secs(*it));
+    kept_for!(by_call, Duration::from_secs(7));
+    make_room();
+
+    for _ in 0..2 {
+        assert_eq!((by_value(7).await, by_call(7).await), (7, 7));
+    }
+    assert_eq!(RUNS.total(), 2);
+}

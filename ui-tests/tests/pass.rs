@@ -36,14 +36,20 @@ mod methods;
 mod names;
 #[path = "../pass/patterns.rs"]
 mod patterns;
+#[path = "../pass/prices.rs"]
+mod prices;
 #[path = "../pass/receivers.rs"]
 mod receivers;
+#[path = "../pass/requests.rs"]
+mod requests;
 #[path = "../pass/results.rs"]
 mod results;
 #[path = "../pass/returned_futures.rs"]
 mod returned_futures;
 #[path = "../pass/sizes.rs"]
 mod sizes;
+#[path = "../pass/streams.rs"]
+mod streams;
 #[path = "../pass/support.rs"]
 mod support;
 #[path = "../pass/traits.rs"]

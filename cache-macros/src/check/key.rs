@@ -21,6 +21,8 @@ pub(crate) struct KeyParameter {
     pub(crate) name: Ident,
     pub(crate) ty: Ends,
     pub(crate) role: Role,
+    /// In the way of its type, and not as serde shows it.
+    pub(crate) is_options: bool,
     /// Under which the parameter exists.
     pub(crate) conditions: Vec<Attribute>,
 }
@@ -33,6 +35,13 @@ pub(crate) enum Role {
     Text,
     /// The question to a language model.
     Question,
+}
+
+/// The parameters that the attribute names.
+pub(super) struct Named<'a> {
+    pub(super) skip: &'a [Ident],
+    pub(super) text: Option<&'a Ident>,
+    pub(super) options: Option<&'a Ident>,
 }
 
 pub(crate) enum TemplatePart {
@@ -145,10 +154,16 @@ pub(super) fn check_parameters(mistakes: &mut Vec<Error>, skip: &[Ident], functi
 pub(super) fn parameters_as_key(
     mistakes: &mut Vec<Error>,
     kind: &str,
-    skip: &[Ident],
-    text: Option<&Ident>,
+    named: &Named<'_>,
     function: &Function,
 ) -> Key {
+    let Named {
+        skip,
+        text,
+        options,
+    } = *named;
+    let checked = options.map(|options| check_options(options, named, function));
+    mistakes.extend(checked.and_then(Result::err));
     let text = match text {
         Some(named) => match check_text(named, skip, function) {
             Ok(()) => Some(named.clone()),
@@ -157,7 +172,7 @@ pub(super) fn parameters_as_key(
                 None
             }
         },
-        None => usual_text(kind, skip, function),
+        None => usual_text(kind, named, function),
     };
     let mut parameters: Vec<KeyParameter> = function
         .parameters
@@ -165,8 +180,11 @@ pub(super) fn parameters_as_key(
         .filter(|parameter| !skip.contains(&parameter.name.unraw()))
         .map(|parameter| {
             let name = parameter.name.unraw();
+            let is_options = options == Some(&name);
             let role = if text.as_ref() == Some(&name) {
                 Role::Text
+            } else if is_options {
+                Role::Other
             } else if kind == "ai" && name == QUESTION && parameter.conditions.is_empty() {
                 Role::Question
             } else {
@@ -176,6 +194,7 @@ pub(super) fn parameters_as_key(
                 name: parameter.name.clone(),
                 ty: parameter.ty,
                 role,
+                is_options,
                 conditions: parameter.conditions.clone(),
             }
         })
@@ -187,6 +206,25 @@ pub(super) fn parameters_as_key(
 
 /// The parameter that is the question, in the kind `ai`.
 const QUESTION: &str = "question";
+
+fn check_options(options: &Ident, named: &Named<'_>, function: &Function) -> syn::Result<()> {
+    if !is_parameter(options, function) {
+        return Err(no_such_parameter(options, function));
+    }
+    let problem = if is_ambiguous(options, function) {
+        return Err(ambiguous(options));
+    } else if options == "self" {
+        "`self` cannot be the options; write `key = (larder::Options::in_key(&self.options), …)`"
+            .to_owned()
+    } else if named.skip.contains(options) {
+        format!("`{options}` is skipped, so its fields cannot be in the key; remove one of the two")
+    } else if named.text == Some(options) {
+        format!("`{options}` is the text of the operation, so it cannot be the options too")
+    } else {
+        return Ok(());
+    };
+    Err(Error::new(options.span(), problem))
+}
 
 fn check_text(named: &Ident, skip: &[Ident], function: &Function) -> syn::Result<()> {
     let Some(parameter) = function
@@ -224,10 +262,11 @@ fn check_text(named: &Ident, skip: &[Ident], function: &Function) -> syn::Result
 
 /// The parameter called `text`; for language models else the only one that is a text and not the
 /// question.
-fn usual_text(kind: &str, skip: &[Ident], function: &Function) -> Option<Ident> {
+fn usual_text(kind: &str, named: &Named<'_>, function: &Function) -> Option<Ident> {
     let may_be_it = |parameter: &&Parameter| {
-        let is_skipped = skip.contains(&parameter.name.unraw());
-        parameter.is_text && parameter.conditions.is_empty() && !is_skipped
+        let name = parameter.name.unraw();
+        let is_another = named.skip.contains(&name) || named.options == Some(&name);
+        parameter.is_text && parameter.conditions.is_empty() && !is_another
     };
     let texts = function.parameters.iter().filter(may_be_it);
     let called_text = texts.clone().find(|parameter| parameter.name == "text");

@@ -5,19 +5,20 @@ mod item;
 mod key;
 mod returns;
 mod staleness;
+mod stream;
 
 use std::time::Duration;
 
 use proc_macro2::Span;
-use syn::{Error, Expr, ExprClosure, Ident, LitStr, Path};
+use syn::{Error, Expr, ExprClosure, LitStr, Path};
 
-use crate::attribute::{Options, SingleFlight, Ttl};
+use crate::attribute::{Normalize, Options, Price, SingleFlight, Ttl};
 use crate::signature::{Form, Function};
 
 use explicit::{explicit_key, names, parse_template, stays_within};
 pub(crate) use item::{is_closure, no_function};
 pub(crate) use key::{Key, KeyParameter, Role, TemplatePart};
-use key::{check_parameters, check_skip, parameters_as_key};
+use key::{Named, check_parameters, check_skip, parameters_as_key};
 use returns::{check_returns, nameless};
 pub(crate) use staleness::Staleness;
 
@@ -37,8 +38,12 @@ pub(crate) struct Checked {
     pub(crate) staleness: Staleness,
     /// A closure over the value, or the path of a function.
     pub(crate) weight: Option<Expr>,
+    pub(crate) price: Price,
+    pub(crate) normalize: Option<Normalize>,
     pub(crate) is_plain: bool,
     pub(crate) is_local: bool,
+    /// Between two chunks of a stream that is replayed.
+    pub(crate) pace: Option<Duration>,
     /// Where `larder` is to be found.
     pub(crate) larder: Option<Path>,
 }
@@ -64,6 +69,8 @@ pub(crate) fn check(mut options: Options, function: &Function) -> syn::Result<Ch
     check_attributes(&mut mistakes, function);
     check_form(&mut mistakes, options.local, function);
     check_flags(&mut mistakes, &options);
+    let pace = stream::pace(&mut mistakes, &options, function);
+    stream::check_options(&mut mistakes, &options, function);
     check_returns(
         &mut mistakes,
         options.is_plain,
@@ -97,20 +104,26 @@ pub(crate) fn check(mut options: Options, function: &Function) -> syn::Result<Ch
     });
     let tags = tags.collect();
     let is_skip_clear = check_skip(&mut mistakes, &options.skip, function);
-    let (skip, text) = (&options.skip, options.text.as_ref());
+    let skip = &options.skip;
+    let named = Named {
+        skip,
+        text: options.text.as_ref(),
+        options: options.request.as_ref(),
+    };
     let key = if let Some((place, key)) = options.key {
         let key = explicit_key(key, place, function).unwrap_or_else(|mistake| {
             mistakes.push(mistake);
             Key::Parameters(Vec::new())
         });
-        check_beside(&mut mistakes, &key, skip, text);
+        check_beside(&mut mistakes, &key, &named);
         key
     } else {
         if is_skip_clear && !options.is_key_unclear {
             check_parameters(&mut mistakes, skip, function);
         }
-        parameters_as_key(&mut mistakes, &kind, skip, text, function)
+        parameters_as_key(&mut mistakes, &kind, &named, function)
     };
+    check_normalize(&mut mistakes, options.normalize, &named, &key);
 
     match mistakes.into_iter().reduce(|mut all, mistake| {
         all.combine(mistake);
@@ -131,8 +144,11 @@ pub(crate) fn check(mut options: Options, function: &Function) -> syn::Result<Ch
             },
             staleness,
             weight: options.weight,
+            price: options.price,
+            normalize: options.normalize.map(|(_, normalize)| normalize),
             is_plain: options.is_plain,
             is_local: options.local.is_some(),
+            pace,
             larder: options.larder,
         }),
     }
@@ -199,7 +215,8 @@ fn check_flags(mistakes: &mut Vec<Error>, options: &Options) {
 }
 
 /// What is beside a key that is written out.
-fn check_beside(mistakes: &mut Vec<Error>, key: &Key, skip: &[Ident], text: Option<&Ident>) {
+fn check_beside(mistakes: &mut Vec<Error>, key: &Key, named: &Named<'_>) {
+    let skip = named.skip;
     if let Some(both) = skip.iter().find(|skipped| names(key, skipped)) {
         mistakes.push(Error::new(
             both.span(),
@@ -212,10 +229,36 @@ fn check_beside(mistakes: &mut Vec<Error>, key: &Key, skip: &[Ident], text: Opti
              one of them",
         ));
     }
-    if let Some(text) = text {
+    for (name, option) in [(named.text, "text"), (named.options, "options")] {
+        if let Some(name) = name {
+            mistakes.push(Error::new(
+                name.span(),
+                format!("`{option}` has no meaning beside `key`; remove one of them"),
+            ));
+        }
+    }
+}
+
+/// What there has to be for a text to be normalised.
+fn check_normalize(
+    mistakes: &mut Vec<Error>,
+    normalize: Option<(Span, Normalize)>,
+    named: &Named<'_>,
+    key: &Key,
+) {
+    let has_text = match key {
+        Key::Parameters(parameters) => parameters.iter().any(|it| it.role == Role::Text),
+        Key::Expression(_) | Key::Template(..) => false,
+    };
+    // One that is named and is none has an error of its own.
+    if let Some((place, _)) = normalize
+        && !has_text
+        && named.text.is_none()
+    {
         mistakes.push(Error::new(
-            text.span(),
-            "`text` has no meaning beside `key`; remove one of them",
+            place,
+            "`normalize` is about the text of the operation, and there is none; name it, \
+             `text = article`, or remove `normalize`",
         ));
     }
 }

@@ -4,7 +4,8 @@ use quote::ToTokens;
 use syn::visit::Visit;
 use syn::{Error, GenericArgument, Lifetime, PathArguments, Signature, Type};
 
-use crate::signature::Function;
+use super::stream::check_stream;
+use crate::signature::{Form, Function};
 
 pub(super) fn check_returns(
     mistakes: &mut Vec<Error>,
@@ -20,6 +21,9 @@ pub(super) fn check_returns(
         ));
         return;
     };
+    if !check_stream(mistakes, returns, function) {
+        return;
+    }
     if let Some(nameless) = nameless(returns) {
         mistakes.push(Error::new_spanned(
             nameless,
@@ -42,7 +46,8 @@ pub(super) fn check_returns(
             returns,
             "a function that never returns has nothing to keep; remove `#[cached]`",
         )),
-        Type::Path(path) if !is_plain => {
+        // The items of a stream are asked for their own type.
+        Type::Path(path) if !is_plain && !matches!(function.form, Form::Stream { .. }) => {
             if let Some(name) = generic_name(path, &function.signature) {
                 mistakes.push(Error::new_spanned(
                     returns,

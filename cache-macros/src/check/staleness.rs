@@ -16,6 +16,7 @@ pub(crate) struct Staleness {
     pub(crate) while_revalidate: Option<Duration>,
     pub(crate) if_error: Option<Duration>,
     pub(crate) refresh_ahead: Option<f64>,
+    pub(crate) shadow: Option<f64>,
     pub(crate) soft: Option<Duration>,
     pub(crate) hard: Option<Duration>,
     pub(crate) is_detached: bool,
@@ -73,11 +74,35 @@ pub(super) fn staleness(
         }
         number
     });
+    let shadow = options.shadow.as_ref().and_then(|(place, part)| {
+        let number = part.base10_parse().ok();
+        let number = number.filter(|number: &f64| 0.0 < *number && *number <= 1.0);
+        if number.is_none() {
+            mistakes.push(Error::new(
+                part.span(),
+                "`shadow` is the part of all hits that are computed again, so it is above 0 and at \
+                 most 1: `shadow = 0.01`",
+            ));
+        }
+        if options.local.is_some() {
+            mistakes.push(Error::new(
+                *place,
+                "`shadow` and `local` do not go together: answers are compared as serde shows them, \
+                 and nothing is asked of it here; remove one of the two",
+            ));
+        }
+        number
+    });
     check_negative(mistakes, options);
     check_form(mistakes, options, function);
     let outliving = outliving(options);
-    if let Some((name, _)) = outliving {
-        check_arguments(mistakes, name, function);
+    let is_stream = matches!(function.form, Form::Stream { .. });
+    if is_stream {
+        let why = "several callers may follow a stream, so its body";
+        check_arguments(mistakes, why, function);
+    } else if let Some((name, _)) = outliving {
+        let why = format!("with `{name}` the body may outlive its caller, so it");
+        check_arguments(mistakes, &why, function);
     }
     Staleness {
         none_ttl,
@@ -85,12 +110,13 @@ pub(super) fn staleness(
         while_revalidate,
         if_error,
         refresh_ahead,
+        shadow,
         soft,
         hard,
         is_detached: options.detach.is_some(),
         single_flight: options.single_flight.map(|(_, it)| it),
         shares_errors: options.share_errors.is_some(),
-        outlives: outliving.is_some(),
+        outlives: is_stream || outliving.is_some(),
     }
 }
 
@@ -157,6 +183,7 @@ fn outliving(options: &Options) -> Option<(&'static str, Span)> {
             "refresh_ahead",
             options.refresh_ahead.as_ref().map(|(place, _)| *place),
         ),
+        ("shadow", options.shadow.as_ref().map(|(place, _)| *place)),
         ("timeout(soft = …)", place(&options.soft)),
     ]
     .into_iter()
@@ -166,7 +193,8 @@ fn outliving(options: &Options) -> Option<(&'static str, Span)> {
 fn check_form(mistakes: &mut Vec<Error>, options: &Options, function: &Function) {
     let outliving = outliving(options);
     match function.form {
-        Form::Async | Form::AsyncBlock(_) => {}
+        // What is not for streams is said of all options in one place.
+        Form::Async | Form::AsyncBlock(_) | Form::Stream { .. } => {}
         Form::Future { .. } => {
             if let Some((name, place)) = outliving {
                 mistakes.push(Error::new(
@@ -196,7 +224,7 @@ fn check_form(mistakes: &mut Vec<Error>, options: &Options, function: &Function)
 }
 
 /// A body that may outlive its caller has copies of what that lends it.
-fn check_arguments(mistakes: &mut Vec<Error>, option: &str, function: &Function) {
+fn check_arguments(mistakes: &mut Vec<Error>, why: &str, function: &Function) {
     for argument in &function.arguments {
         if let Argument::Bound(place, written) = argument {
             let way_out = if written == "&self" {
@@ -211,8 +239,8 @@ fn check_arguments(mistakes: &mut Vec<Error>, option: &str, function: &Function)
             mistakes.push(Error::new(
                 *place,
                 format!(
-                    "with `{option}` the body may outlive its caller, so it has copies of what is \
-                     borrowed, and `{written}` cannot be copied; {way_out}"
+                    "{why} has copies of what is borrowed, and `{written}` cannot be copied; \
+                     {way_out}"
                 ),
             ));
         }

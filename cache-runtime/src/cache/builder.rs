@@ -4,20 +4,24 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::Cache;
-use crate::call::{Background, Operation};
+use crate::call::{Background, Ledger, Operation};
 use crate::clock::{Clock, ManualClock};
 use crate::config::{self, CacheConfig};
 use crate::error::CacheError;
 use crate::generation::Generations;
 use crate::key::{CHOSEN, Digests, StoreKeys};
-use crate::kind::{Kind, Switch};
+use crate::kind::{Counting, Kind, Switch};
 use crate::memory::{MemoryBudget, MemoryTier};
-use crate::observe::{Counters, Removal, Removals};
+#[cfg(feature = "metrics")]
+use crate::observe::Named;
+use crate::observe::{
+    CacheEvent, Counters, EventFilter, Events, Heard, Invalidations, NewListener, Tenants,
+};
 use crate::policy::{SingleFlight, Staleness};
 use crate::store::{Store, StoreTier};
 
 /// The operation of the keys that the application chooses.
-const APPLICATIONS_OWN: &str = "keys";
+pub(crate) const APPLICATIONS_OWN: &str = "keys";
 
 /// What is needed to build a [`Cache`] by hand: where the factory's ways do not fit.
 #[derive(Debug)]
@@ -27,7 +31,7 @@ pub struct CacheBuilder {
     store: Option<Arc<dyn Store>>,
     clock: Clock,
     budget: Option<MemoryBudget>,
-    removals: Option<Removals>,
+    listeners: Vec<NewListener>,
 }
 
 impl CacheBuilder {
@@ -38,7 +42,7 @@ impl CacheBuilder {
             store: None,
             clock: Clock::default(),
             budget: None,
-            removals: None,
+            listeners: Vec::new(),
         }
     }
 
@@ -63,34 +67,35 @@ impl CacheBuilder {
         self
     }
 
-    /// Tells a listener of every entry that leaves memory, on the thread where it leaves, when
-    /// nothing is locked: it may do anything, and the call waits for it. A panic in it goes no further
-    /// and is [counted](crate::CacheStats::failed_listeners).
-    ///
-    /// An entry that is over leaves when it is met: by a look-up of its key, or by the sweep that goes
-    /// on with insertions. What is in memory when the cache is dropped is not told of.
+    /// Tells a listener of events, from the beginning. [`Cache::on_event`] does the same later, and says
+    /// all about it. May be called several times: each listener is called, in this order.
     ///
     /// ```
     /// # use cache_runtime as larder;
-    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
     /// use std::sync::Mutex;
-    /// use larder::{Cache, CacheConfig, RemovalCause};
+    /// use larder::{Cache, CacheConfig, EventFilter, EventKind};
     ///
-    /// static CAUSES: Mutex<Vec<RemovalCause>> = Mutex::new(Vec::new());
+    /// static SEEN: Mutex<Vec<EventKind>> = Mutex::new(Vec::new());
     ///
     /// let config = CacheConfig::builder().build()?;
     /// let cache = Cache::builder("sessions", &config)
-    ///     .on_removal(|removal| CAUSES.lock().unwrap().push(removal.cause))
+    ///     .on_event(EventFilter::all(), |event| SEEN.lock().unwrap().push(event.kind()))
     ///     .build()?;
     /// cache.set("session:1", 1).await;
-    /// cache.remove("session:1").await;
-    /// assert_eq!(*CAUSES.lock().unwrap(), [RemovalCause::Invalidated]);
+    /// cache.get::<i32>("session:1").await;
+    /// cache.flush_events().await;
+    /// assert_eq!(*SEEN.lock().unwrap(), [EventKind::Stored, EventKind::Hit]);
     /// # Ok::<(), larder::CacheError>(())
     /// # }).unwrap();
     /// ```
     #[must_use]
-    pub fn on_removal(mut self, listener: impl Fn(&Removal) + Send + Sync + 'static) -> Self {
-        self.removals = Some(Removals::new(Box::new(listener)));
+    pub fn on_event<H: Heard>(
+        mut self,
+        filter: EventFilter,
+        callback: impl Fn(&CacheEvent) -> H + Send + Sync + 'static,
+    ) -> Self {
+        self.listeners.push(NewListener::new(filter, callback));
         self
     }
 
@@ -107,7 +112,7 @@ impl CacheBuilder {
             store,
             clock,
             budget,
-            removals,
+            listeners,
         } = self;
         if let Some(budget) = &budget {
             config::check_budget(budget.limit())?;
@@ -130,7 +135,7 @@ impl CacheBuilder {
             store,
             clock,
             budget,
-            removals,
+            listeners,
         });
         if let Some(store) = &cache.inner.store {
             let listener = Arc::downgrade(&cache.inner);
@@ -148,7 +153,7 @@ struct Parts<'a> {
     store: Option<Arc<StoreTier>>,
     clock: Clock,
     budget: Option<MemoryBudget>,
-    removals: Option<Removals>,
+    listeners: Vec<NewListener>,
 }
 
 impl Cache {
@@ -176,7 +181,7 @@ impl Cache {
             store: None,
             clock: Clock::default(),
             budget: None,
-            removals: None,
+            listeners: Vec::new(),
         })
     }
 
@@ -188,16 +193,17 @@ impl Cache {
             store,
             clock,
             budget,
-            removals,
+            listeners,
         } = parts;
         let lifetimes = config.lifetimes();
         let generations = Arc::new(Generations::new());
+        let events = Arc::new(Events::new(&kind, keys.clone(), listeners));
+        events.name(CHOSEN, APPLICATIONS_OWN);
         let memory = config.memory_bounds().map(|bounds| {
-            let generations = generations.clone();
-            MemoryTier::new(bounds, budget, removals, generations, clock.clone())
+            let (generations, events) = (generations.clone(), events.clone());
+            MemoryTier::new(bounds, budget, events, generations, clock.clone())
         });
         if let Some(memory) = &memory {
-            memory.name(CHOSEN, APPLICATIONS_OWN);
             report(&kind, memory);
         }
         let inner = Arc::new(Kind {
@@ -210,6 +216,7 @@ impl Cache {
             worker: config.worker_id.clone(),
             requires_tenant: config.require_tenant,
             switch: Switch::default(),
+            events,
             ai: config.ai.clone(),
             chosen: Arc::new(Operation {
                 number: CHOSEN,
@@ -219,14 +226,22 @@ impl Cache {
                 staleness: Staleness::NONE,
                 single_flight: SingleFlight::Process,
                 is_detached: false,
-                counters: Counters::default(),
+                counters: Counters::new(config.enable_monitoring),
+                ledger: Ledger::default(),
             }),
+            tenants: Tenants::default(),
+            counting: Counting::default(),
             keys,
             lifetimes,
+            is_timed: config.enable_monitoring,
             retry_stale_after: config.retry_stale_after,
             background: Background::default(),
             promotions: config.promotions(),
+            invalidations: Invalidations::default(),
+            tuning: config.tuning(),
             operations: Mutex::default(),
+            #[cfg(feature = "metrics")]
+            published: Named::default(),
             name: kind,
             clock,
         });

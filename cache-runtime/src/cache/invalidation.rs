@@ -3,8 +3,9 @@
 use super::{Cache, all_if_empty};
 use crate::call;
 use crate::generation::Invalidation;
-use crate::key::{chosen_by_application, glob_match};
+use crate::key::{CHOSEN, chosen_by_application, glob_match};
 use crate::kind::Reach;
+use crate::observe::{Extent, Invalidated, Of};
 
 impl Cache {
     /// Forgets `key` in both tiers, and says whether either had it.
@@ -54,6 +55,7 @@ impl Cache {
             return 0;
         };
         let tenant = tenant.as_deref();
+        let note = kind.note(Invalidated::Matching(pattern));
         let invalidate_under_way = || {
             kind.flights.invalidate_matching(|key| {
                 let key = chosen_by_application(tenant, key);
@@ -63,6 +65,14 @@ impl Cache {
         // What is under way is not kept.
         invalidate_under_way();
         let prefix = kind.keys.chosen_prefix(tenant);
+        let names = prefix.as_ref().map(|prefix| format!("{prefix}{pattern}"));
+        kind.tell_invalidated(
+            Extent::Matching,
+            Of::Operation(CHOSEN),
+            tenant,
+            names.as_deref(),
+            Invalidation::Remove,
+        );
         let in_store = match kind.store.as_ref().zip(prefix) {
             Some((store, prefix)) => {
                 let removed = store.remove_matching(&prefix, pattern).await;
@@ -77,7 +87,9 @@ impl Cache {
         };
         // In both tiers: the store may have found that its names do not match.
         let in_memory: Vec<String> = in_memory().collect();
-        in_store.max(self.remove_many(&in_memory).await)
+        let removed = in_store.max(self.forget_many(&in_memory, false).await);
+        kind.invalidations.removed(note, removed);
+        removed
     }
 
     /// Forgets everything of this kind, of all tenants: the application's keys and the results of
@@ -177,14 +189,14 @@ impl Cache {
     /// the keys that the application chose.
     pub async fn remove_tenant(&self, tenant: &str) -> Reach {
         self.inner
-            .invalidate_tenant(tenant.as_bytes(), Invalidation::Remove)
+            .invalidate_tenant(tenant, Invalidation::Remove)
             .await
     }
 
     /// Expires everything of a tenant, in the same way.
     pub async fn expire_tenant(&self, tenant: &str) -> Reach {
         self.inner
-            .invalidate_tenant(tenant.as_bytes(), Invalidation::Expire)
+            .invalidate_tenant(tenant, Invalidation::Expire)
             .await
     }
 }

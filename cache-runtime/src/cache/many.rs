@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::Cache;
-use crate::call::{self, Lot, Origin, Own, Pending, Results, Value};
+use crate::call::{self, Lot, Own, Pending, Results, Value};
 use crate::envelope::ValueType;
 use crate::memory::Entry;
-use crate::observe::Event;
+use crate::observe::Ending;
 use crate::policy::Ttl;
 use crate::store::AT_ONCE;
 
@@ -31,12 +31,11 @@ impl Cache {
     /// ```
     pub async fn get_many<T: Value>(&self, keys: &[impl AsRef<str> + Sync]) -> Vec<Option<T>> {
         let kind = &*self.inner;
-        let counters = &kind.chosen.counters;
         let mut values: Vec<Option<T>> = Vec::with_capacity(keys.len());
         let mut sought = Vec::new();
         for key in keys {
             let chosen = self.chosen_or_count(key.as_ref());
-            let chosen = chosen.filter(|_| self.looks_up());
+            let chosen = chosen.filter(|chosen| self.looks_up(chosen));
             let value = chosen.as_ref().and_then(|chosen| self.in_memory(chosen));
             if let Some(chosen) = chosen.filter(|_| value.is_none()) {
                 sought.push((values.len(), chosen));
@@ -48,15 +47,18 @@ impl Cache {
         let mut sought = sought.into_iter();
         while sought.len() > 0 {
             let lot = sought.by_ref().take(AT_ONCE);
-            let lot = lot.map(|(at, chosen)| (at, self.pending(chosen, kind.chosen.lifetime.ttl)));
-            let (places, lot): (Vec<usize>, Vec<Pending>) = lot.unzip();
+            let lot = lot.map(|(at, chosen)| {
+                let record = self.record(&chosen);
+                let pending = self.pending(chosen, kind.chosen.lifetime.ttl);
+                ((at, record), pending)
+            });
+            let (places, lot): (Vec<_>, Vec<Pending>) = lot.unzip();
             let lot = Lot::of(lot);
             let found = lot.find(&results, &mut store_answers).await;
-            for (at, found) in places.into_iter().zip(found) {
+            for ((at, mut record), found) in places.into_iter().zip(found) {
                 match &found {
-                    Some((_, Origin::Memory)) => counters.count_memory_hit(),
-                    Some(_) => counters.count(Event::StoreHit),
-                    None => counters.count(Event::Missed),
+                    Some((entry, origin)) => record.hit(entry, *origin),
+                    None => record.end(Ending::Missed),
                 }
                 values[at] = found.and_then(|(entry, _)| entry.value.downcast_ref().cloned());
             }
@@ -93,7 +95,7 @@ impl Cache {
         // Switched off: what was there is over all the same.
         if ttl.is_zero() || !self.is_on() {
             let keys = entries.into_iter().map(|(key, _)| key);
-            self.remove_lots(keys.collect()).await;
+            self.remove_lots(keys.collect(), true).await;
             return;
         }
         let value_type = ValueType::of::<Own<T>>();
@@ -115,19 +117,24 @@ impl Cache {
     /// The store is told of up to 128 keys in one round trip. Once it has not answered, it is told
     /// of the others as soon as it answers, or when they are next looked up.
     pub async fn remove_many(&self, keys: &[impl AsRef<str> + Sync]) -> u64 {
+        self.forget_many(keys, true).await
+    }
+
+    /// `is_told`: to those who listen, key by key.
+    pub(super) async fn forget_many(&self, keys: &[impl AsRef<str> + Sync], is_told: bool) -> u64 {
         let ttl = self.inner.chosen.lifetime.ttl;
         let chosen = keys.iter().filter_map(|key| self.chosen(key.as_ref()).ok());
         let keys = chosen.map(|chosen| self.pending(chosen, ttl));
-        self.remove_lots(keys.collect()).await
+        self.remove_lots(keys.collect(), is_told).await
     }
 
-    async fn remove_lots(&self, keys: Vec<Pending>) -> u64 {
+    async fn remove_lots(&self, keys: Vec<Pending>, is_told: bool) -> u64 {
         let mut removed = 0;
         let mut store_answers = true;
         let mut keys = keys.into_iter();
         while keys.len() > 0 {
             let lot = Lot::of(keys.by_ref().take(AT_ONCE).collect());
-            removed += lot.remove(&mut store_answers).await;
+            removed += lot.remove(&mut store_answers, is_told).await;
         }
         removed
     }

@@ -1,26 +1,37 @@
 //! [`Cache`]: one kind's tiers behind one handle, for those who want no macro.
 
 mod builder;
+mod events;
 mod invalidation;
 mod many;
 mod switch;
 mod weak;
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(crate) use builder::APPLICATIONS_OWN;
 pub use builder::CacheBuilder;
 pub use weak::WeakCache;
 
-use crate::call::{self, Answered, Miss, MissReason, Origin, Own, Pending, Results, Shape, Value};
+use crate::call::{
+    self, Answered, Miss, MissReason, Origin, Own, Pending, Results, Savings, Shape, Value,
+};
 use crate::config::CacheConfig;
 use crate::envelope::{Unstorable, ValueType};
-use crate::key::{LONGEST_WHOLE_KEY, MemoryKey, chosen_by_application, chosen_key, glob_match};
+use crate::key::{
+    CHOSEN, LONGEST_WHOLE_KEY, MemoryKey, chosen_by_application, chosen_key, glob_match,
+};
 use crate::kind::Kind;
-use crate::memory::Entry;
-use crate::observe::{CacheStats, Event, RefusedEntries};
-use crate::policy::{Promoted, Ttl};
+use crate::memory::{Entry, SharedEntry};
+use crate::observe::{
+    CacheStats, Details, Ending, EventKind, Happened, Of, Record, RefusedEntries, Statistics,
+    TenantCounters,
+};
+use crate::policy::{Promoted, TextMark, Ttl};
 use crate::store::StoreInfo;
 
 /// Keys that one listing shows at most.
@@ -80,22 +91,29 @@ impl Cache {
 
     /// The value of `key`, if there is a fresh one of this type.
     pub async fn get<T: Value>(&self, key: &str) -> Option<T> {
-        let chosen = self.chosen_or_count(key).filter(|_| self.looks_up())?;
-        let found = self.find::<T>(chosen).await;
-        if found.is_none() {
-            self.inner.chosen.counters.count(Event::Missed);
+        let chosen = self
+            .chosen_or_count(key)
+            .filter(|chosen| self.looks_up(chosen))?;
+        if let Some(value) = self.in_memory(&chosen) {
+            return Some(value);
         }
-        found
+        let mut record = self.record(&chosen);
+        let Some((entry, origin)) = self.find::<T>(chosen).await else {
+            record.end(Ending::Missed);
+            return None;
+        };
+        record.hit(&entry, origin);
+        entry.value.downcast_ref::<T>().cloned()
     }
 
     /// The key as a part of this kind; where nothing can be kept under it, why.
-    fn chosen<'a>(&self, key: &'a str) -> Result<Chosen<'a>, Event> {
-        let tenant = call::current_tenant().map_err(|_ending| Event::NoKey)?;
+    fn chosen<'a>(&self, key: &'a str) -> Result<Chosen<'a>, Ending> {
+        let tenant = call::current_tenant().map_err(|_ending| Ending::NoKey)?;
         if key.len() > LONGEST_WHOLE_KEY {
-            return Err(Event::NoKey);
+            return Err(Ending::NoKey);
         }
         if self.inner.requires_tenant && tenant.as_deref().is_none_or(str::is_empty) {
-            return Err(Event::NoTenant);
+            return Err(Ending::NoTenant);
         }
         Ok(Chosen {
             in_memory: chosen_key(tenant.as_deref(), key),
@@ -106,16 +124,57 @@ impl Cache {
 
     /// The same, for a use that is counted where it fails.
     fn chosen_or_count<'a>(&self, key: &'a str) -> Option<Chosen<'a>> {
-        let counters = &self.inner.chosen.counters;
         let chosen = self.chosen(key);
-        chosen.map_err(|obstacle| counters.count(obstacle)).ok()
+        chosen.map_err(|obstacle| self.count(None, obstacle)).ok()
+    }
+
+    /// A look-up under this key that ends at once.
+    fn count(&self, chosen: Option<&Chosen<'_>>, ending: Ending) {
+        let why = match ending {
+            Ending::NoKey => Some(MissReason::NoKey),
+            Ending::NoTenant => Some(MissReason::NoTenant),
+            _ => None,
+        };
+        let tenant = chosen.and_then(|chosen| self.of_tenant(chosen));
+        let counters = &self.inner.chosen.counters;
+        counters.count(TextMark::default(), tenant.as_deref(), ending, why);
+        if ending.is_miss() {
+            let what = Happened::Miss {
+                reason: why,
+                ending,
+            };
+            let events = &self.inner.events;
+            events.tell(Of::Operation(CHOSEN), what, |_| Details {
+                tenant: call::current_tenant().ok().flatten(),
+                ..Details::default()
+            });
+        }
+    }
+
+    /// The record of a look-up under this key.
+    fn record(&self, chosen: &Chosen<'_>) -> Record {
+        let kind = &*self.inner;
+        let operation = kind.chosen.clone();
+        let mut record = Record::begin(operation, TextMark::default(), self.of_tenant(chosen));
+        record.tell(&kind.events, chosen.tenant.as_deref());
+        record.name(|| Some(chosen.name(kind)));
+        record
+    }
+
+    /// The numbers of its tenant.
+    fn of_tenant(&self, chosen: &Chosen<'_>) -> Option<Arc<TenantCounters>> {
+        let tenant = chosen.tenant.as_deref()?;
+        let Kind {
+            tenants, chosen, ..
+        } = &*self.inner;
+        Some(tenants.counters(&chosen.counters, tenant))
     }
 
     /// Whether the kind is on, for a look-up that is counted where it is not.
-    fn looks_up(&self) -> bool {
+    fn looks_up(&self, chosen: &Chosen<'_>) -> bool {
         let is_on = self.is_on();
         if !is_on {
-            self.inner.chosen.counters.count(Event::SwitchedOff);
+            self.count(Some(chosen), Ending::SwitchedOff);
         }
         is_on
     }
@@ -129,13 +188,16 @@ impl Cache {
             kind: kind.clone(),
             operation: kind.chosen.clone(),
             key: chosen.in_memory.into(),
-            in_store: kind
-                .store
-                .as_ref()
-                .map(|_| kind.keys.name_of_chosen(tenant, chosen.key, ttl)),
+            in_store: (kind.store.is_some() || kind.events.wants_keys())
+                .then(|| kind.keys.name_of_chosen(tenant, chosen.key, ttl)),
             names: scope.into_iter().collect(),
+            text: TextMark::default(),
             promoted: Promoted::Always,
+            tenant: chosen.tenant,
             weigher: None,
+            is_shadowed: false,
+            price: None,
+            about: None,
         }
     }
 
@@ -143,24 +205,25 @@ impl Cache {
     fn in_memory<T: Value>(&self, chosen: &Chosen<'_>) -> Option<T> {
         let entry = self.inner.memory.as_ref()?.get(&chosen.in_memory)?;
         let value = entry.value.downcast_ref::<T>()?.clone();
-        self.inner.chosen.counters.count_memory_hit();
+        self.count(Some(chosen), Ending::MemoryHit);
+        let events = &self.inner.events;
+        if events.wants(EventKind::Hit) {
+            let hit = Happened::Hit(Origin::Memory);
+            events.tell(Of::Operation(CHOSEN), hit, |wanted| Details {
+                tenant: chosen.tenant.clone(),
+                key: wanted.keys.then(|| chosen.name(&self.inner)),
+                entry: wanted.values.then(|| entry.clone()),
+            });
+        }
         Some(value)
     }
 
-    async fn find<T: Value>(&self, chosen: Chosen<'_>) -> Option<T> {
+    async fn find<T: Value>(&self, chosen: Chosen<'_>) -> Option<(SharedEntry, Origin)> {
         let kind = &*self.inner;
-        if let Some(value) = self.in_memory(&chosen) {
-            return Some(value);
-        }
         kind.store.as_ref()?;
         let pending = self.pending(chosen, kind.chosen.lifetime.ttl);
         let results = Results::of_shape(call::opaque::<T>());
-        let (entry, origin) = pending.find(None, &results).await?;
-        match origin {
-            Origin::Memory => kind.chosen.counters.count_memory_hit(),
-            _ => kind.chosen.counters.count(Event::StoreHit),
-        }
-        entry.value.downcast_ref::<T>().cloned()
+        pending.find(None, &results).await
     }
 
     /// Keeps `value` for the kind's default lifetime.
@@ -262,11 +325,14 @@ impl Cache {
     {
         let ttl = self.inner.chosen.lifetime.ttl;
         let pending = match self.chosen(key) {
-            Ok(chosen) => Ok(self.pending(chosen, ttl)),
+            Ok(chosen) => {
+                let record = self.record(&chosen);
+                Ok((self.pending(chosen, ttl), record))
+            }
             Err(obstacle) => {
-                self.inner.chosen.counters.count(obstacle);
+                self.count(None, obstacle);
                 Err(match obstacle {
-                    Event::NoTenant => MissReason::NoTenant,
+                    Ending::NoTenant => MissReason::NoTenant,
                     _ => MissReason::NoKey,
                 })
             }
@@ -276,8 +342,31 @@ impl Cache {
             Answered::Answer(answer) => return answer,
             Answered::Turn(turn) => turn,
         };
-        let returned = compute().await;
+        let returned = turn.compute(pin!(compute())).await;
         turn.keep(shape, returned, call::always)
+    }
+
+    /// What the answers of each operation have cost, and what was saved: of functions whose attribute
+    /// says what an answer takes (`tokens`, `cost`), and that were called.
+    ///
+    /// ```
+    /// # use cache_runtime as larder;
+    /// # fn example(cache: &larder::Cache) {
+    /// for (operation, savings) in cache.savings() {
+    ///     println!("{operation}: {} tokens saved", savings.replayed.tokens);
+    /// }
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn savings(&self) -> BTreeMap<String, Savings> {
+        let mut savings = BTreeMap::<String, Savings>::new();
+        for operation in self.inner.operations() {
+            let more = operation.ledger.tally();
+            if more != Savings::default() {
+                savings.entry(operation.name.clone()).or_default().add(more);
+            }
+        }
+        savings
     }
 
     /// Up to 100 000 of the application's keys that match a glob (`*` any text, `?` one
@@ -341,12 +430,14 @@ impl Cache {
                 Some(store) => store.name(),
             },
             not_promoted: kind.promotions.withheld(),
+            failed_listeners: kind.events.failed(),
+            dropped_events: kind.events.dropped(),
             default_ttl: kind.chosen.lifetime.ttl.bounded(),
             ..CacheStats::default()
         };
-        stats.add(kind.chosen.counters.tally());
+        stats.add(&kind.chosen.counters.counts());
         for operation in kind.operations() {
-            stats.add(operation.counters.tally());
+            stats.add(&operation.counters.counts());
         }
         if let Some(store) = &kind.store {
             stats.connections = store.connections();
@@ -370,10 +461,47 @@ impl Cache {
             stats.expirations = usage.expirations;
             stats.too_large_for_memory = usage.too_large;
             stats.failed_weights = usage.unweighed;
-            stats.failed_listeners = usage.listener_panics;
             stats.memory_usage_bytes = usage.bytes;
         }
         stats
+    }
+
+    /// What the cache has done by operation, length of text and tenant, and how long that took: since it
+    /// was made, or since the last [`reset_statistics`](Self::reset_statistics).
+    ///
+    /// Counted are all calls, and timed all that are no hits in memory; of those one in
+    /// [`HITS_TIMED`](crate::HITS_TIMED) is. Reading it costs about a microsecond for each operation and
+    /// tenant, and calls do not wait for it.
+    ///
+    /// ```
+    /// # use cache_runtime as larder;
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// use larder::Ending;
+    ///
+    /// let cache = larder::CacheFactory::for_testing().await?;
+    /// cache.get::<u32>("user:1").await;
+    ///
+    /// let statistics = cache.statistics();
+    /// assert_eq!(statistics.counts.of(Ending::Missed), 1);
+    /// assert_eq!(statistics.operations["keys"].counts.hit_ratio(), Some(0.0));
+    /// # Ok::<(), larder::CacheError>(())
+    /// # }).unwrap();
+    /// ```
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        self.inner.statistics()
+    }
+
+    /// The same since the cache was made: numbers that only grow, as those that collect them want it. Of
+    /// latencies that holds for number and total; the others begin anew with each reset.
+    #[must_use]
+    pub fn statistics_since_start(&self) -> Statistics {
+        self.inner.statistics_since_start()
+    }
+
+    /// Has [`statistics`](Self::statistics) begin anew. [`stats`](Self::stats) only grows.
+    pub fn reset_statistics(&self) {
+        self.inner.reset_statistics();
     }
 
     /// Whether the store answers within the time budget of a look-up; true without a store.
@@ -438,6 +566,13 @@ struct Chosen<'a> {
     in_memory: MemoryKey,
     key: &'a str,
     tenant: Option<Arc<str>>,
+}
+
+impl Chosen<'_> {
+    /// What a store calls it.
+    fn name(&self, kind: &Kind) -> String {
+        kind.keys.of_chosen(self.tenant.as_deref(), self.key)
+    }
 }
 
 fn all_if_empty(pattern: &str) -> &str {

@@ -18,6 +18,7 @@ use super::rule::Rule;
 use super::shape::Shape;
 use super::tenant::for_tenant;
 use super::turn::{Running, Turn};
+use crate::envelope::Erased;
 use crate::flight::Landing;
 use crate::runtime;
 
@@ -43,16 +44,21 @@ impl Turn {
         B: Future<Output = S::Returned>,
         R: FnOnce(&S::Kept) -> Rule,
     {
-        let Some((deadline, hard)) = self.deadlines.hard else {
-            return self.keep(shape, body.await, rule);
-        };
         let mut body = pin!(body);
-        if let Some(returned) = runtime::until(deadline, &mut body).await {
+        let Some((deadline, hard)) = self.deadlines.hard else {
+            let returned = self.compute(body).await;
+            return self.keep(shape, returned, rule);
+        };
+        let computed = self.compute(body.as_mut());
+        if let Some(returned) = runtime::until(deadline, computed).await {
             return self.keep(shape, returned, rule);
         }
         match self.give_up::<S>(hard) {
             Ok(answer) => answer,
-            Err(turn) => turn.keep(shape, body.await, rule),
+            Err(turn) => {
+                let returned = turn.compute(body).await;
+                turn.keep(shape, returned, rule)
+            }
         }
     }
 
@@ -73,10 +79,14 @@ impl Turn {
         let goes_on = kept_for.pending.operation.is_detached;
         if let Some(answer) = first.and_then(|entry| served::<S>(&entry.value)) {
             let kind = kept_for.pending.kind.clone();
-            let renewed = for_tenant(
-                local::tenant().ok().flatten(),
-                self.renew(shape, body, rule),
-            );
+            let is_shadow = kept_for.is_shadow;
+            let renewed = for_tenant(local::tenant().ok().flatten(), async move {
+                if is_shadow {
+                    self.compare(shape, body).await;
+                } else {
+                    self.renew(shape, body, rule).await;
+                }
+            });
             if let Ok(runtime) = Handle::try_current() {
                 let renewed = renewed.instrument(Span::current());
                 kind.background.go_on(&runtime, renewed);
@@ -114,6 +124,19 @@ impl Turn {
         }
     }
 
+    /// Computes a result in the background and compares it with the one that was served.
+    async fn compare<S, B>(self, _shape: S, body: B)
+    where
+        S: Shape,
+        B: Future<Output = S::Returned>,
+    {
+        if let Some(running) = &self.running {
+            let returned = body.await;
+            let value = S::kept(&returned).map(|value| value as &Erased);
+            running.kept_for.compare(value);
+        }
+    }
+
     /// Computes a new result in the background, unless another process has brought one.
     async fn renew<S, B, R>(mut self, shape: S, body: B, rule: R)
     where
@@ -133,7 +156,8 @@ impl Turn {
             return;
         }
         running.carried = running.kept_for.pending.carry();
-        drop(self.keep(shape, body.await, rule));
+        let returned = self.compute(pin!(body)).await;
+        drop(self.keep(shape, returned, rule));
     }
 
     /// The caller has waited for so long: it gets an older value or an error, and the body goes.
@@ -213,7 +237,7 @@ where
         let Some((mut body, turn, rule)) = self.work.take() else {
             return Poll::Pending;
         };
-        match body.as_mut().poll(context) {
+        match turn.poll(body.as_mut(), context) {
             Poll::Ready(returned) => Poll::Ready(turn.keep(self.shape, returned, rule)),
             Poll::Pending => {
                 self.work = Some((body, turn, rule));
@@ -229,7 +253,7 @@ where
     R: FnOnce(&S::Kept) -> Rule + Send + 'static,
 {
     fn drop(&mut self) {
-        let Some((body, turn, rule)) = self.work.take() else {
+        let Some((mut body, turn, rule)) = self.work.take() else {
             return;
         };
         let Some((running, runtime)) = turn.running.as_ref().zip(self.runtime.as_ref()) else {
@@ -237,7 +261,10 @@ where
         };
         let kind = running.kept_for.pending.kind.clone();
         let shape = self.shape;
-        let rest = async move { drop(turn.keep(shape, body.await, rule)) };
+        let rest = async move {
+            let returned = turn.compute(body.as_mut()).await;
+            drop(turn.keep(shape, returned, rule));
+        };
         let rest = for_tenant(self.tenant.take(), rest);
         kind.background
             .go_on(runtime, rest.instrument(self.span.clone()));

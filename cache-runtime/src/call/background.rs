@@ -48,6 +48,12 @@ impl Background {
         Handle::try_current().is_ok() && self.room.available_permits() > 0
     }
 
+    /// So many go on.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn under_way(&self) -> usize {
+        AT_ONCE - self.room.available_permits()
+    }
+
     /// Has the work go on; it is dropped where there is no room for it.
     pub(crate) fn go_on(&self, runtime: &Handle, work: impl Future<Output = ()> + Send + 'static) {
         let Ok(place) = self.room.clone().try_acquire_owned() else {

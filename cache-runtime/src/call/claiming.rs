@@ -64,7 +64,8 @@ impl Pending {
             return Claiming::without(found);
         }
         // In a box: it is long, and every look-up would be.
-        Box::pin(self.claim(found, leader, control, results, is_answer)).await
+        let claim = self.claim(found, leader, control, results, is_answer);
+        Box::pin(self.claiming(claim, is_answer)).await
     }
 
     async fn claim(

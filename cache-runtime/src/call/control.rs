@@ -8,15 +8,16 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::local;
 use super::outcome::{Outcome, Told};
 use super::tenant::in_tenant;
+use crate::observe::Ending;
 use crate::policy::Ttl;
 
-/// What a caller wants of one call of a function that is not async: what the functions of this
-/// module do for a future, [`sync`] does with these.
+/// What a caller wants of one call of a function that is not async, or that returns a stream: what the
+/// functions of this module do for a future, [`sync`] and [`stream`](super::stream()) do with these.
 ///
 /// ```
 /// # use cache_runtime as larder;
@@ -33,11 +34,15 @@ pub struct Control {
     pub(super) ttl: Option<Ttl>,
     pub(super) max_age: Option<Duration>,
     /// Of all wrappers that want to know.
-    reports: Vec<Arc<OnceLock<Report>>>,
+    pub(super) reports: Vec<Arc<OnceLock<Report>>>,
     /// Lives as long as the wrapper that wants the call to stop.
     stopper: Weak<()>,
-    /// For [`sync`] alone: futures have it around every poll.
-    tenant: Option<Arc<str>>,
+    /// When the call took these wishes, if somebody asks: its arguments are written from then on.
+    taken: Option<Instant>,
+    /// How long that took.
+    pub(super) key_time: Option<Duration>,
+    /// For [`sync`] and [`stream`](super::stream) alone: futures have it around every poll.
+    pub(super) tenant: Option<Arc<str>>,
 }
 
 /// Which way a call goes, if not the usual one.
@@ -92,6 +97,16 @@ pub(super) enum Finding {
     /// Whether there was an entry.
     Forgot(bool),
     Key(Option<String>),
+}
+
+impl Finding {
+    /// How the call has ended.
+    pub(super) fn ending(&self) -> Ending {
+        match self {
+            Self::Nothing => Ending::Missed,
+            Self::Forgot(_) | Self::Key(_) => Ending::Stopped,
+        }
+    }
 }
 
 impl Control {
@@ -155,6 +170,7 @@ impl Control {
             self.stopper = outer.stopper.clone();
         }
         self.ttl = self.ttl.or(outer.ttl);
+        self.tenant = self.tenant.take().or_else(|| outer.tenant.clone());
         self.max_age = self.max_age.or(outer.max_age);
         self.reports.extend(outer.reports.iter().cloned());
     }
@@ -173,6 +189,16 @@ impl Control {
     /// Whether somebody wants to know how the call ended, or under which key.
     pub(super) fn asks(&self) -> bool {
         !self.reports.is_empty()
+    }
+
+    /// Taken by a call just now.
+    pub(super) fn note_taken(&mut self) {
+        self.taken = self.asks().then(Instant::now);
+    }
+
+    /// The arguments of the call that took them are written.
+    pub(super) fn note_key(&mut self) {
+        self.key_time = self.taken.map(|taken| taken.elapsed());
     }
 
     pub(super) fn report(&self, report: &Report) {
@@ -420,7 +446,7 @@ pub fn sync<R>(mut control: Control, call: impl FnOnce() -> R) -> Outcome<R> {
 }
 
 /// Calls `run` with these wishes at hand, and says whether a cached call took them.
-fn with_wishes<R>(mut wishes: Control, run: impl FnOnce() -> R) -> (R, bool) {
+pub(super) fn with_wishes<R>(mut wishes: Control, run: impl FnOnce() -> R) -> (R, bool) {
     let Control {
         way, ttl, max_age, ..
     } = wishes;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// A failure as it is shared and kept in memory; never in a store.
-pub(super) type Shareable = Arc<dyn Any + Send + Sync>;
+pub(crate) type Shareable = Arc<dyn Any + Send + Sync>;
 
 /// How the errors of one type reach those who did not run the body.
 pub trait Failing: Copy + Send + Sync {

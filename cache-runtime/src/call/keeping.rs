@@ -2,26 +2,32 @@
 //! the caller.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::control::{Control, Report, Way};
 use super::failure::Shareable;
-use super::outcome::{MissReason, Origin, StaleCause, Told};
+use super::outcome::{About, MissReason, Origin, StaleCause, Told};
 use super::pending::{Lead, Pending};
+use super::price::Charged;
 use super::results::Results;
 use super::rule::Rule;
+use super::spans::Computing;
 use super::verdict::Verdict;
-use crate::envelope::ValueType;
+use crate::envelope::{Erased, ValueType};
 use crate::flight::{Landing, Leader};
 use crate::generation::Carried;
 use crate::memory::{Absent, Entry, Failure, Head, Left, MemoryTier, SharedEntry};
-use crate::observe::Event;
+use crate::observe::{Ending, Record, Timed};
 use crate::policy::Ttl;
 use crate::store::{FoldedGenerations, Held, StoreName};
 
 /// Where the result of a body belongs.
 pub(super) struct KeptFor {
     pub(super) pending: Pending,
+    record: Record,
+    pub(super) computing: Computing,
+    /// When the body began.
+    began: Instant,
     control: Option<Box<Control>>,
     results: Results,
     leader: Leader,
@@ -32,8 +38,12 @@ pub(super) struct KeptFor {
     spare: Option<SharedEntry>,
     /// Where that comes from, if the caller takes it at once.
     answers_from: Option<Origin>,
+    /// What the body returns is compared with it, and not kept.
+    pub(super) is_shadow: bool,
     /// Whether the caller has its answer, so that the result is for later ones.
     is_answered: bool,
+    /// Whether the result is in the cache.
+    is_kept: bool,
     /// What the entry is to carry in the store. `None`: it does not get there.
     generations: Option<FoldedGenerations>,
 }
@@ -41,6 +51,7 @@ pub(super) struct KeptFor {
 impl KeptFor {
     pub(super) fn new(
         pending: Pending,
+        mut record: Record,
         control: Option<Box<Control>>,
         results: Results,
         lead: Lead,
@@ -51,10 +62,15 @@ impl KeptFor {
             why,
             spare,
             answers_from,
+            is_shadow,
         } = lead;
+        record.note(why);
         Self {
             generations: pending.generations(),
             pending,
+            record,
+            computing: Computing::default(),
+            began: Instant::now(),
             control,
             results,
             leader,
@@ -62,8 +78,18 @@ impl KeptFor {
             why,
             spare,
             answers_from,
+            is_shadow,
             is_answered: false,
+            is_kept: false,
         }
+    }
+
+    /// The rule with what the value says itself, where the kind asks it.
+    pub(super) fn asked(&self, rule: Rule, is_cacheable: impl FnOnce() -> bool) -> Rule {
+        if self.pending.kind.ai.is_none() {
+            return rule;
+        }
+        rule.cache_if(&(), |()| is_cacheable())
     }
 
     pub(super) fn ttl(&self, rule: Rule) -> Ttl {
@@ -83,7 +109,7 @@ impl KeptFor {
 
     pub(super) fn land_value(self, entry: SharedEntry, ttl: Ttl, rule: Rule) {
         if rule.panicked {
-            self.pending.count(Event::RulePanicked);
+            self.pending.operation.counters.count_rule_panic();
         }
         let ttl = Some(ttl).filter(|_| !rule.is_refused);
         self.land_entry(entry, ttl);
@@ -98,15 +124,21 @@ impl KeptFor {
     }
 
     fn land_entry(mut self, mut entry: SharedEntry, ttl: Option<Ttl>) {
+        self.time_body();
         let ttl = ttl.filter(|ttl| !ttl.is_zero());
         let is_untouched = self.pending.is_untouched(&entry.head, self.asks_store());
         if let Some(ttl) = ttl.filter(|_| is_untouched) {
-            self.count(Event::Computed);
-            self.pending.weigh(&mut entry, self.results.value_type);
+            self.end(Ending::Computed);
+            self.pending.note(&mut entry, self.results.value_type);
             let held = self.held.take();
-            self.keep(|| self.put(&entry, ttl, held));
+            let is_written = self.asks_store();
+            let took_in = self.keep(|| self.put(&entry, ttl, held));
+            if took_in.is_some_and(|took_in| took_in || is_written) {
+                self.pending.tell_stored(&entry, ttl);
+            }
+            self.is_kept = true;
         } else {
-            self.count(Event::NotKept);
+            self.end(Ending::NotKept);
             // After an invalidation it says nothing about what is there by now.
             if is_untouched {
                 self.take_back_what_was_there();
@@ -115,8 +147,9 @@ impl KeptFor {
         self.land(Landing::Entry(entry));
     }
 
-    pub(super) fn land_failure(self, failure: Option<Shareable>, carried: Carried) {
-        self.count(Event::NotKept);
+    pub(super) fn land_failure(mut self, failure: Option<Shareable>, carried: Carried) {
+        self.time_body();
+        self.end(Ending::Failed);
         self.tell_failure();
         if let Some(spare) = self.spare.clone().filter(|_| self.is_answered) {
             // Who waits is served as the caller was.
@@ -135,10 +168,10 @@ impl KeptFor {
         // No value makes room for a failure.
         let memory = pending.kind.memory.as_ref();
         if !ttl.is_zero() && !self.refreshes() && pending.is_untouched(&entry.head, false) {
-            pending.weigh(&mut entry, None);
+            pending.note(&mut entry, None);
             // Let go of when nothing is locked.
             let mut there = None;
-            self.keep(|| {
+            let took_in = self.keep(|| {
                 there = memory.and_then(|memory| memory.value(&pending.key));
                 if there.is_some() {
                     Left::default()
@@ -146,6 +179,9 @@ impl KeptFor {
                     self.put_into_memory(&entry)
                 }
             });
+            if took_in == Some(true) {
+                pending.tell_stored(&entry, ttl);
+            }
         }
         self.land(Landing::Entry(entry));
     }
@@ -180,7 +216,7 @@ impl KeptFor {
         if matches!(origin, Origin::Stale(_)) && !is_invalidated {
             self.pause(&entry, carried);
         }
-        self.count_answer(origin);
+        self.record.hit(&entry, origin);
         self.tell_entry(&entry, origin);
         self.is_answered = true;
         Some(entry)
@@ -188,7 +224,7 @@ impl KeptFor {
 
     /// The caller gets an error.
     pub(super) fn time_out(&mut self) {
-        self.count(Event::TimedOut);
+        self.record.end(Ending::TimedOut);
         let told = Told {
             miss: Some(self.why),
             ..Told::of(Origin::TimedOut)
@@ -202,11 +238,29 @@ impl KeptFor {
     pub(super) fn first_answer(&mut self, carried: &Carried) -> Option<SharedEntry> {
         let origin = self.answers_from.take()?;
         let entry = self.spare.clone()?;
-        self.pause(&entry, carried);
-        self.count_answer(origin);
+        if !self.is_shadow {
+            self.pause(&entry, carried);
+        }
+        self.record.hit(&entry, origin);
         self.tell_entry(&entry, origin);
         self.is_answered = true;
         Some(entry)
+    }
+
+    /// Compares a value that the body has returned with the one that the caller has; `None`: it has
+    /// returned none.
+    pub(super) fn compare(&self, value: Option<&Erased>) {
+        if let Some(value) = value {
+            self.pending.charge(Charged::Billed, value);
+        }
+        let digest = |value| self.results.value_type?.digest(value);
+        let served = self.spare.as_ref().and_then(|spare| digest(&spare.value));
+        let shadow = &self.pending.operation.counters.shadow;
+        match served.zip(value.and_then(digest)) {
+            Some((served, computed)) if served == computed => shadow.count_same(),
+            Some(_) => shadow.count_different(),
+            None => shadow.count_failed(),
+        }
     }
 
     /// Whoever expires it after this computation began ends that.
@@ -226,40 +280,40 @@ impl KeptFor {
         newer.map_err(|held| self.held = held).ok()
     }
 
+    /// Others may follow what is computed, and the caller is told already.
+    pub(super) fn show(&self, shown: SharedEntry) {
+        report(self.control.as_deref(), &self.pending, &self.computed());
+        self.leader.show(shown);
+    }
+
     /// Whether nothing that is computed is going to be kept.
     pub(super) fn is_invalidated(&self) -> bool {
         self.leader.is_invalidated()
     }
 
-    /// Counts an entry that the caller gets in place of a result, unless it has its answer.
-    fn count_answer(&self, origin: Origin) {
-        match origin {
-            Origin::Memory if !self.is_answered => {
-                self.pending.operation.counters.count_memory_hit();
-            }
-            Origin::Store => self.count(Event::StoreHit),
-            _ => self.count(Event::Stale),
-        }
+    fn time_body(&self) {
+        let counters = &self.pending.operation.counters;
+        counters.time(Timed::Body, self.began.elapsed());
     }
 
-    fn count(&self, event: Event) {
-        self.pending.count(if self.is_answered {
-            Event::Refreshed
-        } else {
-            event
-        });
+    /// The result has come to this, and so has the call, unless it has its answer.
+    fn end(&mut self, ending: Ending) {
+        self.computing.end(ending);
+        self.record.end(ending);
     }
 
     /// Does it in the place of all else that is under way for the key, where the caller wants it
-    /// computed anew; not at all, where the key was invalidated meanwhile.
-    fn keep(&self, keep: impl FnOnce() -> Left) {
+    /// computed anew; not at all, where the key was invalidated meanwhile. Says whether memory took
+    /// something in.
+    fn keep(&self, keep: impl FnOnce() -> Left) -> Option<bool> {
         let memory = self.pending.kind.memory.as_ref();
         memory.into_iter().for_each(MemoryTier::sweep_when_due);
-        let _left = if self.refreshes() {
+        let left = if self.refreshes() {
             self.leader.replace(keep)
         } else {
             self.leader.keep(keep)
         };
+        left.map(|left| left.took_in())
     }
 
     fn put(&self, entry: &SharedEntry, ttl: Ttl, held: Option<Held>) -> Left {
@@ -353,13 +407,18 @@ impl KeptFor {
     }
 
     fn computed(&self) -> Told {
+        // The clock is read for those who ask alone.
+        let asks = self.control.as_deref().is_some_and(Control::asks);
+        let clock = &self.pending.kind.clock;
         Told {
             miss: Some(self.why),
+            stored_at: (asks && self.is_kept).then(|| clock.time_before(Duration::ZERO)),
             ..Told::of(Origin::Computed)
         }
     }
 
     fn tell_entry(&self, entry: &SharedEntry, origin: Origin) {
+        self.pending.charge(Charged::Replayed, &entry.value);
         let told = Told {
             miss: Some(self.why).filter(|_| matches!(origin, Origin::Stale(_))),
             ..of_entry(&self.pending, entry, origin)
@@ -369,8 +428,10 @@ impl KeptFor {
 }
 
 fn of_entry(pending: &Pending, entry: &SharedEntry, origin: Origin) -> Told {
+    let age = pending.age(entry);
     Told {
-        age: pending.age(entry),
+        age,
+        stored_at: Some(pending.kind.clock.time_before(age)),
         has_failed: entry.value.is::<Failure>(),
         ..Told::of(origin)
     }
@@ -391,15 +452,22 @@ pub(super) fn report(control: Option<&Control>, pending: &Pending, told: &Told) 
         let key = pending.name_in_store();
         control.report(&Report::Returned(Told {
             key,
+            about: pending.about.clone(),
             ..told.clone()
         }));
     }
 }
 
-pub(super) fn report_uncached(control: Option<&Control>, why: MissReason) {
+pub(super) fn report_uncached(
+    control: Option<&Control>,
+    why: MissReason,
+    about: Option<Box<About>>,
+) {
     if let Some(control) = control {
-        let miss = Some(why);
-        let told = Told::of(Origin::Uncached);
-        control.report(&Report::Returned(Told { miss, ..told }));
+        control.report(&Report::Returned(Told {
+            miss: Some(why),
+            about,
+            ..Told::of(Origin::Uncached)
+        }));
     }
 }

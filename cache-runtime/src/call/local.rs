@@ -3,18 +3,24 @@
 
 use std::any::TypeId;
 use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::str::from_utf8;
 use std::sync::Arc;
 use std::thread::AccessError;
+use std::time::{Duration, Instant};
 
 use super::{Control, Function, Operation};
 use crate::kind::Kind;
-use crate::observe::ThreadCount;
+use crate::observe::{Counters, EventKind, HITS_TIMED, TenantHits, ThreadCount, Timed};
+use crate::policy::TextMark;
 use crate::registry::{self, Absent};
 
 thread_local! {
     static LOCAL: Local = const {
         Local {
             buffer: Cell::new(Vec::new()),
+            until_timed: Cell::new(0),
+            timing: Cell::new(None),
             control: Cell::new(None),
             has_control: Cell::new(false),
             tenant: RefCell::new(None),
@@ -29,6 +35,10 @@ const KEPT_BUFFER: usize = 256 * 1024;
 
 struct Local {
     buffer: Cell<Vec<u8>>,
+    /// So many calls are still not timed.
+    until_timed: Cell<u32>,
+    /// Of the call that is timed.
+    timing: Cell<Option<Timing>>,
     control: Cell<Option<Box<Control>>>,
     /// Whether `control` holds something: looked at by every call.
     has_control: Cell<bool>,
@@ -36,6 +46,18 @@ struct Local {
     /// Whether `tenant` holds something: looked at by every call.
     has_tenant: Cell<bool>,
     bindings: RefCell<Bindings>,
+}
+
+impl Local {
+    #[cold]
+    fn take_control(&self) -> Option<Box<Control>> {
+        self.has_control.set(false);
+        let mut control = self.control.take();
+        if let Some(control) = &mut control {
+            control.note_taken();
+        }
+        control
+    }
 }
 
 struct Bindings {
@@ -60,6 +82,8 @@ impl Bindings {
 #[derive(Clone)]
 pub(super) enum Binding {
     Bound(Bound),
+    /// The same, where somebody wants to hear of hits: none takes the short way.
+    Watched(Bound),
     Unbound(Unbound),
 }
 
@@ -80,13 +104,29 @@ pub(super) struct Bound {
     pub(super) operation: Arc<Operation>,
     /// Hits in memory of this operation on this thread.
     pub(super) hits: Arc<ThreadCount>,
+    by_tenant: Rc<RefCell<TenantHits>>,
 }
 
-/// The thread's key buffer; an empty one while the thread ends or a key is being written.
+impl Bound {
+    /// Counts a hit in memory of a tenant, for a text of this length.
+    pub(super) fn count_hit_of(&self, tenant: &[u8], text: TextMark) {
+        // It was written as a text; and nothing that counts comes back here.
+        if let (Ok(tenant), Ok(mut hits)) = (from_utf8(tenant), self.by_tenant.try_borrow_mut()) {
+            hits.count(&self.kind.tenants, &self.operation.counters, tenant, text);
+        }
+    }
+}
+
+/// The thread's key buffer; an empty one while the thread ends or a key is being written. With whether
+/// this call is one that is timed.
 #[inline]
-pub(super) fn take_buffer() -> Vec<u8> {
+pub(super) fn take_buffer() -> (Vec<u8>, bool) {
     LOCAL
-        .try_with(|local| local.buffer.take())
+        .try_with(|local| {
+            let left = local.until_timed.get();
+            local.until_timed.set(left.wrapping_sub(1));
+            (local.buffer.take(), left == 0)
+        })
         .unwrap_or_default()
 }
 
@@ -95,6 +135,45 @@ pub(super) fn give_back_buffer(buffer: Vec<u8>) {
     if buffer.capacity() <= KEPT_BUFFER {
         // A thread that ends needs no buffer.
         let _ = LOCAL.try_with(|local| local.buffer.set(buffer));
+    }
+}
+
+/// When a call began that is timed from its beginning.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Timing {
+    began: Instant,
+    /// So long it took to write the key.
+    pub(super) key: Duration,
+}
+
+impl Timing {
+    #[cold]
+    pub(super) fn begin() {
+        let _ = LOCAL.try_with(|local| local.until_timed.set(HITS_TIMED - 1));
+        Self::set(Instant::now(), Duration::ZERO);
+    }
+
+    /// The key is written.
+    #[cold]
+    pub(super) fn note_key() {
+        if let Ok(Some(Self { began, .. })) = LOCAL.try_with(|local| local.timing.take()) {
+            Self::set(began, began.elapsed());
+        }
+    }
+
+    /// The call has its answer from memory.
+    pub(super) fn end_in_memory(self, counters: &Counters) {
+        counters.time(Timed::Key, self.key);
+        counters.time(Timed::MemoryHit, self.began.elapsed());
+    }
+
+    fn set(began: Instant, key: Duration) {
+        let _ = LOCAL.try_with(|local| local.timing.set(Some(Self { began, key })));
+    }
+
+    /// That of the call whose key was written last, if it is timed.
+    pub(super) fn take() -> Option<Self> {
+        LOCAL.try_with(|local| local.timing.take()).ok().flatten()
     }
 }
 
@@ -109,14 +188,24 @@ pub(super) fn leave_control(control: Box<Control>) {
 pub(super) fn take_control() -> Option<Box<Control>> {
     LOCAL
         .try_with(|local| {
-            if !local.has_control.get() {
-                return None;
+            if local.has_control.get() {
+                local.take_control()
+            } else {
+                None
             }
-            local.has_control.set(false);
-            local.control.take()
         })
         .ok()
         .flatten()
+}
+
+/// The wishes for a look-up that computes nothing; those that go another way stay where they are.
+pub(super) fn take_control_of_look_up() -> Option<Box<Control>> {
+    let control = take_control()?;
+    if control.way.is_some() {
+        leave_control(control);
+        return None;
+    }
+    Some(control)
 }
 
 /// The wishes for a function that cannot be stopped; those that would stop it stay where they are.
@@ -196,14 +285,18 @@ pub(super) fn bind(function: Function) -> Binding {
             let operation = kind.operation(function);
             let is_on = kind.switch.is_on_for(&operation.name);
             let bound = Bound {
-                hits: operation.counters.for_this_thread(),
+                hits: operation.counters.memory_hits.for_this_thread(),
+                by_tenant: Rc::default(),
                 operation,
                 kind,
             };
-            if is_on {
-                Binding::Bound(bound)
-            } else {
+            let events = &bound.kind.events;
+            if !is_on {
                 Binding::Unbound(Unbound::SwitchedOff(Box::new(bound)))
+            } else if events.wants_of(EventKind::Hit, &bound.operation.name) {
+                Binding::Watched(bound)
+            } else {
+                Binding::Bound(bound)
             }
         }
     };

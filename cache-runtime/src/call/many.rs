@@ -8,6 +8,7 @@ use super::pending::Pending;
 use super::results::Results;
 use super::verdict::Verdict;
 use crate::envelope::ValueType;
+use crate::generation::Invalidation;
 use crate::memory::{Head, SharedEntry};
 use crate::policy::Ttl;
 
@@ -103,13 +104,15 @@ impl Lot {
     }
 
     /// Forgets entries in both tiers, and counts those that either had. The store is told at once
-    /// unless it has not answered before.
-    pub(crate) async fn remove(&self, store_answers: &mut bool) -> u64 {
+    /// unless it has not answered before. `is_told`: to those who listen, key by key.
+    pub(crate) async fn remove(&self, store_answers: &mut bool, is_told: bool) -> u64 {
         let Some(first) = self.keys.first() else {
             return 0;
         };
         let entries: Vec<_> = self.keys.iter().map(Pending::in_tiers).collect();
-        let removed = first.kind.remove(&entries, store_answers).await;
+        let told = self.keys.iter().filter(|_| is_told);
+        let tell = || told.for_each(|key| key.tell_invalidated(Invalidation::Remove));
+        let removed = first.kind.remove(&entries, store_answers, tell).await;
         removed.into_iter().map(u64::from).sum()
     }
 }

@@ -8,11 +8,13 @@
 //!    background: `keeping`. A body that may outlive its caller takes the way over `apart`, and
 //!    goes on in `background`.
 //!
-//! Beside that path: `probe`, `shape`, `demands`, `results`, `value`, `failure` and `rule` say what of a
-//! result is kept and shared, and how an entry becomes a result again;
+//! Beside that path: `telling` is what those hear who listen; `probe`, `shape`, `demands`, `results`,
+//! `value`, `failure` and `rule` say what of a result is kept and shared, and how an entry becomes a
+//! result again; `price` what it took;
 //! `site` is what is known of a function before it is called; `control` and `tenant` are what a
-//! caller says about a single call, `outcome` what it is told; `many` and `warm` are for several
-//! at once; `local` is what each thread has at hand.
+//! caller says about a single call, `outcome` what it is told; `streaming` is what streams take of the
+//! path, which go on in a room of their own; `many` and `warm` are for several at once; `request` is a
+//! call that no function makes; `local` is what each thread has at hand.
 
 mod apart;
 mod background;
@@ -26,11 +28,16 @@ mod many;
 mod operation;
 mod outcome;
 mod pending;
+mod price;
 mod probe;
+mod request;
 mod results;
 mod rule;
 mod shape;
 mod site;
+mod spans;
+mod streaming;
+mod telling;
 mod tenant;
 mod turn;
 mod value;
@@ -40,6 +47,8 @@ mod warm;
 use std::any::{TypeId, type_name};
 use std::fmt::Display;
 use std::marker::PhantomData;
+use std::str::from_utf8;
+use std::sync::Arc;
 
 pub use apart::{Lent, copy_of};
 pub(crate) use background::Background;
@@ -47,35 +56,49 @@ pub use control::{
     Control, bypass, expire, key, max_age, outcome, peek, refresh, remove, sync, ttl,
 };
 pub use demands::{
-    CanFail, HasNone, Sharing, checked, keeping_errors, keeping_none, limited, sharing, surviving,
+    CanFail, HasNone, Keeping, Sharing, checked, keeping_errors, keeping_none, limited, sharing,
+    surviving,
 };
 pub use failure::{Failing, ShareableError, SharedError, TimedOut, TimesOut};
 pub use outcome::{MissReason, Origin, Outcome, StaleCause};
-pub use probe::{LocalProbe, Probe, Probed};
+pub use price::{Charges, Price, PriceOf, Savings, priced};
+pub use probe::{LocalProbe, Probe, Probed, Wariness};
 pub use rule::{Rule, always};
-pub use shape::{Shape, local_plain, plain, returned};
+pub use shape::{Company, Shape, local_plain, plain, returned};
 pub use site::{CallSite, Collected, Description};
+pub use streaming::{ControlledStream, stream};
 pub use tenant::{carry, tenant};
 pub use turn::{Answered, Asked, Miss, Turn};
 pub use value::{Local, LocalValue, Own, Shared, SharedValue, Value};
 pub use warm::{Warm, WarmReport, warm};
 
+pub(crate) use failure::{Alone, Cloned, Shareable};
 pub(crate) use local::tenant as current_tenant;
 pub(crate) use many::Lot;
 pub(crate) use operation::Operation;
 pub(crate) use pending::Pending;
+pub(crate) use price::Ledger;
+pub(crate) use request::{Request, Wishes};
 pub(crate) use results::Results;
 pub(crate) use shape::{fallible, opaque};
-pub(crate) use site::{Function, sites, unclear_claims};
+pub(crate) use site::{Function, claim, sites, unclear_claims};
+pub(crate) use streaming::{Begun, follower, taken_control};
+pub(crate) use tenant::in_tenant;
+pub(crate) use value::Tiered;
 
 use control::WhileOff;
-use local::{Binding, Bound, Unbound};
+use local::{Binding, Bound, Timing, Unbound};
+use outcome::About;
 use pending::Deadlines;
+use price::{Charged, account};
 use results::served;
+use turn::Uncached;
 
 use crate::key::{KeyWriter, Written, is_longer, with_memory_key};
+use crate::kind::Kind;
 use crate::memory::SharedEntry;
-use crate::observe::Event;
+use crate::observe::{Ending, Record, TenantCounters, Timed};
+use crate::policy::{TextMark, TextTier, characters};
 use crate::registry;
 
 /// What [`enter`] found.
@@ -96,11 +119,48 @@ pub fn enter<S: Shape, W: FnOnce(&mut KeyWriter<'_>)>(
 ) -> Entered<S> {
     // First: the arguments may call cached functions as they are written.
     let control = take_control(site);
-    let mut written = local::take_buffer();
-    let noticed = write(&mut written, write_arguments);
-    let entered = look(Function::of::<S, W>(site), &mut written, noticed, control);
+    let (mut written, is_timed) = local::take_buffer();
+    if is_timed {
+        Timing::begin();
+    }
+    let mut noticed = write(&mut written, write_arguments);
+    if is_timed {
+        Timing::note_key();
+        noticed.is_noted = true;
+    }
+    let function = Function::of::<S, W>(site);
+    let entered = look(function, &mut written, noticed, control);
     local::give_back_buffer(written);
     entered
+}
+
+/// The same for answers that have a price.
+pub fn enter_priced<S: Shape, W: FnOnce(&mut KeyWriter<'_>)>(
+    site: &'static CallSite,
+    shape: S,
+    write_arguments: W,
+    price: PriceOf<S>,
+) -> Entered<S> {
+    let entered = enter(site, shape, write_arguments);
+    replay(Function::of::<S, W>(site), &entered, price);
+    entered
+}
+
+/// Counts what a hit has saved.
+fn replay<S: Shape>(function: Function, entered: &Entered<S>, price: PriceOf<S>) {
+    let Entered::Hit(answer) = entered else {
+        return;
+    };
+    // That of the kind by now, where the registry has changed since the hit.
+    let operation = local::with_bound(function, |bound| Some(bound.operation.clone()));
+    let operation = operation.or_else(|| match local::bind(function) {
+        Binding::Bound(bound) | Binding::Watched(bound) => Some(bound.operation),
+        Binding::Unbound(Unbound::SwitchedOff(bound)) => Some(bound.operation),
+        Binding::Unbound(_) => None,
+    });
+    if let Some((operation, value)) = operation.zip(S::kept(answer)) {
+        account(&operation, Charged::Replayed, price(value));
+    }
 }
 
 /// A call whose key is written, and which is not looked up before the future is polled that the
@@ -151,13 +211,38 @@ impl<S> Call<S> {
         S: Shape,
     {
         let control = take_control(self.function.site);
-        match look(self.function, &mut self.written, self.noticed, control) {
+        self.enter_with(control)
+    }
+
+    /// The same with these wishes; it may be done again.
+    fn enter_with(&mut self, control: Option<Box<Control>>) -> Entered<S>
+    where
+        S: Shape,
+    {
+        let length = self.written.len();
+        let noticed = self.noticed.clone();
+        let entered = look(self.function, &mut self.written, noticed, control);
+        // The tenant comes after the arguments.
+        self.written.truncate(length);
+        match entered {
             Entered::Miss(miss) => {
                 let tags: Vec<_> = self.tags.iter().map(|tag| tag as &dyn Display).collect();
                 Entered::Miss(miss.tagged(&tags))
             }
             hit @ Entered::Hit(_) => hit,
         }
+    }
+
+    /// The same for answers that have a price.
+    #[must_use]
+    pub fn enter_priced(self, price: PriceOf<S>) -> Entered<S>
+    where
+        S: Shape,
+    {
+        let function = self.function;
+        let entered = self.enter();
+        replay(function, &entered, price);
+        entered
     }
 }
 
@@ -203,7 +288,7 @@ fn look<S: Shape>(
         Err(_) => noticed.refused = true,
     }
     if control.is_none()
-        && let Some(entry) = find(function, written, &noticed)
+        && let Some(entry) = find(function, written, &mut noticed)
         && let Some(answer) = served::<S>(&entry.value)
     {
         return Entered::Hit(answer);
@@ -215,20 +300,21 @@ fn look<S: Shape>(
 /// The entry in memory. Its value has this function's type: only functions that keep values of one
 /// type have the number that its key begins with.
 #[inline]
-fn find(function: Function, written: &mut [u8], noticed: &Written) -> Option<SharedEntry> {
+fn find(function: Function, written: &mut [u8], noticed: &mut Written) -> Option<SharedEntry> {
     if noticed.refused {
         return None;
     }
     local::with_bound(function, |bound: &Bound| {
         let memory = bound.kind.memory.as_ref()?;
         let entry = with_memory_key(bound.operation.number, written, |key| memory.get(key))?;
-        // One that is due to be computed anew goes the long way.
-        if let Some(part) = bound.operation.staleness.refresh_ahead
-            && entry.head.is_due(part, bound.kind.clock.now())
-        {
+        if bound.operation.staleness.has_runs_ahead() && bound.runs_ahead(&entry, noticed) {
             return None;
         }
-        bound.hits.increment();
+        let text = entry.head.text();
+        bound.hits.increment(text);
+        if noticed.is_noted {
+            bound.note_hit(written, noticed, text);
+        }
         Some(entry)
     })
 }
@@ -238,9 +324,14 @@ fn begin(
     function: Function,
     written: &mut [u8],
     noticed: &Written,
-    control: Option<Box<Control>>,
+    mut control: Option<Box<Control>>,
     results: Results,
 ) -> Miss {
+    // Taken whatever becomes of the call: it is not that of another one.
+    let timing = Timing::take();
+    if let Some(control) = &mut control {
+        control.note_key();
+    }
     let pending = match local::bind(function) {
         Binding::Unbound(Unbound::UnknownKind) => {
             registry::count_unknown_kind();
@@ -250,43 +341,143 @@ fn begin(
         Binding::Unbound(Unbound::BeingMade) => Err(MissReason::UnknownKind.into()),
         Binding::Unbound(Unbound::SwitchedOff(bound)) => {
             let control = control.as_deref();
-            let becomes = Control::while_off(control);
-            if becomes != WhileOff::Runs && obstacle(&bound, written, noticed).is_none() {
-                Pending::of_call(*bound, written, noticed, control).while_off(becomes)
-            } else {
-                bound.operation.counters.count(Event::SwitchedOff);
-                Err(MissReason::SwitchedOff.into())
-            }
+            let Bound {
+                kind, operation, ..
+            } = *bound;
+            off(kind, operation, written, noticed, control, timing)
         }
-        Binding::Bound(bound) => match obstacle(&bound, written, noticed) {
-            Some((obstacle, why)) => {
-                bound.operation.counters.count(obstacle);
-                Err(why.into())
-            }
-            None => Ok(Pending::of_call(
-                bound,
+        Binding::Bound(bound) | Binding::Watched(bound) => {
+            let Bound {
+                kind, operation, ..
+            } = bound;
+            on(
+                kind,
+                operation,
                 written,
                 noticed,
                 control.as_deref(),
-            )),
-        },
+                timing,
+            )
+        }
     };
     let deadlines = Deadlines::of(function.site.patience());
     Miss::of(pending, control, results, deadlines)
 }
 
-/// Why the call cannot be cached, if it cannot.
-fn obstacle(bound: &Bound, written: &[u8], noticed: &Written) -> Option<(Event, MissReason)> {
-    if noticed.refused {
-        return Some((Event::NoKey, MissReason::NoKey));
+/// A call of an operation that uses the cache.
+fn on(
+    kind: Arc<Kind>,
+    operation: Arc<Operation>,
+    written: &mut [u8],
+    noticed: &Written,
+    control: Option<&Control>,
+    timing: Option<Timing>,
+) -> Result<(Pending, Record), Uncached> {
+    let (text, mut record) = begin_record(&kind, &operation, written, noticed, timing);
+    if let Some((obstacle, why)) = obstacle(&kind, written, noticed) {
+        record.note(why);
+        record.end(obstacle);
+        let text = noticed.arguments(written).text;
+        let about = About::of(&kind, &operation, text, control);
+        return Err(Uncached::of(why, operation, about));
+    }
+    let pending = Pending::of_call(kind, operation, written, noticed, text, control);
+    record.name(|| pending.name_in_store());
+    Ok((pending, record))
+}
+
+/// A call of an operation that is switched off, or whose kind is.
+fn off(
+    kind: Arc<Kind>,
+    operation: Arc<Operation>,
+    written: &mut [u8],
+    noticed: &Written,
+    control: Option<&Control>,
+    timing: Option<Timing>,
+) -> Result<(Pending, Record), Uncached> {
+    let (text, mut record) = begin_record(&kind, &operation, written, noticed, timing);
+    let becomes = Control::while_off(control);
+    if becomes != WhileOff::Runs && obstacle(&kind, written, noticed).is_none() {
+        let pending = Pending::of_call(kind, operation, written, noticed, text, control);
+        record.name(|| pending.name_in_store());
+        return pending.while_off(record, becomes);
+    }
+    record.end(Ending::SwitchedOff);
+    let text = noticed.arguments(written).text;
+    let about = About::of(&kind, &operation, text, control);
+    Err(Uncached::of(MissReason::SwitchedOff, operation, about))
+}
+
+/// The record of a call that is no hit, and how long its text is.
+fn begin_record(
+    kind: &Kind,
+    operation: &Arc<Operation>,
+    written: &[u8],
+    noticed: &Written,
+    timing: Option<Timing>,
+) -> (Option<TextTier>, Record) {
+    let counters = &operation.counters;
+    if let Some(timing) = timing {
+        counters.time(Timed::Key, timing.key);
     }
     let arguments = noticed.arguments(written);
-    if bound.kind.requires_tenant && arguments.tenant.is_none_or(<[u8]>::is_empty) {
-        return Some((Event::NoTenant, MissReason::NoTenant));
+    let text = arguments.text.map(|text| {
+        let characters = characters(text);
+        counters.count_text(characters);
+        kind.text_tier(characters)
+    });
+    let tenant = arguments.tenant.and_then(|it| from_utf8(it).ok());
+    let of_tenant = tenant.map(|tenant| kind.tenants.counters(counters, tenant));
+    let mut record = Record::begin(operation.clone(), text.into(), of_tenant);
+    record.tell(&kind.events, tenant);
+    (text, record)
+}
+
+/// The counters of the tenant of a call.
+fn of_tenant(
+    kind: &Kind,
+    operation: &Operation,
+    written: &[u8],
+    noticed: &Written,
+) -> Option<Arc<TenantCounters>> {
+    let tenant = from_utf8(noticed.arguments(written).tenant?).ok()?;
+    Some(kind.tenants.counters(&operation.counters, tenant))
+}
+
+impl Bound {
+    /// Whether the call goes the long way, because its body is to run in the background.
+    #[cold]
+    fn runs_ahead(&self, entry: &SharedEntry, noticed: &mut Written) -> bool {
+        let staleness = &self.operation.staleness;
+        let is_due = |part| entry.head.is_due(part, self.kind.clock.now());
+        noticed.is_shadowed = staleness.draws_shadow();
+        noticed.is_shadowed || staleness.refresh_ahead.is_some_and(is_due)
     }
-    let ai = bound.kind.ai.as_ref();
+
+    /// What is noted of a hit in memory beside the count of its thread.
+    #[cold]
+    fn note_hit(&self, written: &[u8], noticed: &Written, text: TextMark) {
+        if let Some(timing) = Timing::take() {
+            timing.end_in_memory(&self.operation.counters);
+        }
+        if let Some(tenant) = noticed.arguments(written).tenant {
+            self.count_hit_of(tenant, text);
+        }
+    }
+}
+
+/// Why the call cannot be cached, if it cannot.
+fn obstacle(kind: &Kind, written: &[u8], noticed: &Written) -> Option<(Ending, MissReason)> {
+    if noticed.refused {
+        return Some((Ending::NoKey, MissReason::NoKey));
+    }
+    let arguments = noticed.arguments(written);
+    if kind.requires_tenant && arguments.tenant.is_none_or(<[u8]>::is_empty) {
+        return Some((Ending::NoTenant, MissReason::NoTenant));
+    }
+    let ai = kind.ai.as_ref();
     let is_too_long = ai
         .zip(arguments.text)
         .is_some_and(|(ai, text)| is_longer(text, ai.max_text_length));
-    is_too_long.then_some((Event::TextTooLong, MissReason::TextTooLong))
+    is_too_long.then_some((Ending::TextTooLong, MissReason::TextTooLong))
 }

@@ -2,10 +2,14 @@
 
 use std::fmt;
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use super::control::Report;
+use super::control::{Control, Report};
+use super::operation::Operation;
 use crate::envelope::Fault;
+use crate::kind::Kind;
+use crate::observe::Ending;
+use crate::policy::{TextTier, characters};
 use crate::store::Lost;
 
 /// Where the result of a call came from.
@@ -31,8 +35,9 @@ pub enum Origin {
     /// The body ran or another call was waited for, and neither brought a result in time:
     /// `timeout(hard = …)`.
     TimedOut,
-    /// The body did not run: [`peek`](super::peek) found nothing, or the call was only to be
-    /// forgotten, or asked for its key.
+    /// The body did not run: [`peek`](super::peek) or
+    /// [`AiCache::lookup`](crate::AiCache::lookup) found nothing, or the call was only to be forgotten,
+    /// or asked for its key.
     Stopped,
     /// No cached call was reached during the first poll, so nothing is known.
     Unreached,
@@ -49,6 +54,18 @@ pub enum StaleCause {
     Failed,
     /// The body took longer than `timeout` says, in this call.
     Slow,
+}
+
+impl Origin {
+    /// How a call has ended that has an entry from there.
+    pub(crate) fn hit(self) -> Ending {
+        match self {
+            Self::Memory => Ending::MemoryHit,
+            Self::Store => Ending::StoreHit,
+            Self::Stale(_) => Ending::Stale,
+            _ => Ending::Joined,
+        }
+    }
 }
 
 impl fmt::Display for Origin {
@@ -100,7 +117,8 @@ pub enum MissReason {
     UnknownKind,
     /// The kind or the operation is [switched off](crate::Cache::switch_off).
     SwitchedOff,
-    /// An argument refused to be serialized.
+    /// An argument refused to be serialized, or what a language model is asked is
+    /// [no request](crate::AiRequest).
     NoKey,
     /// The text is longer than the kind takes.
     TextTooLong,
@@ -109,6 +127,47 @@ pub enum MissReason {
 }
 
 impl MissReason {
+    /// Every reason.
+    pub const ALL: [Self; 15] = [
+        Self::Absent,
+        Self::Expired,
+        Self::Invalidated,
+        Self::TooOld,
+        Self::Refreshed,
+        Self::Unreadable,
+        Self::Unverified,
+        Self::TooLarge,
+        Self::StoreAway,
+        Self::StoreTimedOut,
+        Self::UnknownKind,
+        Self::SwitchedOff,
+        Self::NoKey,
+        Self::TextTooLong,
+        Self::NoTenant,
+    ];
+
+    /// The name, as metrics have it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Absent => "absent",
+            Self::Expired => "expired",
+            Self::Invalidated => "invalidated",
+            Self::TooOld => "too_old",
+            Self::Refreshed => "refreshed",
+            Self::Unreadable => "unreadable",
+            Self::Unverified => "unverified",
+            Self::TooLarge => "too_large",
+            Self::StoreAway => "store_away",
+            Self::StoreTimedOut => "store_timed_out",
+            Self::UnknownKind => "unknown_kind",
+            Self::SwitchedOff => "switched_off",
+            Self::NoKey => "no_key",
+            Self::TextTooLong => "text_too_long",
+            Self::NoTenant => "no_tenant",
+        }
+    }
+
     pub(super) fn of_lost(lost: Lost) -> Self {
         match lost {
             Lost::Absent => Self::Absent,
@@ -141,6 +200,19 @@ pub struct Outcome<T> {
     /// The name that the entry has in a store, as [`key`](super::key()) says it: a digest in the
     /// place of what is not to be read there.
     pub key: Option<String>,
+    /// The operation. `None` where no call was reached, where nobody knows the kind, and for keys
+    /// that the application chose.
+    pub operation: Option<String>,
+    /// How long the text is, in characters, where the call has one.
+    pub text_length: Option<usize>,
+    /// The tier of the text, by the limits of the kind.
+    pub text_tier: Option<TextTier>,
+    /// When the value was computed, by the clock of this process: just now where the body ran. `None`
+    /// for a value that no cache has.
+    pub stored_at: Option<SystemTime>,
+    /// How long it took to write the arguments into a key. Measured for those alone who ask for the
+    /// outcome; `None` where no key was written.
+    pub key_time: Option<Duration>,
 }
 
 impl<T> Outcome<T> {
@@ -155,14 +227,27 @@ impl<T> Outcome<T> {
             age,
             miss,
             key,
+            about,
+            stored_at,
             ..
         } = told;
+        let About {
+            operation,
+            text,
+            key_time,
+        } = about.map_or_else(About::default, |about| *about);
+        let (text_length, text_tier) = text.unzip();
         Self {
             value,
             origin,
             age,
             miss,
             key,
+            operation,
+            text_length,
+            text_tier,
+            stored_at,
+            key_time,
         }
     }
 }
@@ -176,6 +261,36 @@ pub(super) struct Told {
     pub(super) key: Option<String>,
     /// Whether the result is a failure.
     pub(super) has_failed: bool,
+    pub(super) about: Option<Box<About>>,
+    pub(super) stored_at: Option<SystemTime>,
+}
+
+/// What is known of a call before it has an answer, for those who ask.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct About {
+    operation: Option<String>,
+    text: Option<(usize, TextTier)>,
+    key_time: Option<Duration>,
+}
+
+impl About {
+    /// Of a call of this operation. `None` where nobody asks.
+    pub(super) fn of(
+        kind: &Kind,
+        operation: &Operation,
+        text: Option<&[u8]>,
+        control: Option<&Control>,
+    ) -> Option<Box<Self>> {
+        let control = control.filter(|control| control.asks())?;
+        Some(Box::new(Self {
+            operation: Some(operation.name.clone()),
+            text: text.map(|text| {
+                let length = characters(text);
+                (length, kind.text_tier(length))
+            }),
+            key_time: control.key_time,
+        }))
+    }
 }
 
 impl Told {
@@ -186,6 +301,8 @@ impl Told {
             miss: None,
             key: None,
             has_failed: false,
+            about: None,
+            stored_at: None,
         }
     }
 }

@@ -6,25 +6,28 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tracing::Instrument;
 
 use super::claiming::Claiming;
 use super::control::{Control, Finding, Way};
 use super::failure::TimedOut;
-use super::local::Bound;
+use super::local;
 use super::operation::Operation;
-use super::outcome::{MissReason, Origin, StaleCause};
+use super::outcome::{About, MissReason, Origin, StaleCause};
+use super::price::{Bill, Charged, Pricer, account};
 use super::results::Results;
+use super::shape::Company;
 use super::verdict::Verdict;
-use crate::envelope::{Opened, ValueType, Whole};
+use crate::envelope::{Erased, Opened, ValueType, Whole};
 use crate::flight::{Landing, Leader, Role};
-use crate::generation::{Carried, KeyHash, Name};
+use crate::generation::{Carried, Invalidation, KeyHash, Name};
 use crate::key::{SharedKey, Written, key_hash, with_memory_key};
 use crate::kind::{InTiers, Kind};
-use crate::memory::{Failure, Head, MemoryTier, SharedEntry, Weigher};
-use crate::observe::Event;
-use crate::policy::{Patience, Promoted, SingleFlight, Ttl};
+use crate::memory::{Absent, Failure, Head, Left, MemoryTier, SharedEntry, Weigher};
+use crate::policy::{Patience, Promoted, SingleFlight, TextMark, TextTier, Ttl};
 use crate::runtime;
 use crate::store::{FoldedGenerations, Held, Seen, StoreName, StoreTier};
+use crate::stream::{Boarding, Follower};
 
 /// So often the store is asked for one call, if what it has changes meanwhile.
 const LOOKS: usize = 3;
@@ -38,10 +41,20 @@ pub(crate) struct Pending {
     pub(crate) in_store: Option<StoreName>,
     /// What the entry belongs to, besides the kind and the operation.
     pub(crate) names: Vec<Name>,
+    /// How long its text is.
+    pub(crate) text: TextMark,
     /// Whether the result enters memory, where the store has it too.
     pub(crate) promoted: Promoted,
+    /// For whom it is done.
+    pub(crate) tenant: Option<Arc<str>>,
     /// What the attribute says about the weight of the value.
     pub(crate) weigher: Option<Weigher>,
+    /// The answer that the cache has is compared with what the body returns.
+    pub(crate) is_shadowed: bool,
+    /// What the attribute says about what an answer takes.
+    pub(crate) price: Option<Pricer>,
+    /// What is told of it beside its answer, where somebody asks.
+    pub(crate) about: Option<Box<About>>,
 }
 
 impl std::fmt::Debug for Pending {
@@ -83,6 +96,8 @@ pub(super) enum Stand {
     Found(SharedEntry, Origin),
     /// The same, read for this call: its value may be taken out if nobody else has the entry.
     Read(SharedEntry, Origin, Whole),
+    /// A stream that another call began.
+    Follows(Follower),
     /// To be computed.
     Leads(Lead),
     /// To be computed, and not to be kept.
@@ -101,6 +116,8 @@ pub(super) struct Lead {
     pub(super) spare: Option<SharedEntry>,
     /// Where that comes from, if the caller takes it at once and the body runs in the background.
     pub(super) answers_from: Option<Origin>,
+    /// What the body returns is compared with that, and not kept.
+    pub(super) is_shadow: bool,
 }
 
 /// What the others get of an entry that is the answer of one caller.
@@ -113,17 +130,16 @@ fn landing(entry: SharedEntry, origin: Origin) -> Landing {
 
 impl Pending {
     pub(super) fn of_call(
-        bound: Bound,
+        kind: Arc<Kind>,
+        operation: Arc<Operation>,
         written: &mut [u8],
         noticed: &Written,
+        text: Option<TextTier>,
         control: Option<&Control>,
     ) -> Self {
-        let Bound {
-            kind, operation, ..
-        } = bound;
         let key: SharedKey = with_memory_key(operation.number, written, |key| key.into());
         let is_asked_for = control.is_some_and(Control::asks);
-        let needs_name = kind.store.is_some() || is_asked_for;
+        let needs_name = kind.store.is_some() || is_asked_for || kind.events.wants_keys();
         let arguments = noticed.arguments(written);
         let names = arguments.tenant.map(|tenant| kind.tenant(tenant));
         let keys = operation.store_keys.as_ref().filter(|_| needs_name);
@@ -138,15 +154,22 @@ impl Pending {
             spent: AtomicU64::new(0),
             waits_since: OnceLock::new(),
         });
-        let text = arguments.text.filter(|_| in_store.is_some());
+        let in_both = text.filter(|_| in_store.is_some());
         Self {
-            promoted: kind.promotions.of(&operation.name, text),
+            about: About::of(&kind, &operation, arguments.text, control),
+            text: text.into(),
+            // What was drawn on the short way, and what has not been there.
+            is_shadowed: noticed.is_shadowed || operation.staleness.draws_shadow(),
+            promoted: kind.promotions.of(&operation.name, in_both),
             kind,
             operation,
             key,
             in_store,
             names: names.into_iter().collect(),
+            // The one that the key was written for, just before.
+            tenant: local::tenant().ok().flatten(),
             weigher: None,
+            price: None,
         }
     }
 
@@ -210,6 +233,7 @@ impl Pending {
             why,
             spare,
             answers_from: None,
+            is_shadow: false,
         })
     }
 
@@ -217,7 +241,7 @@ impl Pending {
     async fn prepare(&self) {
         if let Some((store, name)) = self.store() {
             // In a box: it is long, and every look-up would be.
-            Box::pin(store.prepare(name)).await;
+            Box::pin(store.prepare(name).instrument(self.store_span())).await;
         }
     }
 
@@ -228,6 +252,7 @@ impl Pending {
             why: MissReason::Refreshed,
             spare: None,
             answers_from: None,
+            is_shadow: false,
         })
     }
 
@@ -267,38 +292,45 @@ impl Pending {
         loop {
             let (mut why, mut spare);
             match self.in_memory(control, results) {
-                Verdict::Answer(entry, origin) => return Stand::Found(entry, origin),
+                Verdict::Answer(entry, origin) => return self.answer(entry, origin),
                 Verdict::Due(entry, origin) => return self.renew(entry, origin),
                 Verdict::Spare(_, reason) | Verdict::Nothing(reason) => why = reason,
             }
-            let (leader, asks_store) = if self.operation.single_flight == SingleFlight::Off {
-                (flights.fly_alone(&self.key), true)
-            } else {
-                match flights.join(&self.key).await {
-                    Role::Waiter(Landing::Entry(entry))
-                        if self.is_good(&entry, control, results) =>
-                    {
-                        return self.joined(entry, control, results);
-                    }
-                    Role::Waiter(Landing::Stale(entry)) => {
-                        match self.see(entry, control, results) {
-                            Verdict::Answer(entry, origin) | Verdict::Due(entry, origin) => {
-                                return Stand::Found(entry, origin);
-                            }
-                            // The body has just failed.
-                            Verdict::Spare(entry, _) => {
-                                return Stand::Found(entry, Origin::Stale(StaleCause::Failed));
-                            }
-                            Verdict::Nothing(_) => continue,
+            let is_alone = results.company == Company::Alone;
+            let (leader, asks_store) =
+                if is_alone || self.operation.single_flight == SingleFlight::Off {
+                    (flights.fly_alone(&self.key), true)
+                } else {
+                    match self.boarding(flights.join(&self.key)).await {
+                        Role::Waiter(Landing::Entry(entry))
+                            if self.is_good(&entry, control, results) =>
+                        {
+                            return self.joined(entry, control, results);
                         }
+                        Role::Waiter(Landing::Stale(entry)) => {
+                            match self.see(entry, control, results) {
+                                Verdict::Answer(entry, origin) | Verdict::Due(entry, origin) => {
+                                    return Stand::Found(entry, origin);
+                                }
+                                // The body has just failed.
+                                Verdict::Spare(entry, _) => {
+                                    return Stand::Found(entry, Origin::Stale(StaleCause::Failed));
+                                }
+                                Verdict::Nothing(_) => continue,
+                            }
+                        }
+                        // Too old for this caller, or from before an invalidation: it joins those who
+                        // want a new one.
+                        Role::Waiter(_) => continue,
+                        Role::Alone(turn) => (flights.fly_in_turn(&self.key, turn), false),
+                        Role::Leader(leader) => (leader, true),
+                        Role::Follower(shown) => match self.board(&shown, control, results) {
+                            Boarding::Aboard(follower) => return Stand::Follows(follower),
+                            Boarding::Apart => (flights.fly_alone(&self.key), true),
+                            Boarding::Over => continue,
+                        },
                     }
-                    // Too old for this caller, or from before an invalidation: it joins those who
-                    // want a new one.
-                    Role::Waiter(_) => continue,
-                    Role::Alone(turn) => (flights.fly_in_turn(&self.key, turn), false),
-                    Role::Leader(leader) => (leader, true),
-                }
-            };
+                };
             // A flight may have landed between the look into memory and the lead of this one, or what
             // was there may be gone.
             (why, spare) = match self.in_memory(control, results) {
@@ -329,6 +361,7 @@ impl Pending {
                     Verdict::Answer(entry, origin) => {
                         leader.land(landing(entry.clone(), origin));
                         return match whole {
+                            _ if self.is_shadowed => self.answer(entry, origin),
                             Some(whole) => Stand::Read(entry, origin, whole),
                             None => Stand::Found(entry, origin),
                         };
@@ -357,6 +390,7 @@ impl Pending {
                 why,
                 spare,
                 answers_from: None,
+                is_shadow: false,
             });
         }
     }
@@ -371,6 +405,23 @@ impl Pending {
             return Stand::Found(better, origin);
         }
         Stand::Found(entry, Origin::Joined)
+    }
+
+    /// The entry is the answer. Where it is drawn, the body runs beside it.
+    fn answer(&self, entry: SharedEntry, origin: Origin) -> Stand {
+        let has_value = !entry.value.is::<Failure>() && !entry.value.is::<Absent>();
+        if !self.is_shadowed || !has_value || !self.kind.background.has_room() {
+            return Stand::Found(entry, origin);
+        }
+        Stand::Leads(Lead {
+            // Nobody joins it.
+            leader: self.kind.flights.fly_alone(&self.key),
+            held: None,
+            why: MissReason::Refreshed,
+            spare: Some(entry),
+            answers_from: Some(origin),
+            is_shadow: true,
+        })
     }
 
     /// The entry is the answer. It is computed anew, unless somebody is about it already.
@@ -388,6 +439,7 @@ impl Pending {
                 why: MissReason::Expired,
                 spare: Some(entry),
                 answers_from: Some(origin),
+                is_shadow: false,
             }),
         }
     }
@@ -427,7 +479,10 @@ impl Pending {
         let mut looks = 0;
         loop {
             looks += 1;
-            match store.look_up(name, wanted, self.carry()).await {
+            match self
+                .looking_up(store.look_up(name, wanted, self.carry()))
+                .await
+            {
                 // Another process said that it had changed, while this one looked.
                 Ok(Opened { entry, .. }) if looks < LOOKS && self.has_changed(&entry) => {}
                 Ok(Opened { entry, whole }) => {
@@ -448,7 +503,7 @@ impl Pending {
         results: &Results,
     ) -> Verdict {
         // Before anybody else has it: it notes that in the entry.
-        self.weigh(&mut entry, results.value_type);
+        self.note(&mut entry, results.value_type);
         let verdict = match self.see(entry.clone(), control, results) {
             Verdict::Answer(entry, Origin::Memory) => Verdict::Answer(entry, Origin::Store),
             Verdict::Due(entry, Origin::Memory) => Verdict::Due(entry, Origin::Store),
@@ -529,7 +584,7 @@ impl Pending {
         let kept_for = Duration::ZERO;
         let head = self.head(ttl, kept_for, self.carry());
         let mut entry = entry(head);
-        self.weigh(&mut entry, Some(value_type));
+        self.note(&mut entry, Some(value_type));
         let write = self
             .store()
             .zip(generations)
@@ -540,7 +595,10 @@ impl Pending {
             });
         let memory = self.kind.memory.as_ref();
         memory.into_iter().for_each(MemoryTier::sweep_when_due);
-        let _left = leader.replace(|| {
+        let promotions = &self.kind.promotions;
+        let enters_memory = write.is_none() || promotions.of_computed(self.promoted);
+        let (is_written, told) = (write.is_some(), entry.clone());
+        let left = leader.replace(|| {
             if let Some((store, name)) = self.store() {
                 match write {
                     Some(write) => store.replace_behind(write),
@@ -548,12 +606,26 @@ impl Pending {
                     None => store.remove_behind(name.key.clone()),
                 }
             }
-            memory.map(|memory| memory.insert((*self.key).into(), entry))
+            memory.map(|memory| {
+                if enters_memory {
+                    memory.insert((*self.key).into(), entry)
+                } else {
+                    memory.remove(&self.key)
+                }
+            })
         });
+        let took_in = |left: Option<Left>| left.is_some_and(|left| left.took_in());
+        if left.is_some_and(|left| took_in(left) || is_written) {
+            self.tell_stored(&told, ttl);
+        }
     }
 
-    /// Notes in an entry what it weighs. To be called with nothing locked.
-    pub(super) fn weigh(&self, entry: &mut SharedEntry, value_type: Option<ValueType>) {
+    /// Notes in an entry that is to be kept how long its text is, and what it weighs. To be called with
+    /// nothing locked.
+    pub(super) fn note(&self, entry: &mut SharedEntry, value_type: Option<ValueType>) {
+        if let Some(entry) = Arc::get_mut(entry) {
+            entry.head.mark(self.text);
+        }
         if let Some(memory) = &self.kind.memory {
             memory.weigh(entry, &self.key, self.weigher.as_ref(), value_type);
         }
@@ -561,7 +633,9 @@ impl Pending {
 
     /// Forgets the entry in both tiers, and says whether either had it.
     pub(crate) async fn remove(&self) -> bool {
-        let removed = self.kind.remove(&[self.in_tiers()], &mut true).await;
+        let tell = || self.tell_invalidated(Invalidation::Remove);
+        let entry = [self.in_tiers()];
+        let removed = self.kind.remove(&entry, &mut true, tell).await;
         removed == [true]
     }
 
@@ -574,7 +648,8 @@ impl Pending {
     /// Forgets the entry in the store; the one in memory stays for those whose body fails. Says
     /// whether either had it.
     async fn expire(&self) -> bool {
-        self.kind.expire(self.in_tiers()).await
+        let tell = || self.tell_invalidated(Invalidation::Expire);
+        self.kind.expire(self.in_tiers(), tell).await
     }
 
     pub(super) fn name_in_store(&self) -> Option<String> {
@@ -605,7 +680,18 @@ impl Pending {
         self.kind.generations.carry(&self.names)
     }
 
-    pub(super) fn count(&self, event: Event) {
-        self.operation.counters.count(event);
+    /// Counts what an answer took, or would have taken.
+    pub(super) fn charge(&self, charged: Charged, value: &Erased) {
+        if let Some(price) = self.price.as_ref().and_then(|price| price(value)) {
+            account(&self.operation, charged, price);
+        }
+    }
+
+    /// What a body is counted by that runs without all this.
+    pub(super) fn into_bill(self) -> Option<Box<Bill>> {
+        let Self {
+            operation, price, ..
+        } = self;
+        price.map(|price| Box::new(Bill { operation, price }))
     }
 }

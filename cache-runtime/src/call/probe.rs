@@ -6,13 +6,16 @@
 //! for errors that can be shared because they are `Clone`; method resolution does not see
 //! lifetimes, so where the result may borrow something the expansion begins after those. Between
 //! the two one level is empty, because method resolution also tries one more reference than there is.
+//!
+//! In the same way `(&&shape).__larder_wary()` finds out whether the values of a shape say
+//! themselves if they are to be kept.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::failure::{Alone, Cloned};
 use super::shape::{Fallible, FallibleOption, Optional, Plain};
-use super::value::{Local, Own, Shared};
+use super::value::{Local, Own, Shared, Tiered, Wary};
 
 /// The type of a result, on its way to its shape.
 #[derive(Debug)]
@@ -86,3 +89,38 @@ probed! {
     <T> &&LocalProbe<Option<T>> => Optional<Local<T>>;
     <T> &LocalProbe<T> => Plain<Local<T>>;
 }
+
+/// Leads from a shape to one that asks its values whether they are to be kept, where their type can say
+/// so.
+pub trait Wariness {
+    /// The shape.
+    type Shape;
+
+    /// The shape.
+    fn __larder_wary(self) -> Self::Shape;
+}
+
+macro_rules! wary {
+    ($($name:ident<K $(, $failing:ident)?>),*) => {$(
+        impl<K $(, $failing)?> Wariness for &&$name<K $(, $failing)?>
+        where
+            Wary<K>: Tiered,
+        {
+            type Shape = $name<Wary<K> $(, $failing)?>;
+
+            fn __larder_wary(self) -> Self::Shape {
+                $name(PhantomData)
+            }
+        }
+
+        impl<K $(, $failing)?> Wariness for &$name<K $(, $failing)?> {
+            type Shape = $name<K $(, $failing)?>;
+
+            fn __larder_wary(self) -> Self::Shape {
+                *self
+            }
+        }
+    )*};
+}
+
+wary!(FallibleOption<K, F>, Fallible<K, F>, Optional<K>, Plain<K>);

@@ -4,7 +4,7 @@ use std::any::TypeId;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::shape::Shape;
+use super::shape::{Company, Shape};
 use crate::envelope::{Erased, ValueType, Wanted, Whole};
 use crate::memory::{Absent, Entry, Failure, SharedEntry};
 
@@ -15,6 +15,7 @@ pub(crate) struct Results {
     kept: TypeId,
     has_none: bool,
     failure: Option<TypeId>,
+    pub(crate) company: Company,
 }
 
 impl Results {
@@ -28,6 +29,7 @@ impl Results {
             kept: TypeId::of::<S::Kept>(),
             has_none: S::none().is_some(),
             failure: S::shared_type(),
+            company: S::company(),
         }
     }
 

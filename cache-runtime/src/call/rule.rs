@@ -57,6 +57,11 @@ impl Rule {
         self.cache_if(value, |value| !condition(value))
     }
 
+    /// Whether the value is not kept.
+    pub(crate) fn refuses(self) -> bool {
+        self.is_refused
+    }
+
     fn given_up(self) -> Self {
         Self {
             is_refused: true,
@@ -68,7 +73,7 @@ impl Rule {
 
 /// The caller has its value all the same: a panic of what decides whether to keep it goes no
 /// further.
-fn contained<T>(decide: impl FnOnce() -> T) -> Option<T> {
+pub(super) fn contained<T>(decide: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(decide)).ok()
 }
 

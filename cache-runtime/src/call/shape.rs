@@ -36,6 +36,12 @@ pub trait Shape: Copy + Send + Sync {
     /// The result that a kept value stands for.
     fn returned(kept: Self::Kept) -> Self::Returned;
 
+    /// Whether the value itself has nothing against being kept.
+    fn is_cacheable(kept: &Self::Kept) -> bool {
+        let _ = kept;
+        true
+    }
+
     /// Whether the result is a `None`, which is not kept but may be shared.
     fn is_none(returned: &Self::Returned) -> bool {
         let _ = returned;
@@ -71,6 +77,23 @@ pub trait Shape: Copy + Send + Sync {
         let _ = after;
         None
     }
+
+    /// What calls of one key do that come at the same time.
+    #[must_use]
+    fn company() -> Company {
+        Company::Waits
+    }
+}
+
+/// What calls of one key do that come at the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Company {
+    /// They wait for the one that runs the body.
+    Waits,
+    /// They follow it, where it is one that can be followed as this type.
+    Follows(TypeId),
+    /// Each runs the body for itself.
+    Alone,
 }
 
 macro_rules! shapes {
@@ -118,6 +141,10 @@ impl<K: Tiered, F: Failing> Shape for FallibleOption<K, F> {
         returned.as_ref().ok()?.as_ref()
     }
 
+    fn is_cacheable(kept: &K::Kept) -> bool {
+        K::is_cacheable(kept)
+    }
+
     fn returned(kept: K::Kept) -> Self::Returned {
         Ok(Some(kept))
     }
@@ -157,6 +184,10 @@ impl<K: Tiered, F: Failing> Shape for Fallible<K, F> {
 
     fn kept(returned: &Self::Returned) -> Option<&K::Kept> {
         returned.as_ref().ok().filter(|_| !is_hidden::<K::Kept>())
+    }
+
+    fn is_cacheable(kept: &K::Kept) -> bool {
+        K::is_cacheable(kept)
     }
 
     fn returned(kept: K::Kept) -> Self::Returned {
@@ -202,6 +233,10 @@ impl<K: Tiered> Shape for Optional<K> {
         returned.as_ref()
     }
 
+    fn is_cacheable(kept: &K::Kept) -> bool {
+        K::is_cacheable(kept)
+    }
+
     fn returned(kept: K::Kept) -> Option<K::Kept> {
         Some(kept)
     }
@@ -225,6 +260,10 @@ impl<K: Tiered> Shape for Plain<K> {
 
     fn kept(returned: &K::Kept) -> Option<&K::Kept> {
         (!is_hidden::<K::Kept>()).then_some(returned)
+    }
+
+    fn is_cacheable(kept: &K::Kept) -> bool {
+        K::is_cacheable(kept)
     }
 
     fn returned(kept: K::Kept) -> K::Kept {

@@ -7,7 +7,7 @@ use std::sync::{LazyLock, OnceLock};
 use std::time::Duration;
 
 use crate::key::{Identity, IdentityParts};
-use crate::policy::{Patience, SingleFlight, Staleness};
+use crate::policy::{Patience, SingleFlight, Staleness, TextNormalization};
 
 /// One annotated function, as [`sites`](crate::sites) lists it.
 pub struct CallSite {
@@ -48,6 +48,7 @@ pub struct Description {
     column: u32,
     /// The parameter that is the text of the operation.
     text: Option<&'static str>,
+    normalization: TextNormalization,
     /// The parameter that is the question.
     question: Option<&'static str>,
     /// Names of the other parameters that are in the key, sorted; with `key = …` what it says.
@@ -83,6 +84,7 @@ impl Description {
             line,
             column,
             text: None,
+            normalization: TextNormalization::None,
             question: None,
             others: &[],
         }
@@ -133,6 +135,11 @@ impl Description {
         self
     }
 
+    pub const fn shadow(mut self, part: f64) -> Self {
+        self.staleness.shadow = Some(part);
+        self
+    }
+
     pub const fn soft(mut self, patience: Duration) -> Self {
         self.patience.soft = Some(patience);
         self
@@ -160,6 +167,11 @@ impl Description {
 
     pub const fn text(mut self, text: &'static str) -> Self {
         self.text = Some(text);
+        self
+    }
+
+    pub const fn normalize(mut self, normalization: TextNormalization) -> Self {
+        self.normalization = normalization;
         self
     }
 
@@ -282,6 +294,12 @@ impl CallSite {
         parameters
     }
 
+    /// What of the text counts in the key.
+    #[must_use]
+    pub fn normalization(&self) -> TextNormalization {
+        self.description.normalization
+    }
+
     /// Whether the attribute says `shared`.
     #[must_use]
     pub fn is_shared(&self) -> bool {
@@ -372,6 +390,7 @@ impl Function {
             line,
             column,
             text,
+            normalization,
             question,
             others,
             ..
@@ -397,6 +416,7 @@ impl Function {
             has_text: text.is_some(),
             has_question: question.is_some(),
             names: others,
+            normalization,
         }))
     }
 
@@ -466,6 +486,14 @@ static CLAIMS: LazyLock<Claims> = LazyLock::new(|| {
 
 fn is_unclear(sites: &[&CallSite]) -> bool {
     sites.len() > 1 && !sites.iter().all(|site| site.is_shared())
+}
+
+/// The site that has this operation of this kind, where one alone has it or all that have it are one
+/// on purpose.
+pub(crate) fn claim(kind: &str, operation: &str) -> Option<&'static CallSite> {
+    let claims: &BTreeMap<(&str, String), _> = &CLAIMS;
+    let sites = claims.get(&(kind, operation.to_owned()))?;
+    sites.first().copied().filter(|_| !is_unclear(sites))
 }
 
 /// Every site of the program, by kind, operation and place.

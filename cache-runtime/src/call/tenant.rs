@@ -78,7 +78,7 @@ impl<F> Drop for ForTenant<F> {
 }
 
 /// Calls `run` for a tenant, and puts back the one that was there, also when it panics.
-pub(super) fn in_tenant<R>(tenant: Option<Arc<str>>, run: impl FnOnce() -> R) -> R {
+pub(crate) fn in_tenant<R>(tenant: Option<Arc<str>>, run: impl FnOnce() -> R) -> R {
     struct PutBack(Option<Arc<str>>);
     impl Drop for PutBack {
         fn drop(&mut self) {

@@ -7,16 +7,19 @@ use super::control::{Control, Finding, WhileOff};
 use super::failure::TimedOut;
 use super::keeping::{KeptFor, report, report_entry, report_uncached};
 use super::local;
-use super::outcome::{MissReason, Origin, StaleCause, Told};
+use super::operation::Operation;
+use super::outcome::{About, MissReason, Origin, StaleCause, Told};
 use super::pending::{Deadlines, Pending, Stand};
+use super::price::{Bill, Charged, PriceOf, pricer};
 use super::results::{Results, handed_over, served};
 use super::rule::Rule;
 use super::shape::Shape;
 use crate::envelope::Whole;
 use crate::flight::Landing;
-use crate::generation::Carried;
-use crate::memory::{Entry, SharedEntry, Weight, weigher};
-use crate::observe::Event;
+use crate::generation::{Carried, Invalidation};
+use crate::memory::{Entry, SharedEntry, Weigher, Weight, weigher};
+use crate::observe::{Ending, Record};
+use crate::stream::Follower;
 
 /// A call that was no hit.
 #[derive(Debug)]
@@ -25,7 +28,7 @@ pub struct Miss(Box<Beginning>);
 #[derive(Debug)]
 struct Beginning {
     /// Without, the body runs without a cache.
-    pending: Result<Pending, Uncached>,
+    pending: Result<(Pending, Record), Uncached>,
     control: Option<Box<Control>>,
     results: Results,
     deadlines: Deadlines,
@@ -34,9 +37,28 @@ struct Beginning {
 /// A call whose body runs without a cache.
 #[derive(Debug)]
 pub(super) struct Uncached {
-    why: MissReason,
+    pub(super) why: MissReason,
     /// What was there, and is to be over.
-    replaced: Option<Box<Pending>>,
+    pub(super) replaced: Option<Box<Pending>>,
+    /// That of the call, where it is known.
+    operation: Option<Arc<Operation>>,
+    pub(super) about: Option<Box<About>>,
+    /// What the body is to be counted by.
+    bill: Option<Box<Bill>>,
+}
+
+impl Uncached {
+    pub(super) fn of(
+        why: MissReason,
+        operation: Arc<Operation>,
+        about: Option<Box<About>>,
+    ) -> Self {
+        Self {
+            operation: Some(operation),
+            about,
+            ..why.into()
+        }
+    }
 }
 
 impl From<MissReason> for Uncached {
@@ -44,32 +66,41 @@ impl From<MissReason> for Uncached {
         Self {
             why,
             replaced: None,
+            operation: None,
+            about: None,
+            bill: None,
         }
     }
 }
 
 impl Pending {
     /// The call while the kind or the operation is switched off.
-    pub(super) fn while_off(self, becomes: WhileOff) -> Result<Self, Uncached> {
+    pub(super) fn while_off(
+        self,
+        mut record: Record,
+        becomes: WhileOff,
+    ) -> Result<(Self, Record), Uncached> {
         if becomes == WhileOff::GoesOn {
-            return Ok(self);
+            return Ok((self, record));
         }
-        self.count(Event::SwitchedOff);
+        record.end(Ending::SwitchedOff);
+        let (operation, about) = (self.operation.clone(), self.about.clone());
         Err(Uncached {
-            why: MissReason::SwitchedOff,
             replaced: (becomes == WhileOff::Replaces).then(|| Box::new(self)),
+            ..Uncached::of(MissReason::SwitchedOff, operation, about)
         })
     }
 }
 
 /// What a call got when memory, the other callers and the store were asked.
 #[expect(missing_debug_implementations, reason = "would show the value")]
-pub struct Asked(Got);
+pub struct Asked(pub(super) Got);
 
-enum Got {
+pub(super) enum Got {
     Entry(SharedEntry),
     /// The same, of which nobody else may know.
     Read(SharedEntry, Whole),
+    Follows(Follower),
     TimedOut(TimedOut),
     Turn(Turn),
 }
@@ -90,6 +121,8 @@ pub enum Answered<S: Shape> {
 pub struct Turn {
     /// `None`: nothing is kept.
     pub(super) running: Option<Box<Running>>,
+    /// What the body is counted by where nothing is kept.
+    bill: Option<Box<Bill>>,
     pub(super) deadlines: Deadlines,
 }
 
@@ -107,7 +140,7 @@ impl std::fmt::Debug for Running {
 
 impl Miss {
     pub(super) fn of(
-        pending: Result<Pending, Uncached>,
+        pending: Result<(Pending, Record), Uncached>,
         control: Option<Box<Control>>,
         results: Results,
         deadlines: Deadlines,
@@ -123,7 +156,7 @@ impl Miss {
     /// With these tags.
     #[must_use]
     pub fn tagged(mut self, tags: &[&dyn Display]) -> Self {
-        if let Ok(pending) = &mut self.0.pending {
+        if let Ok((pending, _)) = &mut self.0.pending {
             // Else there would be no key.
             let tenant = local::tenant().ok().flatten();
             for tag in tags {
@@ -140,18 +173,35 @@ impl Miss {
         _shape: S,
         weigh: fn(&S::Kept) -> W,
     ) -> Self {
-        if let Ok(pending) = &mut self.0.pending {
+        if let Ok((pending, _)) = &mut self.0.pending {
             pending.weigher = Some(weigher(weigh));
         }
         self
     }
 
+    /// With answers that have a price.
+    #[must_use]
+    pub fn priced<S: Shape>(mut self, _shape: S, price: PriceOf<S>) -> Self {
+        let price = pricer::<S>(price);
+        match &mut self.0.pending {
+            Ok((pending, _)) => pending.price = Some(price),
+            Err(uncached) => {
+                let operation = uncached.operation.take();
+                uncached.bill = operation.map(|operation| Box::new(Bill { operation, price }));
+            }
+        }
+        self
+    }
+
     /// A computation under a key that the application chose, if that is one.
-    pub(crate) fn of_chosen<S: Shape>(pending: Result<Pending, MissReason>, _shape: S) -> Self {
+    pub(crate) fn of_chosen<S: Shape>(
+        pending: Result<(Pending, Record), MissReason>,
+        _shape: S,
+    ) -> Self {
         let control = local::take_control();
         let pending = match pending {
-            Ok(pending) if pending.kind.switch.is_off() => {
-                pending.while_off(Control::while_off(control.as_deref()))
+            Ok((pending, record)) if pending.kind.switch.is_off() => {
+                pending.while_off(record, Control::while_off(control.as_deref()))
             }
             Ok(pending) => Ok(pending),
             Err(why) => Err(why.into()),
@@ -159,41 +209,59 @@ impl Miss {
         Self::of(pending, control, Results::of::<S>(), Deadlines::default())
     }
 
+    pub(super) fn weighed_by(mut self, weigher: Weigher) -> Self {
+        if let Ok((pending, _)) = &mut self.0.pending {
+            pending.weigher = Some(weigher);
+        }
+        self
+    }
+
     /// Asks memory again, the other callers and the store: everything that waits is in here, and
     /// compiled once. Where the caller wants no result computed, it does not return as long as the
     /// wrapper is there that wants it so.
     pub async fn ask(self) -> Asked {
+        // It stays in its box, and what waits goes into one: every call would be as long, hits too.
+        let mut beginning = self.0;
         let Beginning {
             pending,
             control,
             results,
             deadlines,
-        } = *self.0;
+        } = &mut *beginning;
         let wishes = control.as_deref();
-        let pending = match pending {
-            Ok(pending) => pending,
-            Err(Uncached { why, replaced }) => {
+        match pending {
+            Ok((pending, record)) => {
+                let stood = pending.stand_in_span(wishes, results, *deadlines);
+                match Box::pin(stood).await {
+                    Ok(stand) => return beginning.stands(stand),
+                    Err(finding) => {
+                        record.end(finding.ending());
+                        if let Some(control) = wishes {
+                            control.stop(finding).await;
+                        }
+                    }
+                }
+            }
+            Err(Uncached {
+                why,
+                replaced,
+                about,
+                ..
+            }) => {
                 if let Some(replaced) = replaced {
-                    // In a box, as below.
                     Box::pin(replaced.remove()).await;
                 }
                 match wishes.filter(|control| control.stops()) {
                     Some(control) => control.stop(Finding::Nothing).await,
-                    None => report_uncached(wishes, why),
+                    None => report_uncached(wishes, *why, about.take()),
                 }
-                return Asked::to_run(None, deadlines);
-            }
-        };
-        // In a box: it is long, and every call would be as long, hits too.
-        match Box::pin(pending.stand(wishes, &results, deadlines)).await {
-            Ok(stand) => Asked::of(stand, pending, control, results, deadlines),
-            Err(finding) => {
-                if let Some(control) = wishes {
-                    control.stop(finding).await;
-                }
-                Asked::to_run(None, deadlines)
             }
         }
+        let bill = match beginning.pending {
+            Ok((pending, _)) => pending.into_bill(),
+            Err(uncached) => uncached.bill,
+        };
+        Asked::to_run(Err(bill), beginning.deadlines)
     }
 
     /// The same for a function that is not async.
@@ -207,29 +275,60 @@ impl Miss {
         } = *self.0;
         let wishes = control.as_deref();
         match pending {
-            Ok(pending) => {
-                let stand = pending.stand_of_sync(wishes, &results);
-                Asked::of(stand, pending, control, results, deadlines)
+            Ok((pending, record)) => {
+                let stand = pending.stand_of_sync_in_span(wishes, &results);
+                Asked::of(stand, pending, record, control, results, deadlines)
             }
-            Err(Uncached { why, replaced }) => {
+            Err(Uncached {
+                why,
+                replaced,
+                about,
+                bill,
+                ..
+            }) => {
                 if let Some(replaced) = replaced {
                     replaced.kind.remove_here(&replaced.key);
+                    replaced.tell_invalidated(Invalidation::Remove);
                 }
-                report_uncached(wishes, why);
-                Asked::to_run(None, deadlines)
+                report_uncached(wishes, why, about);
+                Asked::to_run(Err(bill), deadlines)
             }
         }
     }
 }
 
+impl Beginning {
+    fn stands(self, stand: Stand) -> Asked {
+        let Self {
+            pending,
+            control,
+            results,
+            deadlines,
+        } = self;
+        match pending {
+            Ok((pending, record)) => Asked::of(stand, pending, record, control, results, deadlines),
+            Err(uncached) => Asked::to_run(Err(uncached.bill), deadlines),
+        }
+    }
+}
+
 impl Asked {
-    fn to_run(running: Option<Box<Running>>, deadlines: Deadlines) -> Self {
-        Self(Got::Turn(Turn { running, deadlines }))
+    fn to_run(running: Result<Box<Running>, Option<Box<Bill>>>, deadlines: Deadlines) -> Self {
+        let (running, bill) = match running {
+            Ok(running) => (Some(running), None),
+            Err(bill) => (None, bill),
+        };
+        Self(Got::Turn(Turn {
+            running,
+            bill,
+            deadlines,
+        }))
     }
 
     fn of(
         stand: Stand,
         pending: Pending,
+        mut record: Record,
         control: Option<Box<Control>>,
         results: Results,
         deadlines: Deadlines,
@@ -237,30 +336,35 @@ impl Asked {
         let wishes = control.as_deref();
         let lead = match stand {
             Stand::Found(entry, origin) => {
-                found(&pending, wishes, &entry, origin);
+                found(&pending, record, wishes, &entry, origin);
                 return Self(Got::Entry(entry));
             }
             Stand::Read(entry, origin, whole) => {
-                found(&pending, wishes, &entry, origin);
+                found(&pending, record, wishes, &entry, origin);
                 return Self(Got::Read(entry, whole));
             }
+            Stand::Follows(follower) => {
+                record.end(Ending::Joined);
+                report(wishes, &pending, &Told::of(Origin::Joined));
+                return Self(Got::Follows(follower));
+            }
             Stand::TimedOut(after) => {
-                pending.count(Event::TimedOut);
+                record.end(Ending::TimedOut);
                 report(wishes, &pending, &Told::of(Origin::TimedOut));
                 return Self(Got::TimedOut(after));
             }
             Stand::Bypasses => {
-                pending.count(Event::Bypassed);
+                record.end(Ending::Bypassed);
                 report(wishes, &pending, &Told::of(Origin::Bypassed));
-                return Self::to_run(None, deadlines);
+                return Self::to_run(Err(pending.into_bill()), deadlines);
             }
             Stand::Leads(lead) => lead,
         };
         let running = Running {
             carried: pending.carry(),
-            kept_for: KeptFor::new(pending, control, results, lead),
+            kept_for: KeptFor::new(pending, record, control, results, lead),
         };
-        Self::to_run(Some(Box::new(running)), deadlines)
+        Self::to_run(Ok(Box::new(running)), deadlines)
     }
 
     /// What that means for a result of this shape.
@@ -271,25 +375,25 @@ impl Asked {
             Got::Read(entry, whole) => handed_over::<S>(entry, whole),
             Got::TimedOut(after) => S::timed_out(after),
             Got::Turn(turn) => return Answered::Turn(turn),
+            // Of streams alone.
+            Got::Follows(_) => None,
         };
         // Entries are looked at before, and only what may time out does: this body would run
         // without a cache.
-        let without = Turn {
-            running: None,
-            deadlines: Deadlines::default(),
-        };
-        answer.map_or(Answered::Turn(without), Answered::Answer)
+        answer.map_or_else(|| Answered::Turn(Turn::without_cache()), Answered::Answer)
     }
 }
 
-/// Counts and reports an answer that was found.
-fn found(pending: &Pending, wishes: Option<&Control>, entry: &SharedEntry, origin: Origin) {
-    match origin {
-        Origin::Memory => pending.operation.counters.count_memory_hit(),
-        Origin::Store => pending.count(Event::StoreHit),
-        Origin::Stale(_) => pending.count(Event::Stale),
-        _ => pending.count(Event::Joined),
-    }
+/// Counts, tells and reports an answer that was found.
+fn found(
+    pending: &Pending,
+    mut record: Record,
+    wishes: Option<&Control>,
+    entry: &SharedEntry,
+    origin: Origin,
+) {
+    record.hit(entry, origin);
+    pending.charge(Charged::Replayed, &entry.value);
     // The clock is read for those who ask alone.
     if wishes.is_some() {
         report_entry(wishes, pending, entry, origin);
@@ -297,6 +401,14 @@ fn found(pending: &Pending, wishes: Option<&Control>, entry: &SharedEntry, origi
 }
 
 impl Turn {
+    pub(super) fn without_cache() -> Self {
+        Self {
+            running: None,
+            bill: None,
+            deadlines: Deadlines::default(),
+        }
+    }
+
     /// Keeps what the body returned, where it is to be kept, and gives it to the calls that wait.
     /// Returns what the caller gets: where the body failed, that may be an older value.
     pub fn keep<S, R>(self, _shape: S, returned: S::Returned, rule: R) -> S::Returned
@@ -305,6 +417,9 @@ impl Turn {
         R: FnOnce(&S::Kept) -> Rule,
     {
         let Some(running) = self.running else {
+            if let Some((bill, value)) = self.bill.zip(S::kept(&returned)) {
+                bill.charge(Charged::Billed, value);
+            }
             return returned;
         };
         let Running {
@@ -312,7 +427,8 @@ impl Turn {
             mut kept_for,
         } = *running;
         if let Some(value) = S::kept(&returned) {
-            let rule = rule(value);
+            kept_for.pending.charge(Charged::Billed, value);
+            let rule = kept_for.asked(rule(value), || S::is_cacheable(value));
             let ttl = kept_for.ttl(rule);
             let head = kept_for.head(ttl, carried);
             let value = value.clone();

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::envelope::{Keep, ValueType};
+use crate::policy::Cacheable;
 
 /// A value that can be kept in memory and in a store: cloned for every hit, and written and read
 /// with serde.
@@ -66,6 +67,12 @@ pub trait Tiered {
     /// How that is written into a store; `None`: it stays in memory.
     #[must_use]
     fn value_type() -> Option<ValueType>;
+
+    /// Whether the value itself has nothing against it.
+    fn is_cacheable(kept: &Self::Kept) -> bool {
+        let _ = kept;
+        true
+    }
 }
 
 /// A value is kept as it is.
@@ -79,6 +86,10 @@ pub struct Shared<T>(PhantomData<fn() -> T>);
 /// A value is kept in memory alone.
 #[derive(Debug)]
 pub struct Local<T>(PhantomData<fn() -> T>);
+
+/// A value is kept in one of these ways, if it wants to be.
+#[derive(Debug)]
+pub struct Wary<K>(PhantomData<fn() -> K>);
 
 impl<T: Value> Keep for Own<T> {
     type Kept = T;
@@ -127,5 +138,17 @@ impl<T: LocalValue> Tiered for Local<T> {
 
     fn value_type() -> Option<ValueType> {
         None
+    }
+}
+
+impl<K: Tiered<Kept: Cacheable>> Tiered for Wary<K> {
+    type Kept = K::Kept;
+
+    fn value_type() -> Option<ValueType> {
+        K::value_type()
+    }
+
+    fn is_cacheable(kept: &K::Kept) -> bool {
+        kept.is_cacheable()
     }
 }

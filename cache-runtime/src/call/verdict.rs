@@ -138,6 +138,11 @@ impl Pending {
             && self.is_young(entry, control)
     }
 
+    /// The same for a stream that another one is about, by what is known of its beginning.
+    pub(crate) fn follows(&self, head: &Head) -> bool {
+        self.touched_beyond_doubt(head) == Touched::No
+    }
+
     /// Whether nothing was invalidated that an entry which was just computed belongs to. It may be kept
     /// although something was missed meanwhile, if the store is going to have it too: who asks for it
     /// next looks there.
@@ -178,7 +183,7 @@ impl Pending {
         entry.head.condition(self.kind.clock.now(), touched)
     }
 
-    fn is_young(&self, entry: &SharedEntry, control: Option<&Control>) -> bool {
+    pub(crate) fn is_young(&self, entry: &SharedEntry, control: Option<&Control>) -> bool {
         let max_age = control.and_then(|control| control.max_age);
         max_age.is_none_or(|max_age| self.age(entry) <= max_age)
     }

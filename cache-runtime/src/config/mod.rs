@@ -39,9 +39,11 @@ pub use security::{CredentialSource, Credentials, SecurityConfig};
 #[cfg(feature = "redis")]
 pub use security::{SecurityLevel, SecurityReport};
 pub use setting::Setting;
+pub(crate) use settings::L1_BYTES;
 pub use smoke_test::SmokeTest;
 pub use sources::ConfigSources;
 pub(crate) use validation::{check, check_budget};
+pub(crate) use value::time as shown_time;
 
 use crate::envelope::Codec;
 use crate::key::{HashAlgorithm, KeyPrivacy};
@@ -60,6 +62,10 @@ const TEXT_HASH_THRESHOLD: usize = 1000;
 /// them), without secrets. `Debug` shows no secret either.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a setting of its own"
+)]
 pub struct CacheConfig {
     /// Where Redis is, as [`CacheConfigBuilder::redis_url`] takes it. `None`: in memory only.
     pub redis_url: Option<SecretString>,
@@ -145,6 +151,9 @@ pub struct CacheConfig {
     /// Whether a call without a [tenant](crate::call::tenant()), or with an empty one, is never kept.
     /// Default: it may be.
     pub require_tenant: bool,
+    /// Whether calls are timed: [`Cache::statistics`](crate::Cache::statistics) has no latencies without.
+    /// Calls are counted whatever this says.
+    pub enable_monitoring: bool,
     /// Which of several processes this is, in reports on health. Default: nothing.
     pub worker_id: Option<String>,
     /// Settings for responses of language models.
@@ -224,6 +233,7 @@ impl Default for CacheConfig {
             memory_ttl_while_away: None,
             fail_on_connection_error: false,
             require_tenant: false,
+            enable_monitoring: true,
             worker_id: None,
             ai: None,
             kinds: BTreeMap::new(),

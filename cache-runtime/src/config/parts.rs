@@ -100,7 +100,7 @@ impl CacheConfig {
             None if is_smart => Promotion::by_text(),
             None => Promotion::always(),
         };
-        Promotions::new(policy, self.text_tiers())
+        Promotions::new(policy)
     }
 
     /// Where the processes of this kind tell each other what they invalidate.
@@ -140,6 +140,7 @@ impl CacheConfig {
             },
             budget: self.store_budget,
             format: Format {
+                packed: Arc::default(),
                 kind: kind.to_owned(),
                 codec: self.codec,
                 compression: Compression {

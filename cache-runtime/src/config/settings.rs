@@ -16,7 +16,7 @@ const LIFETIMES: RangeInclusive<Duration> = Duration::from_secs(1)..=LONGEST;
 /// From nothing to a year.
 const PAUSES: RangeInclusive<Duration> = Duration::ZERO..=LONGEST;
 
-pub(super) const L1_BYTES: RangeInclusive<u64> = 65_536..=1 << 40;
+pub(crate) const L1_BYTES: RangeInclusive<u64> = 65_536..=1 << 40;
 
 const SECRET: &str = "32 bytes in base64, as `openssl rand -base64 32` prints them";
 
@@ -124,7 +124,7 @@ impl Setting {
     }
 }
 
-pub(super) static SETTINGS: [Setting; 44] = [
+pub(super) static SETTINGS: [Setting; 45] = [
     Setting::new(
         "redis_url",
         "Where Redis is; without it everything stays in memory",
@@ -361,6 +361,11 @@ pub(super) static SETTINGS: [Setting; 44] = [
         "require_tenant",
         "Whether a call without a tenant is never kept",
         switch!(|it| Some(it.require_tenant), |it, on| it.require_tenant = on),
+    ),
+    Setting::new(
+        "enable_monitoring",
+        "Whether calls are timed, for percentiles in statistics; they are always counted",
+        switch!(|it| Some(it.enable_monitoring), |it, on| it.enable_monitoring = on),
     ),
     Setting::new(
         "total_workers",

@@ -175,7 +175,7 @@ fn text(value: &Value) -> Option<String> {
 }
 
 /// For people, and to be read again. Without months and years, which are no whole days.
-pub(super) fn time(time: Duration) -> String {
+pub(crate) fn time(time: Duration) -> String {
     let units = [
         (24 * 60 * 60 * 1_000_000_000, "d"),
         (60 * 60 * 1_000_000_000, "h"),

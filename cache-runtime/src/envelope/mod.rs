@@ -18,7 +18,7 @@ mod header;
 mod value_type;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub use codec::Codec;
 pub(crate) use compression::Compression;
@@ -31,6 +31,7 @@ use crate::generation::Carried;
 use crate::key::Refused;
 use crate::key::key_hash;
 use crate::memory::{Absent, Head};
+use crate::observe::Packed;
 use crate::policy::Ttl;
 use crate::store::FoldedGenerations;
 use compression::{deflate, inflate};
@@ -55,6 +56,8 @@ pub(crate) struct Format {
     pub(crate) compression: Compression,
     /// Values are encrypted where there are keys.
     pub(crate) keyring: Option<Arc<Keyring>>,
+    /// What values have become.
+    pub(crate) packed: Arc<Packed>,
 }
 
 /// Why bytes from a store are not served.
@@ -171,14 +174,16 @@ pub(crate) fn seal(
     if length > VALUE_LIMIT {
         return Err(Unstorable::TooLarge);
     }
+    let began = Instant::now();
     let compressed = deflate(&sealed[payload_at..], format.compression);
+    let time = began.elapsed();
     if let Some(compressed) = &compressed {
         sealed.truncate(payload_at);
         sealed.extend_from_slice(compressed);
     }
     let header = Header {
         codec: format.codec,
-        packing: match compressed {
+        packing: match &compressed {
             _ if is_absent => Packing::Absent,
             None => Packing::Plain,
             Some(_) => Packing::Zlib,
@@ -204,6 +209,8 @@ pub(crate) fn seal(
     if sealed.len() > VALUE_LIMIT {
         return Err(Unstorable::TooLarge);
     }
+    let compressed = compressed.map(|it| it.len());
+    format.packed.count(length, sealed.len(), compressed, time);
     Ok(sealed)
 }
 

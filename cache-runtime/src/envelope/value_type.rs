@@ -88,6 +88,13 @@ impl ValueType {
         catch_unwind(encode).unwrap_or(Err(Refused))
     }
 
+    /// A digest of the value as serde shows it, insensitive to the order of maps and sets; `None` where it
+    /// refuses to be serialized.
+    pub(crate) fn digest(&self, value: &Erased) -> Option<Digest> {
+        // The bytes are made too, and dropped: it is asked for in the background, now and then.
+        self.encode(value, Codec::default(), &mut Vec::new()).ok()
+    }
+
     /// About as many bytes as a value takes in memory; `None` where it refuses to be serialized. It may
     /// panic.
     pub(crate) fn measure(&self, value: &Erased) -> Option<u64> {

@@ -6,6 +6,9 @@
 //! may be invalidated; then nothing that it brings is kept, its leader alone has it, and those who
 //! wait begin anew.
 //!
+//! A leader may show what it brings while it brings it; who boards the flight then follows that, and
+//! waits for no landing.
+//!
 //! A leader that ends its flight wakes all who wait at once. A leader that is dropped leaves the
 //! flight without one; whoever of them is polled first takes over, so a caller that is never polled
 //! again holds up nobody. After a second panic nobody takes over: they run side by side, not one
@@ -46,6 +49,8 @@ pub(crate) enum Landing {
 pub(crate) enum Role {
     Leader(Leader),
     Waiter(Landing),
+    /// The leader shows this, and goes on.
+    Follower(SharedEntry),
     /// It waited for a failure, and may compute for itself now.
     Alone(AfterFailure),
 }
@@ -82,6 +87,8 @@ struct Flight {
 
 struct Board {
     state: State,
+    /// What can be followed while the flight is led.
+    shown: Option<SharedEntry>,
     /// Callers in this flight, its leader among them.
     seats: usize,
     /// Leaders whose body panicked.
@@ -180,6 +187,12 @@ impl Flights {
         }
     }
 
+    /// Keys that have flights under way.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn under_way(&self) -> usize {
+        lock(&self.table).under_way.len()
+    }
+
     /// To be called with the table locked: nobody takes a flight out of it that somebody boards.
     fn seat(self: &Arc<Self>, flight: Arc<Flight>, leads: bool) -> Seat {
         lock(&flight.board).seats += 1;
@@ -200,6 +213,30 @@ impl Flights {
         drop(table);
         waiting.into_iter().for_each(Waiting::wake);
         done
+    }
+
+    /// The same for the flight that shows this alone.
+    pub(crate) fn end_shown(&self, key: &SharedKey, shown: &SharedEntry) {
+        let mut table = lock(&self.table);
+        let Some(of_key) = table.under_way.get_mut(key) else {
+            return;
+        };
+        let is_it = |flight: &mut Arc<Flight>| {
+            let board = lock(&flight.board);
+            board
+                .shown
+                .as_ref()
+                .is_some_and(|it| Arc::ptr_eq(it, shown))
+        };
+        let Some(flight) = of_key.joint.take_if(is_it) else {
+            return;
+        };
+        if of_key.is_empty() {
+            table.under_way.remove(key);
+        }
+        let waiting = flight.land(Landing::Invalidated);
+        drop(table);
+        waiting.wake();
     }
 
     /// Lets nothing be kept of what is under way for the keys that match.
@@ -271,6 +308,7 @@ impl Flight {
             makes_anew,
             board: Mutex::new(Board {
                 state: State::Led,
+                shown: None,
                 seats: 0,
                 panics: 0,
                 waiting: BTreeMap::new(),
@@ -317,6 +355,8 @@ enum Sight {
     /// Nobody does, so this caller does from now on.
     Leads,
     Landed(Landing),
+    /// Somebody leads, and shows this.
+    Shown(SharedEntry),
     /// It has landed with a failure, and it is this caller's turn.
     Computes,
 }
@@ -340,6 +380,7 @@ impl Future for Boarding {
                 }
                 Sight::Leads => seat.leads = true,
                 Sight::Landed(landing) => return Poll::Ready(Role::Waiter(landing)),
+                Sight::Shown(shown) => return Poll::Ready(Role::Follower(shown)),
                 Sight::Computes => return Poll::Ready(Role::Alone(AfterFailure(seat))),
             }
         }
@@ -357,23 +398,24 @@ impl Seat {
     fn look(&mut self, waker: Waker) -> (Sight, Option<Waker>) {
         let mut board = lock(&self.flight.board);
         let board = &mut *board;
-        let sight = match &board.state {
-            State::Leaderless => {
+        let sight = match (&board.state, &board.shown) {
+            (State::Leaderless, _) => {
                 board.state = State::Led;
                 Sight::Leads
             }
-            State::Landed(Landing::Failed) if board.computing < AFTER_A_FAILURE => {
+            (State::Landed(Landing::Failed), _) if board.computing < AFTER_A_FAILURE => {
                 board.computing += 1;
                 Sight::Computes
             }
-            State::Led | State::Landed(Landing::Failed) => {
+            (State::Led, Some(shown)) => Sight::Shown(shown.clone()),
+            (State::Led, None) | (State::Landed(Landing::Failed), _) => {
                 let ticket = *self.ticket.get_or_insert_with(|| {
                     board.tickets += 1;
                     board.tickets
                 });
                 return (Sight::Led, board.waiting.insert(ticket, waker));
             }
-            State::Landed(landing) => Sight::Landed(landing.clone()),
+            (State::Landed(landing), _) => Sight::Landed(landing.clone()),
         };
         (sight, Some(waker))
     }
@@ -382,6 +424,7 @@ impl Seat {
 impl Drop for Seat {
     fn drop(&mut self) {
         let _own_waker;
+        let mut _shown = None;
         let mut waiting = Waiting::default();
         {
             // A landed flight left the table when it landed; the key may have a new one by now.
@@ -393,6 +436,7 @@ impl Drop for Seat {
                 return;
             };
             if self.leads {
+                _shown = board.shown.take();
                 board.panics += usize::from(std::thread::panicking());
                 board.state = if board.panics < 2 {
                     State::Leaderless
@@ -432,6 +476,20 @@ pub(crate) struct Leader {
 }
 
 impl Leader {
+    /// Shows this to everybody who waits or boards from now on, unless the key was invalidated on the
+    /// way.
+    pub(crate) fn show(&self, shown: SharedEntry) {
+        let mut board = lock(&self.seat.flight.board);
+        if board.has_landed() {
+            return;
+        }
+        let before = board.shown.replace(shown);
+        let waiting = Waiting(take(&mut board.waiting));
+        drop(board);
+        drop(before);
+        waiting.wake();
+    }
+
     /// Whether nothing that the flight brings is to be kept, or given to anybody else.
     pub(crate) fn is_invalidated(&self) -> bool {
         self.seat.has_landed()

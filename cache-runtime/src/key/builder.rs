@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::{Arguments, Identity, IdentityParts, StoreKeys, write_argument};
 use crate::config::{self, CacheConfig};
 use crate::error::CacheError;
+use crate::policy::TextNormalization;
 
 /// Makes the name in the store of one call, without a cache and without a call: the name that a
 /// `#[cached]` function of this kind and operation, with these parameters, gives its entry in a
@@ -43,6 +44,7 @@ pub struct KeyBuilder {
     operation: String,
     version: Option<String>,
     text: Option<String>,
+    normalization: TextNormalization,
     question: Option<Vec<u8>>,
     tenant: Option<String>,
     /// Names and canonical bytes.
@@ -73,6 +75,7 @@ impl KeyBuilder {
             operation: operation.to_owned(),
             version: None,
             text: None,
+            normalization: TextNormalization::None,
             question: None,
             tenant: None,
             others: Vec::new(),
@@ -86,6 +89,12 @@ impl KeyBuilder {
         if self.text.replace(text.to_owned()).is_some() {
             self.note("a second text");
         }
+        self
+    }
+
+    /// What the attribute says as `normalize`. The text may be given as it is written.
+    pub fn normalize(mut self, normalization: TextNormalization) -> Self {
+        self.normalization = normalization;
         self
     }
 
@@ -143,6 +152,7 @@ impl KeyBuilder {
             operation,
             version,
             text,
+            normalization,
             question,
             tenant,
             mut others,
@@ -155,6 +165,11 @@ impl KeyBuilder {
                 expected: "each name once, with a value that serde can write",
             });
         }
+        // An attribute says nothing of it where there is no text.
+        let normalization = text
+            .as_ref()
+            .map_or_else(Default::default, |_| normalization);
+        let text = text.as_deref().map(|text| normalization.normalized(text));
         // As the expansion of `#[cached]` has them.
         others.sort_unstable();
         let names: Vec<&str> = others.iter().map(|(name, _)| name.as_str()).collect();
@@ -167,6 +182,7 @@ impl KeyBuilder {
             has_text: text.is_some(),
             has_question: question.is_some(),
             names: &names,
+            normalization,
         });
         let bytes: Vec<u8> = others
             .iter()

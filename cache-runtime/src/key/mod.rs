@@ -25,6 +25,7 @@ mod builder;
 mod canonical;
 mod digest;
 mod glob;
+mod options;
 mod parsed;
 mod store_key;
 
@@ -39,6 +40,7 @@ pub(crate) use canonical::{DEEPEST, Refused, Sequences, encode};
 pub(crate) use digest::Digests;
 pub use digest::{HashAlgorithm, KeyPrivacy};
 pub(crate) use glob::glob_match;
+pub use options::{Fields, Options};
 pub use parsed::ParsedKey;
 pub(crate) use store_key::{
     Arguments, Identity, IdentityParts, OperationKeys, StoreKeys, is_longer, key_hash,
@@ -120,6 +122,12 @@ impl<'a> KeyWriter<'a> {
         self.refused |= write_argument(value, self.out).is_err();
     }
 
+    /// Adds the argument that says itself which of its fields are in the key.
+    #[inline]
+    pub fn options<T: Options + ?Sized>(&mut self, options: &T) {
+        self.arg(&options.in_key());
+    }
+
     /// Adds the argument that is the text of the operation: readable in the store's key while it
     /// is short.
     #[inline]
@@ -138,6 +146,19 @@ impl<'a> KeyWriter<'a> {
         self.question = Some(begin..self.out.len());
     }
 
+    /// Adds an argument that [`canonical`] has written.
+    pub(crate) fn written_arg(&mut self, bytes: &[u8]) {
+        self.out.extend_from_slice(bytes);
+    }
+
+    /// The same for the question.
+    pub(crate) fn written_question(&mut self, bytes: &[u8]) {
+        let begin = self.out.len();
+        self.end.get_or_insert(begin);
+        self.written_arg(bytes);
+        self.question = Some(begin..self.out.len());
+    }
+
     #[inline]
     pub(crate) fn finish(self) -> Written {
         Written {
@@ -146,8 +167,17 @@ impl<'a> KeyWriter<'a> {
             question: self.question,
             tenant: None,
             refused: self.refused,
+            is_noted: false,
+            is_shadowed: false,
         }
     }
+}
+
+/// The canonical bytes of one argument.
+pub(crate) fn canonical<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Refused> {
+    let mut bytes = Vec::new();
+    write_argument(value, &mut bytes)?;
+    Ok(bytes)
 }
 
 /// Appends the canonical bytes of one argument.
@@ -187,6 +217,10 @@ pub(crate) struct Written {
     tenant: Option<Range<usize>>,
     /// An argument refused to be serialized: this call has no key.
     pub(crate) refused: bool,
+    /// More is noted of a hit in memory than that it was one: it has a tenant, or is timed.
+    pub(crate) is_noted: bool,
+    /// What it returns is compared with what its body returns.
+    pub(crate) is_shadowed: bool,
 }
 
 impl Written {
@@ -198,6 +232,7 @@ impl Written {
         let begin = written.len();
         written.extend_from_slice(tenant.as_bytes());
         self.tenant = Some(begin..written.len());
+        self.is_noted = true;
     }
 
     pub(crate) fn arguments<'a>(&self, written: &'a [u8]) -> Arguments<'a> {
@@ -266,6 +301,19 @@ pub(crate) fn chosen_by_application(tenant: Option<&str>, key: &[u8]) -> Option<
     let key = key.strip_prefix(chosen_beginning(tenant).as_slice())?;
     // Without a tenant, a key that has one goes on with a byte that is in no text.
     std::str::from_utf8(key).ok().map(str::to_owned)
+}
+
+/// The tenant and the key; `None` for the key of a call.
+pub(crate) fn parts_of_chosen(key: &[u8]) -> Option<(Option<&str>, &str)> {
+    let key = key.strip_prefix(&CHOSEN.to_le_bytes())?;
+    let Some(rest) = key.strip_prefix(&[TENANT_MARK]) else {
+        return Some((None, std::str::from_utf8(key).ok()?));
+    };
+    let (length, rest) = rest.split_first_chunk()?;
+    let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
+    let (tenant, key) = rest.split_at_checked(length)?;
+    let tenant = std::str::from_utf8(tenant).ok()?;
+    Some((Some(tenant), std::str::from_utf8(key).ok()?))
 }
 
 fn chosen_beginning(tenant: Option<&str>) -> Vec<u8> {

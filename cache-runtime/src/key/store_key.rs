@@ -34,7 +34,7 @@ use twox_hash::XxHash3_64;
 use super::digest::Digests;
 use super::{KeyPrivacy, Sequences, encode};
 use crate::generation::KeyHash;
-use crate::policy::Ttl;
+use crate::policy::{TextNormalization, Ttl};
 use crate::store::{Seen, StoreName};
 
 /// What a function is, apart from its arguments: a digest that tells operations apart even where
@@ -57,6 +57,9 @@ pub(crate) struct IdentityParts<'a> {
     pub(crate) has_question: bool,
     /// Names of the other arguments, in the order in which they are written.
     pub(crate) names: &'a [&'a str],
+    /// Identities from before there was any have nothing in its place.
+    #[serde(skip_serializing_if = "TextNormalization::is_none")]
+    pub(crate) normalization: TextNormalization,
 }
 
 impl Identity {

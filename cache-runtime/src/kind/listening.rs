@@ -7,7 +7,8 @@ use crate::bus::Invalidated;
 use crate::generation::{Invalidation, Scope};
 use crate::key::operation_of;
 use crate::memory::MemoryTier;
-use crate::store::{Announcement, Listener};
+use crate::observe::{Details, Happened, Of};
+use crate::store::{Announcement, Listener, StoreChange};
 
 impl Listener for Kind {
     fn heard(&self, message: &[u8]) {
@@ -51,6 +52,11 @@ impl Listener for Kind {
 
     fn abandoned(&self) {
         self.doubt();
+    }
+
+    fn store_changed(&self, change: StoreChange) {
+        let change = Happened::Store(change);
+        self.events.tell(Of::Kind, change, |_| Details::default());
     }
 
     fn pace(&self) -> Duration {
@@ -122,7 +128,7 @@ impl Kind {
         let mut has_many = false;
         let mut numbers = Vec::new();
         // While the table is locked no operation of this name begins.
-        for operation in self.lock_operations().by_function.values() {
+        for operation in self.lock_operations().all() {
             if operation.name == name {
                 let scope = Scope::Operation(operation.number);
                 has_many = self.generations.invalidate(scope, how);

@@ -1,6 +1,8 @@
 //! One kind of cache: its tiers, its flights, its lifetimes and the operations that were called.
 
+mod counting;
 mod listening;
+mod requests;
 mod switch;
 
 use std::any::TypeId;
@@ -8,17 +10,23 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::call::{Background, Function, Operation};
+use crate::call::{Background, Function, Ledger, Operation};
 use crate::clock::Clock;
 use crate::config::AiConfig;
 use crate::flight::Flights;
 use crate::generation::{Generations, Invalidation, Name, Scope};
 use crate::key::{CHOSEN, Identity, StoreKeys, operation_of};
 use crate::memory::MemoryTier;
-use crate::observe::Counters;
-use crate::policy::{Lifetimes, Promotions};
+#[cfg(feature = "metrics")]
+use crate::observe::Named;
+use crate::observe::{
+    Counters, Details, Events, Extent, Happened, Invalidated, Invalidations, NoteOf, Of, Tenants,
+    Tuning,
+};
+use crate::policy::{Lifetimes, Promotions, TextTier};
 use crate::store::StoreTier;
 
+pub(crate) use counting::Counting;
 pub(crate) use switch::Switch;
 
 /// What the handles of one kind share.
@@ -39,6 +47,8 @@ pub(crate) struct Kind {
     /// Whether nothing is kept without a tenant.
     pub(crate) requires_tenant: bool,
     pub(crate) switch: Switch,
+    /// Who is told of what happens.
+    pub(crate) events: Arc<Events>,
     /// The settings for language models.
     pub(crate) ai: Option<AiConfig>,
     pub(crate) lifetimes: Lifetimes,
@@ -49,7 +59,18 @@ pub(crate) struct Kind {
     pub(crate) promotions: Promotions,
     /// Under which the application's own keys are counted.
     pub(crate) chosen: Arc<Operation>,
+    /// That are counted by name.
+    pub(crate) tenants: Tenants,
+    pub(crate) counting: Counting,
+    pub(crate) invalidations: Invalidations,
+    /// The settings that advice is about.
+    pub(crate) tuning: Tuning,
+    /// Whether calls are timed.
+    pub(crate) is_timed: bool,
     pub(crate) operations: Mutex<Operations>,
+    /// The operations that have metrics of their own.
+    #[cfg(feature = "metrics")]
+    pub(crate) published: Named,
 }
 
 impl Kind {
@@ -72,30 +93,33 @@ impl Kind {
     /// The operation, and whether it was made just now and keeps apart from those that it is to
     /// be shared with.
     fn find_operation(&self, function: Function) -> (Arc<Operation>, bool) {
-        let Operations {
-            by_function,
-            by_identity,
-        } = &mut *self.lock_operations();
-        if let Some(known) = by_function.get(&function.instance) {
+        let operations = &mut *self.lock_operations();
+        if let Some(known) = operations.by_function.get(&function.instance) {
             return (known.clone(), false);
         }
         let name = function.site.operation();
         let identity = function.identity();
-        let alike = identity.and_then(|identity| by_identity.get(&identity));
+        let alike = identity.and_then(|identity| operations.by_identity.get(&identity));
+        let functions = alike.map_or(&[][..], |alike| &alike.functions);
+        let requests = alike.map_or(&[][..], |alike| &alike.requests);
         // Values of another type are kept apart: none of them is taken for the other.
-        let first = alike.and_then(|alike| alike.iter().find(|(kept, _)| *kept == function.kept));
-        let keeps_apart = function.is_shared() && alike.is_some() && first.is_none();
-        let (number, store_keys) = match first {
-            Some((_, first)) if function.is_shared() => (first.number, first.store_keys.clone()),
-            _ => {
-                // A program has as many operations as it has functions: far fewer than 2^32.
-                let number = u32::try_from(by_function.len()).unwrap_or(u32::MAX - 1) + CHOSEN + 1;
-                // Two functions that look the same to other processes: the second one keeps out of
-                // the store.
-                let identity = identity.filter(|_| alike.is_none());
-                let store_keys = identity.map(|it| self.keys.of_operation(&name, it));
-                (number, store_keys)
-            }
+        let first = keeping(function.kept, functions);
+        let keeps_apart = function.is_shared() && !functions.is_empty() && first.is_none();
+        let shared = match first {
+            Some(first) => Some(first).filter(|_| function.is_shared()),
+            // What was asked for before it was first called.
+            None if functions.is_empty() => keeping(function.kept, requests),
+            None => None,
+        };
+        let (number, store_keys) = if let Some(shared) = shared {
+            (shared.number, shared.store_keys.clone())
+        } else {
+            let number = operations.next_number();
+            // Two functions that look the same to other processes: the second one keeps out of
+            // the store.
+            let identity = identity.filter(|_| functions.is_empty());
+            let store_keys = identity.map(|it| self.keys.of_operation(&name, it));
+            (number, store_keys)
         };
         let operation = Arc::new(Operation {
             number,
@@ -105,44 +129,52 @@ impl Kind {
             single_flight: function.site.single_flight(),
             is_detached: function.site.is_detached(),
             name,
-            counters: Counters::default(),
+            counters: Counters::new(self.is_timed),
+            ledger: Ledger::default(),
         });
-        if let Some(memory) = &self.memory {
-            memory.name(operation.number, &operation.name);
-        }
+        self.events.name(operation.number, &operation.name);
+        let Operations {
+            by_function,
+            by_identity,
+            ..
+        } = operations;
         by_function.insert(function.instance, operation.clone());
         if let Some(identity) = identity {
             let alike = by_identity.entry(identity).or_default();
-            alike.push((function.kept, operation.clone()));
+            alike.functions.push((function.kept, operation.clone()));
         }
         (operation, keeps_apart)
     }
 
     /// The operations that have been called, in no order.
     pub(crate) fn operations(&self) -> Vec<Arc<Operation>> {
-        self.lock_operations()
-            .by_function
-            .values()
-            .cloned()
-            .collect()
+        self.lock_operations().all().cloned().collect()
+    }
+
+    /// The tier of a text with so many characters.
+    pub(crate) fn text_tier(&self, characters: usize) -> TextTier {
+        let tiers = self.ai.as_ref().map(|ai| ai.text_size_tiers);
+        tiers.unwrap_or_default().of(characters)
     }
 
     /// Forgets entries in both tiers, and says of each whether either had it. Nothing is kept of
-    /// what was under way for them. The store is told unless it has not answered before.
+    /// what was under way for them. The store is told unless it has not answered before; those who
+    /// listen are told by `tell`.
     pub(crate) async fn remove(
         &self,
         entries: &[InTiers<'_>],
         store_answers: &mut bool,
+        tell: impl FnOnce(),
     ) -> Vec<bool> {
-        self.forget(entries, Invalidation::Remove, store_answers)
+        self.forget(entries, Invalidation::Remove, store_answers, tell)
             .await
     }
 
     /// Forgets an entry in the store, and expires the one in memory. Says whether either had it, and
     /// it was fresh.
-    pub(crate) async fn expire(&self, entry: InTiers<'_>) -> bool {
+    pub(crate) async fn expire(&self, entry: InTiers<'_>, tell: impl FnOnce()) -> bool {
         let (entry, mut store_answers) = ([entry], true);
-        let forgotten = self.forget(&entry, Invalidation::Expire, &mut store_answers);
+        let forgotten = self.forget(&entry, Invalidation::Expire, &mut store_answers, tell);
         forgotten.await == [true]
     }
 
@@ -156,6 +188,7 @@ impl Kind {
         entries: &[InTiers<'_>],
         how: Invalidation,
         store_answers: &mut bool,
+        tell: impl FnOnce(),
     ) -> Vec<bool> {
         let store = self.store.as_ref();
         let mut removals = Vec::new();
@@ -166,6 +199,8 @@ impl Kind {
             })
         });
         let mut forgotten: Vec<bool> = forgotten.collect();
+        // It holds, also where nobody waits for the store.
+        tell();
         let Some(store) = store.filter(|_| *store_answers && !removals.is_empty()) else {
             return forgotten;
         };
@@ -202,20 +237,36 @@ impl Kind {
 
     /// Invalidates everything of all tenants.
     pub(crate) async fn invalidate_all(&self, how: Invalidation) -> Reach {
+        self.note(Invalidated::Kind);
         let generation = self.keys.generation_of_kind();
-        let mark = || self.mark_kind(how);
-        self.invalidate(&generation, how, mark).await
+        let invalidated = self.invalidate(&generation, how, || {
+            let has_many = self.mark_kind(how);
+            self.tell_invalidated(Extent::Kind, Of::Kind, None, Some(&generation), how);
+            has_many
+        });
+        invalidated.await
     }
 
     /// Invalidates everything of the operations with this name, of all tenants.
     pub(crate) async fn invalidate_operation(&self, name: &str, how: Invalidation) -> Reach {
+        self.note_operation(name);
+        self.invalidate_noted_operation(name, how).await
+    }
+
+    async fn invalidate_noted_operation(&self, name: &str, how: Invalidation) -> Reach {
         let generation = self.keys.generation_of_operation(name);
-        let mark = || self.mark_operation(name, how);
-        self.invalidate(&generation, how, mark).await
+        let invalidated = self.invalidate(&generation, how, || {
+            let has_many = self.mark_operation(name, how);
+            let of = Of::Named(name);
+            self.tell_invalidated(Extent::Operation, of, None, Some(&generation), how);
+            has_many
+        });
+        invalidated.await
     }
 
     /// Removes everything of the operations with this name, of all tenants, and counts it.
     pub(crate) async fn remove_operation_counted(&self, name: &str) -> u64 {
+        let note = self.note_operation(name);
         let mut operations = self.operations();
         operations.retain(|operation| operation.name == name);
         let mut in_memory_alone = 0;
@@ -232,7 +283,8 @@ impl Kind {
             } += 1;
             keys.push(key);
         }
-        self.invalidate_operation(name, Invalidation::Remove).await;
+        self.invalidate_noted_operation(name, Invalidation::Remove)
+            .await;
         for key in &keys {
             self.memory
                 .iter()
@@ -247,15 +299,42 @@ impl Kind {
                 removed.unwrap_or_default()
             }
         };
-        in_memory_alone + in_store.max(in_both)
+        let removed = in_memory_alone + in_store.max(in_both);
+        self.invalidations.removed(note, removed);
+        removed
+    }
+
+    /// Notes an invalidation that begins.
+    pub(crate) fn note(&self, invalidated: Invalidated<'_>) -> NoteOf {
+        self.invalidations.note(&self.clock, invalidated)
+    }
+
+    /// The same of an operation. A name that nobody has called or configured may be anything, and is not
+    /// kept.
+    fn note_operation(&self, name: &str) -> NoteOf {
+        let is_known = self.lifetimes.operator.contains_key(name)
+            || self.lifetimes.built_in.contains_key(name)
+            || self.operations().iter().any(|it| it.name == name);
+        self.note(Invalidated::Operation(is_known.then_some(name)))
     }
 
     /// Invalidates everything of a tenant.
-    pub(crate) async fn invalidate_tenant(&self, tenant: &[u8], how: Invalidation) -> Reach {
-        let generation = self.keys.generation_of_tenant(tenant);
-        let scope = Scope::Named(self.tenant(tenant));
-        self.invalidate(&generation, how, || self.generations.invalidate(scope, how))
-            .await
+    pub(crate) async fn invalidate_tenant(&self, tenant: &str, how: Invalidation) -> Reach {
+        self.note(Invalidated::Tenant);
+        let generation = self.keys.generation_of_tenant(tenant.as_bytes());
+        let scope = Scope::Named(self.tenant(tenant.as_bytes()));
+        let invalidated = self.invalidate(&generation, how, || {
+            let has_many = self.generations.invalidate(scope, how);
+            self.tell_invalidated(
+                Extent::Tenant,
+                Of::Kind,
+                Some(tenant),
+                Some(&generation),
+                how,
+            );
+            has_many
+        });
+        invalidated.await
     }
 
     /// Invalidates everything with a tag of a tenant.
@@ -265,10 +344,32 @@ impl Kind {
         tag: &str,
         how: Invalidation,
     ) -> Reach {
+        self.note(Invalidated::Tag);
         let generation = self.keys.generation_of_tag(tenant, tag);
         let scope = Scope::Named(self.tag(tenant, tag));
-        self.invalidate(&generation, how, || self.generations.invalidate(scope, how))
-            .await
+        let invalidated = self.invalidate(&generation, how, || {
+            let has_many = self.generations.invalidate(scope, how);
+            self.tell_invalidated(Extent::Tag, Of::Kind, tenant, Some(&generation), how);
+            has_many
+        });
+        invalidated.await
+    }
+
+    /// Tells those who listen, of what has this name.
+    pub(crate) fn tell_invalidated(
+        &self,
+        extent: Extent,
+        of: Of<'_>,
+        tenant: Option<&str>,
+        name: Option<&str>,
+        how: Invalidation,
+    ) {
+        let what = Happened::Invalidated { extent, how };
+        self.events.tell(of, what, |wanted| Details {
+            tenant: tenant.map(Arc::from),
+            key: name.filter(|_| wanted.keys).map(str::to_owned),
+            entry: None,
+        });
     }
 
     async fn invalidate(
@@ -347,6 +448,35 @@ pub enum Reach {
 #[derive(Debug, Default)]
 pub(crate) struct Operations {
     by_function: HashMap<TypeId, Arc<Operation>>,
-    /// The functions of each identity, with the types of what they keep.
-    by_identity: HashMap<Identity, Vec<(TypeId, Arc<Operation>)>>,
+    by_identity: HashMap<Identity, Alike>,
+    /// How many of them were made for requests.
+    requested: usize,
+}
+
+/// The operations of one identity, with the types of what they keep.
+#[derive(Debug, Default)]
+struct Alike {
+    functions: Vec<(TypeId, Arc<Operation>)>,
+    requests: Vec<(TypeId, Arc<Operation>)>,
+}
+
+impl Operations {
+    fn all(&self) -> impl Iterator<Item = &Arc<Operation>> {
+        let of_requests = self.by_identity.values().flat_map(|alike| &alike.requests);
+        let of_requests = of_requests.map(|(_, operation)| operation);
+        self.by_function.values().chain(of_requests)
+    }
+
+    /// Of an operation that shares its entries with none that is there. Far fewer than 2^32 are: a
+    /// program has as many as it has functions, and those of requests are bounded.
+    fn next_number(&self) -> u32 {
+        let known = self.by_function.len() + self.requested;
+        u32::try_from(known).unwrap_or(u32::MAX - 2) + CHOSEN + 1
+    }
+}
+
+/// The first one that keeps values of this type.
+fn keeping(kept: TypeId, operations: &[(TypeId, Arc<Operation>)]) -> Option<&Arc<Operation>> {
+    let first = operations.iter().find(|(type_id, _)| *type_id == kept);
+    first.map(|(_, operation)| operation)
 }

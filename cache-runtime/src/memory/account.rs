@@ -9,13 +9,13 @@ use super::table::{Table, Walk};
 use super::{Head, SharedEntry};
 use crate::clock::Clock;
 use crate::key::{MemoryKey, operation_of};
-use crate::observe::{Removal, RemovalCause, Removals};
+use crate::observe::{Details, EventKind, Events, Happened, Of, Removal, RemovalCause, Wanted};
 use crate::sync::{Mutex, lock};
 
 pub(crate) struct Account {
     pub(super) table: Arc<Table>,
     pub(super) budget: Option<MemoryBudget>,
-    pub(super) removals: Option<Removals>,
+    events: Arc<Events>,
     pub(super) clock: Clock,
     /// Of the entries in the table, where they are weighed.
     bytes: AtomicU64,
@@ -35,13 +35,13 @@ impl Account {
     pub(super) fn new(
         table: Arc<Table>,
         budget: Option<MemoryBudget>,
-        removals: Option<Removals>,
+        events: Arc<Events>,
         clock: Clock,
     ) -> Arc<Self> {
         let account = Arc::new(Self {
             table,
             budget,
-            removals,
+            events,
             clock,
             bytes: AtomicU64::new(0),
             hand: Mutex::new(None),
@@ -104,14 +104,17 @@ impl Account {
     /// To be called with nothing locked.
     fn tell(&self, key: &[u8], entry: &SharedEntry, cause: RemovalCause) {
         self.left[cause as usize].fetch_add(1, Ordering::Relaxed);
-        if let Some(removals) = &self.removals {
+        if self.events.wants(EventKind::from(cause)) {
             let age = self.clock.now().since(entry.head.created);
-            removals.tell(operation_of(key), |operation| Removal {
-                operation,
-                cause,
-                age,
-                weight: (entry.head.weight > 0).then_some(entry.head.weight.into()),
-            });
+            let weight = (entry.head.weight > 0).then_some(entry.head.weight.into());
+            let removal = Removal { cause, age, weight };
+            let operation = operation_of(key);
+            let details = |wanted: Wanted| Details {
+                entry: wanted.values.then(|| entry.clone()),
+                ..self.events.of_key(key, wanted)
+            };
+            self.events
+                .tell(Of::Operation(operation), Happened::Left(removal), details);
         }
     }
 }
@@ -154,6 +157,11 @@ impl Left {
             RemovalCause::Evicted
         };
         self.push(key, entry, cause);
+    }
+
+    /// Whether something came in.
+    pub(crate) fn took_in(&self) -> bool {
+        self.entered.is_some()
     }
 
     /// What is known of the entry that left, if one did.

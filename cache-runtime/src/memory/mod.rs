@@ -26,8 +26,8 @@ use crate::clock::{Clock, Deadline, Tick};
 use crate::envelope::ValueType;
 use crate::generation::{Carried, Generations, KeyHash, Touched};
 use crate::key::{MemoryKey, operation_of};
-use crate::observe::{RemovalCause, Removals};
-use crate::policy::Ttl;
+use crate::observe::{Events, RemovalCause};
+use crate::policy::{TextMark, Ttl};
 use account::Account;
 use table::{Table, Walk};
 use weight::OVERHEAD;
@@ -38,8 +38,8 @@ pub(crate) struct Head {
     pub(crate) created: Tick,
     pub(crate) fresh_until: Tick,
     pub(crate) carried: Carried,
-    /// So many seconds past its freshness it may be served, where nothing better is to be had. Four
-    /// bytes, because there may be millions of entries.
+    /// So many seconds past its freshness it may be served, where nothing better is to be had; in the
+    /// first bits the mark of its text. Four bytes, because there may be millions of entries.
     kept_for: u32,
     /// It was served in place of a failure: until it has this age, in seconds, nobody asks for a new
     /// one.
@@ -95,11 +95,26 @@ impl Head {
             created,
             fresh_until,
             carried,
-            kept_for: whole_seconds(kept_for),
+            kept_for: whole_seconds(kept_for).min(MOST_SECONDS),
             paused_until: AtomicU32::new(0),
             weight: 0,
             key,
         }
+    }
+
+    /// Notes how long the text is that it is a result for.
+    pub(crate) fn mark(&mut self, text: TextMark) {
+        self.kept_for = self.kept_for() | text.in_first_bits();
+    }
+
+    /// That text.
+    #[inline]
+    pub(crate) fn text(&self) -> TextMark {
+        TextMark::of_first_bits(self.kept_for)
+    }
+
+    fn kept_for(&self) -> u32 {
+        self.kept_for & MOST_SECONDS
     }
 
     pub(crate) fn is_fresh(&self, now: Tick) -> bool {
@@ -120,7 +135,7 @@ impl Head {
     }
 
     fn is_kept(&self, now: Tick) -> bool {
-        now < self.kept_until() && self.kept_for > 0
+        now < self.kept_until() && self.kept_for() > 0
     }
 
     /// How long its lifetime has been over.
@@ -138,7 +153,7 @@ impl Head {
 
     fn kept_until(&self) -> Tick {
         self.fresh_until
-            .after(Duration::from_secs(self.kept_for.into()))
+            .after(Duration::from_secs(self.kept_for().into()))
     }
 
     /// Has nobody ask for a new one for so long from now on.
@@ -160,6 +175,9 @@ impl Head {
         (self.fresh_until != Tick::NEVER).then(|| self.fresh_until.since(now))
     }
 }
+
+/// What is left of four bytes for seconds: 17 years.
+const MOST_SECONDS: u32 = u32::MAX >> TextMark::BITS;
 
 /// An entry as the tiers and the flights share it.
 pub(crate) type SharedEntry = Arc<Entry>;
@@ -188,7 +206,7 @@ impl MemoryTier {
     pub(crate) fn new(
         bounds: Bounds,
         budget: Option<MemoryBudget>,
-        removals: Option<Removals>,
+        events: Arc<Events>,
         generations: Arc<Generations>,
         clock: Clock,
     ) -> Self {
@@ -197,7 +215,7 @@ impl MemoryTier {
         // Heavier ones have no weight of their own.
         let of_budget = budget.as_ref().map(|it| it.limit().min(u32::MAX.into()));
         Self {
-            account: Account::new(table.clone(), budget, removals, clock.clone()),
+            account: Account::new(table.clone(), budget, events, clock.clone()),
             table,
             capacity: bounds.entries,
             max_bytes: bounds.bytes,
@@ -221,13 +239,6 @@ impl MemoryTier {
     /// Whether that time has passed.
     pub(crate) fn is_overdue(&self) -> bool {
         self.trusted_until.has_passed(self.clock.now())
-    }
-
-    /// Tells the name of the operation whose keys begin with this number.
-    pub(crate) fn name(&self, operation: u32, name: &str) {
-        if let Some(removals) = &self.account.removals {
-            removals.name(operation, name);
-        }
     }
 
     /// The entry of this key, unless its lifetime is over or it was invalidated.
@@ -432,7 +443,6 @@ impl MemoryTier {
             expirations: account.count(RemovalCause::Expired),
             too_large: account.count(RemovalCause::TooLarge),
             unweighed: self.unweighed.load(Ordering::Relaxed),
-            listener_panics: account.removals.as_ref().map_or(0, Removals::panics),
             ..MemoryUsage::default()
         };
         for (key, entry) in self.table.iter() {
@@ -459,7 +469,6 @@ pub(crate) struct MemoryUsage {
     pub(crate) expirations: u64,
     pub(crate) too_large: u64,
     pub(crate) unweighed: u64,
-    pub(crate) listener_panics: u64,
 }
 
 /// Rounded up, and 136 years at most.

@@ -1,9 +1,47 @@
 //! What is counted, and who is told. Counting never decides anything.
 
+mod alerts;
+mod cache_stats;
+mod compression;
+mod counters;
+mod counts;
+mod ending;
+mod events;
+pub(crate) mod insight;
+mod latency;
+mod memory_hits;
+#[cfg(feature = "metrics")]
+mod metrics;
+mod record;
 mod removal;
 mod statistics;
+mod tally;
+mod tenants;
+mod watch;
 
-pub(crate) use removal::Removals;
+pub use alerts::{
+    Alert, AlertLevel, AlertSubject, AlertThresholds, AlertWatch, AlertWatchBuilder, Threshold,
+};
+pub use cache_stats::{CacheStats, RefusedEntries};
+pub(crate) use compression::Packed;
+pub(crate) use counters::{Counters, TenantCounters, Timed};
+pub use counts::Counts;
+pub use ending::Ending;
+pub use events::{CacheEvent, EventFilter, EventKind, Extent, Happened, Heard, ListenerId};
+pub(crate) use events::{Details, Events, NewListener, Of, Wanted, flush};
+pub(crate) use insight::{Invalidated, Invalidations, NoteOf, Tuning};
+pub use latency::{HITS_TIMED, Latencies};
+pub(crate) use memory_hits::ThreadCount;
+#[cfg(feature = "metrics")]
+pub(crate) use metrics::Named;
+#[cfg(feature = "metrics")]
+pub use metrics::publish_metrics;
+pub(crate) use record::Record;
 pub use removal::{Removal, RemovalCause};
-pub use statistics::{CacheStats, RefusedEntries};
-pub(crate) use statistics::{Counters, Event, ThreadCount};
+pub use statistics::{
+    CompressionStatistics, OperationStatistics, ShadowStatistics, Statistics, TenantStatistics,
+    TextStatistics,
+};
+pub use tenants::TENANTS_COUNTED;
+pub(crate) use tenants::{TenantHits, Tenants};
+pub use watch::{Analysis, Rating, SlowOperation, SlowPart, Watch, WatchSubscriber};

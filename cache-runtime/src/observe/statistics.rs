@@ -1,410 +1,223 @@
-//! Counters of calls and look-ups.
-//!
-//! A hit in memory is counted by a plain store into a number that only its own thread writes;
-//! everything else takes far longer than an atomic addition, and uses one.
+//! What one kind has done, by operation, by the length of texts and by tenant.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
 
-use crate::envelope::Fault;
-use crate::store::{Connections, StoreTier};
+use serde::Serialize;
 
-/// How a call or a look-up ended; each ends in exactly one of these. The last two are counted
-/// beside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Event {
-    /// A look-up found its value in the store.
-    StoreHit,
-    /// A call waited for another one with the same key and took its result.
-    Joined,
-    /// A call ran its body, and the result was kept.
-    Computed,
-    /// A call ran its body, and the result was not one to keep.
-    NotKept,
-    /// A look-up by key found nothing.
-    Missed,
-    /// A call had no key, because an argument refused to be serialized.
-    NoKey,
-    /// A call had a longer text than the kind takes.
-    TextTooLong,
-    /// A call or a look-up had no tenant, and the kind requires one.
-    NoTenant,
-    /// A call was made past the cache.
-    Bypassed,
-    /// A call or a look-up found the kind or its operation switched off.
-    SwitchedOff,
-    /// A call was answered with a value past its lifetime.
-    Stale,
-    /// A call gave up waiting.
-    TimedOut,
-    /// A body ended whose caller had its answer already.
-    Refreshed,
-    /// What decides whether a value is kept panicked.
-    RulePanicked,
+use super::insight::figures::{written_moment, written_seconds_if_any};
+use super::{Counts, Latencies};
+use crate::policy::TextTier;
+
+/// What one kind has done since it was made, or since its statistics were last
+/// [reset](crate::Cache::reset_statistics). No argument, key or value is in here.
+///
+/// Serialized, moments are texts such as `2020-01-01T00:00:00.000Z`, and times are in milliseconds or seconds,
+/// and named so.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Statistics {
+    /// The name of the kind.
+    pub kind: String,
+    /// When counting began.
+    #[serde(serialize_with = "written_moment")]
+    pub since: SystemTime,
+    /// When these numbers were read.
+    #[serde(serialize_with = "written_moment")]
+    pub at: SystemTime,
+    /// Of all operations together.
+    pub counts: Counts,
+    /// By operation, by name; `keys` are the application's own keys.
+    pub operations: BTreeMap<String, OperationStatistics>,
+    /// By tenant, for calls inside of [`call::tenant`](crate::call::tenant()): the first
+    /// [`TENANTS_COUNTED`](crate::TENANTS_COUNTED) of them, and all others together as `other tenants`.
+    pub tenants: BTreeMap<String, TenantStatistics>,
+    /// Values as they were written into the store.
+    pub compression: CompressionStatistics,
 }
 
-const EVENTS: usize = 14;
-
-/// Hits in memory as one thread counts them.
-#[derive(Debug, Default)]
-pub(crate) struct ThreadCount(AtomicU64);
-
-impl ThreadCount {
-    /// To be called by the thread that this count was made for, and no other.
-    #[inline]
-    pub(crate) fn increment(&self) {
-        self.0
-            .store(self.0.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-    }
-}
-
-/// The counters of one operation.
-#[derive(Debug, Default)]
-pub(crate) struct Counters {
-    events: [AtomicU64; EVENTS],
-    memory_hits: Mutex<MemoryHits>,
-}
-
-#[derive(Debug, Default)]
-struct MemoryHits {
-    threads: Vec<Arc<ThreadCount>>,
-    /// Of threads that have ended.
-    ended: u64,
-}
-
-impl Counters {
-    pub(crate) fn count(&self, event: Event) {
-        self.events[event as usize].fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// A count for the calling thread, kept for as long as the thread holds it.
-    pub(crate) fn for_this_thread(&self) -> Arc<ThreadCount> {
-        let count = Arc::<ThreadCount>::default();
-        let mut hits = self
-            .memory_hits
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let mut ended = 0;
-        hits.threads.retain(|thread| {
-            let lives = Arc::strong_count(thread) > 1;
-            if !lives {
-                ended += thread.0.load(Ordering::Relaxed);
+impl Statistics {
+    /// What has come since an earlier moment of the same kind. Percentiles, shortest, longest and largest
+    /// stay what they are here: they cannot be taken apart.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        let mut since = self.clone();
+        since.since = earlier.at;
+        since.counts = self.counts.since(&earlier.counts);
+        since.compression = self.compression.since(&earlier.compression);
+        for (name, operation) in &mut since.operations {
+            if let Some(earlier) = earlier.operations.get(name) {
+                operation.subtract(earlier);
             }
-            lives
-        });
-        hits.ended += ended;
-        hits.threads.push(count.clone());
-        count
+        }
+        for (name, tenant) in &mut since.tenants {
+            if let Some(earlier) = earlier.tenants.get(name) {
+                subtract_counts(&mut tenant.operations, &earlier.operations);
+            }
+        }
+        since
     }
+}
 
-    /// Counts a hit in memory that was not found on the short way, by a thread without a count.
-    pub(crate) fn count_memory_hit(&self) {
-        let mut hits = self
-            .memory_hits
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        hits.ended += 1;
-    }
-
-    pub(crate) fn tally(&self) -> Tally {
-        let event = |event: Event| self.events[event as usize].load(Ordering::Relaxed);
-        let hits = self
-            .memory_hits
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let live: u64 = hits
-            .threads
-            .iter()
-            .map(|thread| thread.0.load(Ordering::Relaxed))
-            .sum();
-        Tally {
-            memory_hits: hits.ended + live,
-            store_hits: event(Event::StoreHit),
-            joined: event(Event::Joined),
-            computed: event(Event::Computed),
-            not_kept: event(Event::NotKept),
-            missed: event(Event::Missed),
-            no_key: event(Event::NoKey),
-            text_too_long: event(Event::TextTooLong),
-            no_tenant: event(Event::NoTenant),
-            bypassed: event(Event::Bypassed),
-            switched_off: event(Event::SwitchedOff),
-            stale: event(Event::Stale),
-            timed_out: event(Event::TimedOut),
-            refreshed: event(Event::Refreshed),
-            rule_panics: event(Event::RulePanicked),
+impl OperationStatistics {
+    fn subtract(&mut self, earlier: &Self) {
+        self.counts = self.counts.since(&earlier.counts);
+        subtract_counts(&mut self.text_tiers, &earlier.text_tiers);
+        self.shadow = self.shadow.since(&earlier.shadow);
+        self.texts.count -= earlier.texts.count.min(self.texts.count);
+        self.texts.characters -= earlier.texts.characters.min(self.texts.characters);
+        for (latencies, earlier) in [
+            (&mut self.memory_hits, &earlier.memory_hits),
+            (&mut self.other_hits, &earlier.other_hits),
+            (&mut self.joined, &earlier.joined),
+            (&mut self.misses, &earlier.misses),
+            (&mut self.bodies, &earlier.bodies),
+            (&mut self.keys, &earlier.keys),
+        ] {
+            *latencies = latencies.since(earlier);
         }
     }
 }
 
-/// The numbers of [`Counters`] at one moment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Tally {
-    memory_hits: u64,
-    store_hits: u64,
-    joined: u64,
-    computed: u64,
-    not_kept: u64,
-    missed: u64,
-    no_key: u64,
-    text_too_long: u64,
-    no_tenant: u64,
-    bypassed: u64,
-    switched_off: u64,
-    stale: u64,
-    timed_out: u64,
-    refreshed: u64,
-    rule_panics: u64,
+fn subtract_counts<N: Ord>(counts: &mut BTreeMap<N, Counts>, earlier: &BTreeMap<N, Counts>) {
+    for (name, counts) in counts {
+        if let Some(earlier) = earlier.get(name) {
+            *counts = counts.since(earlier);
+        }
+    }
 }
 
-/// How many entries a store had that were not served, by reason. Each was a miss.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What one operation has done.
+#[derive(Clone, Debug, Default, Serialize)]
 #[non_exhaustive]
-pub struct RefusedEntries {
-    /// No entry of this library, or one that this build cannot read.
-    pub foreign: u64,
-    /// Longer than 8 MiB, or it would have become so.
-    pub too_large: u64,
-    /// Not the bytes that were written under this key.
-    pub damaged: u64,
-    /// Encrypted with a key that the configuration does not have.
-    pub unknown_key: u64,
-    /// Not encrypted, where the configuration demands it.
-    pub not_encrypted: u64,
-    /// Invalidated, or the store has forgotten whether they were.
-    pub invalidated: u64,
-    /// Past their lifetime.
-    pub expired: u64,
-    /// Of a type that the value cannot be decoded as.
-    pub undecodable: u64,
-    /// Decoded to another value than the one that was stored: the type has changed.
-    pub unverified: u64,
+pub struct OperationStatistics {
+    /// The lifetime of its results, where nothing else is said for one of them; `None`: for ever.
+    #[serde(rename = "ttl_seconds", serialize_with = "written_seconds_if_any")]
+    pub ttl: Option<Duration>,
+    /// How its calls ended.
+    pub counts: Counts,
+    /// The same by the length of the text, of calls that have one.
+    pub text_tiers: BTreeMap<TextTier, Counts>,
+    /// The texts of calls that were no hits in memory.
+    pub texts: TextStatistics,
+    /// Hits that were compared with what the body returned: `shadow = …`.
+    pub shadow: ShadowStatistics,
+    /// How long hits in memory took; one in [`HITS_TIMED`](crate::HITS_TIMED) is timed.
+    pub memory_hits: Latencies,
+    /// How long other hits took, but for those that waited for another call.
+    pub other_hits: Latencies,
+    /// How long those took that waited for another call and took its result: its body, as a rule.
+    pub joined: Latencies,
+    /// How long misses took, until their callers had an answer.
+    pub misses: Latencies,
+    /// Of that, the body alone.
+    pub bodies: Latencies,
+    /// How long it took to write the keys of misses.
+    pub keys: Latencies,
 }
 
-impl RefusedEntries {
-    pub(crate) fn of(store: &StoreTier) -> Self {
+/// The lengths of texts, in characters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct TextStatistics {
+    /// So many texts.
+    pub count: u64,
+    /// So long together.
+    pub characters: u64,
+    /// So long the longest.
+    pub longest: u64,
+}
+
+/// Hits whose body ran again in the background, to compare what it returned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ShadowStatistics {
+    /// It returned the same.
+    pub same: u64,
+    /// It returned something else.
+    pub different: u64,
+    /// It failed or returned no value, or a value could not be serialized.
+    pub failed: u64,
+}
+
+impl ShadowStatistics {
+    /// Those that differed as a part of those that could be compared, 0 to 1; `None` before the first one.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "a ratio")]
+    pub fn difference_ratio(&self) -> Option<f64> {
+        let compared = self.same + self.different;
+        (compared > 0).then(|| self.different as f64 / compared as f64)
+    }
+
+    fn since(self, earlier: &Self) -> Self {
         Self {
-            foreign: store.refused(Fault::Foreign),
-            too_large: store.refused(Fault::TooLarge),
-            damaged: store.refused(Fault::Damaged),
-            unknown_key: store.refused(Fault::UnknownKey),
-            not_encrypted: store.refused(Fault::NotEncrypted),
-            invalidated: store.refused(Fault::Invalidated),
-            expired: store.refused(Fault::Expired),
-            undecodable: store.refused(Fault::Undecodable),
-            unverified: store.refused(Fault::Unverified),
+            same: self.same.saturating_sub(earlier.same),
+            different: self.different.saturating_sub(earlier.different),
+            failed: self.failed.saturating_sub(earlier.failed),
         }
     }
 }
 
-/// What one cache has done, and how full it is.
-///
-/// Counters begin with the cache and only grow. `hit_ratio` is between 0 and 1, `hit_rate`
-/// between 0 and 100.
-///
-/// ```
-/// # use cache_runtime as larder;
-/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
-/// let cache = larder::CacheFactory::for_testing().await?;
-/// cache.set("user:1", 42_u32).await;
-/// cache.get::<u32>("user:1").await;
-/// cache.get::<u32>("user:2").await;
-///
-/// let stats = cache.stats();
-/// assert_eq!((stats.hits, stats.misses), (1, 1));
-/// assert_eq!(stats.hit_ratio(), Some(0.5));
-/// # Ok::<(), larder::CacheError>(())
-/// # }).unwrap();
-/// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What one tenant has done.
+#[derive(Clone, Debug, Default, Serialize)]
 #[non_exhaustive]
-pub struct CacheStats {
-    /// The tiers behind the cache: `memory`, `redis`, `ai_redis` (with settings for language
-    /// models), or the name of a store of the application's own.
-    pub backend_type: &'static str,
-    /// Calls and look-ups that were answered from memory, from the store, or by waiting for
-    /// another call, by a value past its lifetime too. The sum of `memory_hits`, `store_hits`,
-    /// `joined` and `stale`: each is counted in one of them.
-    pub hits: u64,
-    /// Of `hits`, those from memory.
-    pub memory_hits: u64,
-    /// Of `hits`, those from the store.
-    pub store_hits: u64,
-    /// Of `hits`, those that waited for another call with the same key.
-    pub joined: u64,
-    /// Of `hits`, those that got a value past its lifetime.
-    pub stale: u64,
-    /// Calls and look-ups that found nothing.
-    pub misses: u64,
-    /// Of `misses`, the calls whose result was kept.
-    pub computed: u64,
-    /// Of `misses`, the calls whose result was not one to keep: `Err`, `None`, one that `cache_if`
-    /// or `unless` refuses, or one with a lifetime of zero.
-    pub not_kept: u64,
-    /// Of `misses`, the calls whose arguments could not be made into a key, and the look-ups by a
-    /// key that is too long.
-    pub no_key: u64,
-    /// Of `misses`, the calls whose text is longer than `max_text_length`.
-    pub text_too_long: u64,
-    /// Of `misses`, the calls and look-ups without a tenant, where the kind requires one.
-    pub no_tenant: u64,
-    /// Of `misses`, the calls that gave up waiting: `timeout(hard = …)`.
-    pub timed_out: u64,
-    /// Bodies that were run while their callers had an answer already: neither hits nor misses.
-    pub refreshed: u64,
-    /// Values that were not kept because `cache_if`, `unless` or `ttl` panicked.
-    pub rule_panics: u64,
-    /// Calls that went past the cache because their caller wanted it so; neither hits nor misses.
-    pub bypassed: u64,
-    /// Calls and look-ups while the kind or their operation was switched off
-    /// ([`Cache::switch_off`](crate::Cache::switch_off)); neither hits nor misses.
-    pub switched_off: u64,
-    /// The way to the store.
-    pub connections: Connections,
-    /// Store operations that failed or took too long.
-    pub store_failures: u64,
-    /// Of `store_failures`, those that took too long.
-    pub store_timeouts: u64,
-    /// Entries that the store had and that were not served.
-    pub refused: RefusedEntries,
-    /// Values that were not written into the store because they cannot be serialized, or are nested
-    /// too deep.
-    pub unserializable_values: u64,
-    /// Values that were not written into the store because they are longer than 8 MiB.
-    pub oversized_values: u64,
-    /// Writes that were given up because the queue to the store was full.
-    pub dropped_writes: u64,
-    /// Computed values that the store did not take, because their key was removed or set by another
-    /// process while they were computed. Nobody is served them any more.
-    pub refused_writes: u64,
-    /// Entries in memory, expired ones included.
-    pub total_entries: usize,
-    /// Entries in memory whose lifetime is over and that have not been swept yet.
-    pub expired_entries: usize,
-    /// Room for entries in memory.
-    pub max_size: usize,
-    /// Room for bytes in memory (`l1_cache_bytes`); `None` where they are not bounded.
-    pub max_bytes: Option<u64>,
-    /// What all entries in memory weigh, in bytes; zero where these are not bounded, neither here
-    /// nor by a [`MemoryBudget`](crate::MemoryBudget).
-    pub weight: u64,
-    /// The largest value that memory takes, in bytes, with its key; `None` where they are not
-    /// bounded.
-    pub largest_value_bytes: Option<u64>,
-    /// Lifetime of operations that have none of their own.
-    pub default_ttl: Duration,
-    /// Entries that had to go because memory was full.
-    pub evictions: u64,
-    /// Entries that left memory because their lifetime was over.
-    pub expirations: u64,
-    /// Values that were not kept in memory because they are heavier than what it takes.
-    pub too_large_for_memory: u64,
-    /// Results that were not kept in memory because of their text (`promotion`); the store has them.
-    pub not_promoted: u64,
-    /// Weights that could not be found as wished: `weight` or the value's `Serialize` panicked, or
-    /// that gave an error. The value was kept with the weight that it would have without.
-    pub failed_weights: u64,
-    /// Calls of the listener (`on_removal`) that panicked.
-    pub failed_listeners: u64,
-    /// Bytes of keys, entries and tables in memory; what values own elsewhere on the heap is not
-    /// seen.
-    pub memory_usage_bytes: usize,
+pub struct TenantStatistics {
+    /// How its calls ended, by operation.
+    pub operations: BTreeMap<String, Counts>,
 }
 
-impl CacheStats {
-    pub(crate) fn add(&mut self, tally: Tally) {
-        self.memory_hits += tally.memory_hits;
-        self.store_hits += tally.store_hits;
-        self.joined += tally.joined;
-        self.computed += tally.computed;
-        self.not_kept += tally.not_kept;
-        self.no_key += tally.no_key;
-        self.text_too_long += tally.text_too_long;
-        self.no_tenant += tally.no_tenant;
-        self.bypassed += tally.bypassed;
-        self.switched_off += tally.switched_off;
-        self.stale += tally.stale;
-        self.timed_out += tally.timed_out;
-        self.refreshed += tally.refreshed;
-        self.rule_panics += tally.rule_panics;
-        self.hits += tally.memory_hits + tally.store_hits + tally.joined + tally.stale;
-        self.misses += tally.computed
-            + tally.not_kept
-            + tally.missed
-            + tally.no_key
-            + tally.text_too_long
-            + tally.timed_out
-            + tally.no_tenant;
-    }
+/// Values as they were written into the store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct CompressionStatistics {
+    /// Values that were written.
+    pub values: u64,
+    /// Their bytes before compression.
+    pub bytes: u64,
+    /// The bytes that went into the store.
+    pub stored_bytes: u64,
+    /// The largest of them, in bytes before compression.
+    pub largest: u64,
+    /// Of `values`, those that were compressed.
+    pub compressed: u64,
+    /// Their bytes before compression.
+    pub compressible_bytes: u64,
+    /// Their bytes after it.
+    pub compressed_bytes: u64,
+    /// How long it took to compress them.
+    pub times: Latencies,
+}
 
-    /// Hits as a part of all calls and look-ups, 0 to 1; `None` before the first one.
-    #[must_use]
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "exact up to 2^53 calls, and a ratio after that"
-    )]
-    pub fn hit_ratio(&self) -> Option<f64> {
-        let all = self.hits + self.misses;
-        (all > 0).then(|| self.hits as f64 / all as f64)
-    }
-
-    /// The [hit ratio](Self::hit_ratio) in percent, 0 to 100.
-    #[must_use]
-    pub fn hit_rate(&self) -> Option<f64> {
-        self.hit_ratio().map(|ratio| ratio * 100.0)
-    }
-
-    /// Entries in memory that can still be served.
-    #[must_use]
-    pub fn active_entries(&self) -> usize {
-        self.total_entries - self.expired_entries
-    }
-
-    /// Entries in memory, as the statistics of a store beside it call them.
-    #[must_use]
-    pub fn memory_cache_entries(&self) -> usize {
-        self.total_entries
-    }
-
-    /// Room for entries in memory, in the same way.
-    #[must_use]
-    pub fn memory_cache_size(&self) -> usize {
-        self.max_size
-    }
-
-    /// Used room in memory: entries that can be served, and room for entries, as in `"42/100"`.
-    #[must_use]
-    pub fn utilization(&self) -> String {
-        format!("{}/{}", self.active_entries(), self.max_size)
-    }
-
-    /// [`memory_usage_bytes`](Self::memory_usage_bytes) to be read by people, as in `"1.5 MiB"`.
-    #[must_use]
-    #[expect(clippy::cast_precision_loss, reason = "one digit is shown")]
-    pub fn memory_usage(&self) -> String {
-        let units = ["KiB", "MiB", "GiB", "TiB"];
-        let bytes = self.memory_usage_bytes;
-        if bytes < 1024 {
-            return format!("{bytes} B");
+impl CompressionStatistics {
+    fn since(self, earlier: &Self) -> Self {
+        Self {
+            values: self.values.saturating_sub(earlier.values),
+            bytes: self.bytes.saturating_sub(earlier.bytes),
+            stored_bytes: self.stored_bytes.saturating_sub(earlier.stored_bytes),
+            largest: self.largest,
+            compressed: self.compressed.saturating_sub(earlier.compressed),
+            compressible_bytes: self
+                .compressible_bytes
+                .saturating_sub(earlier.compressible_bytes),
+            compressed_bytes: self
+                .compressed_bytes
+                .saturating_sub(earlier.compressed_bytes),
+            times: self.times.since(&earlier.times),
         }
-        let mut size = bytes as f64 / 1024.0;
-        let mut unit = 0;
-        // What would be shown as 1024.0 is one of the next unit.
-        while size >= 1023.95 && unit + 1 < units.len() {
-            size /= 1024.0;
-            unit += 1;
-        }
-        format!("{size:.1} {}", units[unit])
     }
 
-    /// Used room in memory, in percent; zero for a cache without a memory tier.
+    /// What is left of what was compressed, 0 to 1; `None` where nothing was.
     #[must_use]
-    #[expect(clippy::cast_precision_loss, reason = "a percentage")]
-    pub fn utilization_percent(&self) -> f64 {
-        if self.max_size == 0 {
-            return 0.0;
-        }
-        self.active_entries() as f64 / self.max_size as f64 * 100.0
+    #[expect(clippy::cast_precision_loss, reason = "a ratio")]
+    pub fn ratio(&self) -> Option<f64> {
+        let bytes = self.compressible_bytes;
+        (bytes > 0).then(|| self.compressed_bytes as f64 / bytes as f64)
+    }
+
+    /// Bytes that did not have to be sent and kept.
+    #[must_use]
+    pub fn bytes_saved(&self) -> u64 {
+        self.compressible_bytes
+            .saturating_sub(self.compressed_bytes)
     }
 }

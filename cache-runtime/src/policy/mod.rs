@@ -1,5 +1,8 @@
-//! How long a value is kept and whether in memory, how long texts are called, and who waits for whom.
+//! Which values are kept, how long and whether in memory, which texts are the same and what they are
+//! called by their length, and who waits for whom.
 
+mod cacheable;
+mod normalization;
 mod promotion;
 mod single_flight;
 mod staleness;
@@ -10,10 +13,13 @@ use std::time::Duration;
 
 use crate::call::CallSite;
 
+pub use cacheable::Cacheable;
+pub use normalization::TextNormalization;
 pub use promotion::Promotion;
 pub(crate) use promotion::{Promoted, Promotions};
 pub(crate) use single_flight::SingleFlight;
 pub(crate) use staleness::{Patience, Staleness};
+pub(crate) use tier::{TextMark, characters};
 pub use tier::{TextTier, TextTiers};
 
 /// The longest lifetime that can be configured.
@@ -101,15 +107,22 @@ pub(crate) struct Lifetimes {
 impl Lifetimes {
     /// The lifetimes of the operation of this function.
     pub(crate) fn of(&self, operation: &str, site: &CallSite) -> Lifetime {
+        Lifetime {
+            none_ttl: site.none_ttl(),
+            err_ttl: site.err_ttl(),
+            ..self.of_requests(operation, site.ttl())
+        }
+    }
+
+    /// Those of an operation without a function, or with one whose attribute says this.
+    pub(crate) fn of_requests(&self, operation: &str, attribute: Option<Duration>) -> Lifetime {
         let configured = self.operator.get(operation).copied();
         let ttl = configured
-            .or(site.ttl())
+            .or(attribute)
             .or_else(|| self.built_in.get(operation).copied())
             .map_or(self.default, Ttl::After);
         Lifetime {
             is_operators: configured.is_some(),
-            none_ttl: site.none_ttl(),
-            err_ttl: site.err_ttl(),
             ..self.everywhere(ttl)
         }
     }

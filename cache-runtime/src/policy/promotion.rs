@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use quick_cache::DefaultHashBuilder;
 
-use super::{TextTier, TextTiers};
+use super::TextTier;
 
 /// Which results enter the memory of a kind that has a store too: those that were just computed, and
 /// those that were found in the store.
@@ -77,13 +77,15 @@ impl Promotion {
         self
     }
 
-    fn of(&self, tiers: TextTiers, operation: &str, text: Option<&[u8]>) -> Promoted {
-        let Some((up_to, text)) = self.up_to.as_ref().zip(text) else {
+    /// Whether the length of a text matters.
+    pub(crate) fn is_by_text(&self) -> bool {
+        self.up_to.is_some()
+    }
+
+    fn of(&self, operation: &str, tier: Option<TextTier>) -> Promoted {
+        let Some((up_to, tier)) = self.up_to.as_ref().zip(tier) else {
             return Promoted::Always;
         };
-        // In UTF-8 each character has one byte that is no continuation.
-        let characters = text.iter().filter(|byte| **byte & 0xC0 != 0x80).count();
-        let tier = tiers.of(characters);
         let longest = up_to.get(operation).copied().unwrap_or(TextTier::Small);
         if tier <= longest {
             Promoted::Always
@@ -107,18 +109,16 @@ pub(crate) enum Promoted {
 /// The promotions of one kind.
 pub(crate) struct Promotions {
     policy: Promotion,
-    tiers: TextTiers,
     hasher: DefaultHashBuilder,
     found: Box<[AtomicU8]>,
     withheld: AtomicU64,
 }
 
 impl Promotions {
-    pub(crate) fn new(policy: Promotion, tiers: TextTiers) -> Self {
+    pub(crate) fn new(policy: Promotion) -> Self {
         let counted = if policy.up_to.is_some() { COUNTED } else { 0 };
         Self {
             policy,
-            tiers,
             hasher: DefaultHashBuilder::default(),
             found: std::iter::repeat_with(AtomicU8::default)
                 .take(counted)
@@ -127,8 +127,8 @@ impl Promotions {
         }
     }
 
-    pub(crate) fn of(&self, operation: &str, text: Option<&[u8]>) -> Promoted {
-        self.policy.of(self.tiers, operation, text)
+    pub(crate) fn of(&self, operation: &str, tier: Option<TextTier>) -> Promoted {
+        self.policy.of(operation, tier)
     }
 
     /// Whether a result enters memory that the store is given just now.
@@ -173,47 +173,20 @@ impl Promotions {
 
 #[cfg(test)]
 mod tests {
-    use super::{Promoted, Promotion, Promotions, TextTiers};
+    use super::{Promoted, Promotion, Promotions, TextTier};
 
     #[test]
-    fn what_enters_memory_goes_by_the_limits_of_the_kind() {
-        let promotions = Promotions::new(Promotion::by_text(), TextTiers::new(2, 4, 8));
-        // Characters count, not bytes.
-        let of = |operation: &str, characters: usize| {
-            promotions.of(operation, Some("ä".repeat(characters).as_bytes()))
-        };
+    fn what_enters_memory_goes_by_the_tier_of_the_text() {
+        let promotions = Promotions::new(Promotion::by_text());
+        let (always, never) = (Promoted::Always, Promoted::Never);
         for (operation, expected) in [
-            (
-                "summarize",
-                [
-                    Promoted::Always,
-                    Promoted::Always,
-                    Promoted::Never,
-                    Promoted::Never,
-                ],
-            ),
-            (
-                "sentiment",
-                [
-                    Promoted::Always,
-                    Promoted::Always,
-                    Promoted::Always,
-                    Promoted::Never,
-                ],
-            ),
-            (
-                "qa",
-                [
-                    Promoted::Always,
-                    Promoted::WhenFrequent,
-                    Promoted::Never,
-                    Promoted::Never,
-                ],
-            ),
+            ("summarize", [always, always, never, never]),
+            ("sentiment", [always, always, always, never]),
+            ("qa", [always, Promoted::WhenFrequent, never, never]),
         ] {
-            assert_eq!([1, 2, 4, 8].map(|length| of(operation, length)), expected);
-            assert_eq!([0, 3, 7, 9].map(|length| of(operation, length)), expected);
+            let found = TextTier::ALL.map(|tier| promotions.of(operation, Some(tier)));
+            assert_eq!(found, expected, "{operation}");
         }
-        assert_eq!(promotions.of("qa", None), Promoted::Always);
+        assert_eq!(promotions.of("qa", None), always);
     }
 }

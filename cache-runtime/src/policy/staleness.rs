@@ -12,6 +12,8 @@ pub(crate) struct Staleness {
     pub(crate) if_error: Duration,
     /// The part of its lifetime after which an entry is computed anew in the background.
     pub(crate) refresh_ahead: Option<f64>,
+    /// The part of all hits whose body runs again, to compare what it returns.
+    pub(crate) shadow: Option<f64>,
 }
 
 impl Staleness {
@@ -19,7 +21,19 @@ impl Staleness {
         while_revalidate: Duration::ZERO,
         if_error: Duration::ZERO,
         refresh_ahead: None,
+        shadow: None,
     };
+
+    /// Whether a fresh entry may have its body run.
+    #[inline]
+    pub(crate) fn has_runs_ahead(&self) -> bool {
+        self.refresh_ahead.is_some() || self.shadow.is_some()
+    }
+
+    /// Whether this hit is one that is compared.
+    pub(crate) fn draws_shadow(&self) -> bool {
+        self.shadow.is_some_and(|part| fastrand::f64() < part)
+    }
 
     /// How long an entry is kept when its lifetime is over.
     pub(crate) fn kept_for(&self) -> Duration {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Serialize, Serializer};
+
 /// The size of a text: what a language model takes for it grows with it.
 ///
 /// ```
@@ -85,7 +87,17 @@ impl Default for TextTiers {
     }
 }
 
+/// As its name.
+impl Serialize for TextTier {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
 impl TextTier {
+    /// Every tier, from the shortest texts to the longest.
+    pub const ALL: [Self; 4] = [Self::Small, Self::Medium, Self::Large, Self::XLarge];
+
     /// The tier of a text with this many characters, by the limits that hold where nothing else is said
     /// ([`TextTiers::default`]).
     #[must_use]
@@ -108,6 +120,52 @@ impl TextTier {
 impl fmt::Display for TextTier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
+    }
+}
+
+/// How many characters a text has, in UTF-8: each has one byte that is no continuation.
+pub(crate) fn characters(text: &[u8]) -> usize {
+    text.iter().filter(|byte| **byte & 0xC0 != 0x80).count()
+}
+
+/// The tier of the text of a call, where it has one, as a small number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct TextMark(u8);
+
+impl TextMark {
+    /// No text, and the tiers.
+    pub(crate) const COUNT: usize = 1 + TextTier::ALL.len();
+
+    /// Bits that one takes, and the numbers that these have.
+    pub(crate) const BITS: u32 = 3;
+    pub(crate) const PLACES: usize = 1 << Self::BITS;
+
+    /// The mark in the first bits of this, where [`in_first_bits`](Self::in_first_bits) has put it.
+    #[inline]
+    pub(crate) fn of_first_bits(bits: u32) -> Self {
+        Self((bits >> (u32::BITS - Self::BITS)) as u8)
+    }
+
+    pub(crate) fn in_first_bits(self) -> u32 {
+        u32::from(self.0) << (u32::BITS - Self::BITS)
+    }
+
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        let tiers = TextTier::ALL.into_iter().map(Some);
+        std::iter::once(None).chain(tiers).map(Self::from)
+    }
+
+    /// Below [`COUNT`](Self::COUNT). Written so that the compiler sees that it is below
+    /// [`PLACES`](Self::PLACES): hits in memory ask it.
+    #[inline]
+    pub(crate) fn place(self) -> usize {
+        usize::from(self.0) % Self::PLACES
+    }
+}
+
+impl From<Option<TextTier>> for TextMark {
+    fn from(tier: Option<TextTier>) -> Self {
+        Self(tier.map_or(0, |tier| tier as u8 + 1))
     }
 }
 

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::{InForce, in_force};
 use crate::cache::Cache;
 use crate::call::Background;
+use crate::observe::flush as flush_events;
 use crate::runtime;
 
 /// How long [`close`] takes, for all kinds together.
@@ -109,6 +110,9 @@ pub async fn close() -> CloseReport {
 ///
 /// With `single_flight = "cluster"`, other processes are told within that time of computations that
 /// have brought nothing: else they wait for up to three seconds.
+///
+/// Listeners ([`Cache::on_event`](crate::Cache::on_event)) are told of what has happened until then,
+/// within `deadline` too.
 ///
 /// What goes wrong with one kind keeps no other one from closing, and is logged as a warning.
 ///
@@ -267,6 +271,10 @@ async fn finish(caches: &[Cache], end: Instant) -> CloseReport {
         let _ = AssertUnwindSafe(cache.leave()).catch_unwind().await;
     });
     let _ = runtime::until(end, join_all(leaving)).await;
+    // Without timers, a listener that never returns would be waited for just as long.
+    if runtime::has_timer() && runtime::until(end, flush_events()).await.is_none() {
+        tracing::warn!("listeners were not told of everything that has happened");
+    }
     let mut report = CloseReport::default();
     for end in ends {
         report.add(end);

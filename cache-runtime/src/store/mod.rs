@@ -28,7 +28,7 @@ pub(crate) use generations::FoldedGenerations;
 pub use generations::Generation;
 use generations::random;
 pub(crate) use held::Held;
-pub use report::{Breaker, Connections, StoreInfo};
+pub use report::{Breaker, Connections, StoreChange, StoreInfo};
 pub(crate) use tier::{Computing, Lost, StoreName, StoreTier};
 pub(crate) use tombstone::Seen;
 pub use tombstone::Tombstone;
@@ -252,6 +252,12 @@ pub trait Listener: Send + Sync + 'static {
     /// Nobody is going to tell anything any more until the store is asked again: the runtime has ended
     /// on which that was done.
     fn abandoned(&self);
+
+    /// The way to the store has changed. Nothing depends on it but what the application is
+    /// [told](crate::Cache::on_event).
+    fn store_changed(&self, change: StoreChange) {
+        drop(change);
+    }
 
     /// How often [`due`](Self::due) is to be called.
     fn pace(&self) -> Duration;

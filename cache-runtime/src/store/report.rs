@@ -1,5 +1,7 @@
 //! What a store says about itself, for operators.
 
+use std::sync::Arc;
+
 /// The way to a store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -29,6 +31,31 @@ pub enum Breaker {
     HalfOpen,
     /// It is left alone: calls go on without it, and lose no time.
     Open,
+}
+
+/// What has become of the way to a store. A server has the name that it has in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StoreChange {
+    /// A connection is gone, or the first attempt to make one has failed.
+    Gone {
+        /// Which one it went to.
+        server: Arc<str>,
+        /// Why, as the log has it.
+        reason: Arc<str>,
+    },
+    /// A connection is there.
+    Back {
+        /// Which one it goes to.
+        server: Arc<str>,
+    },
+    /// The server is left alone from now on, tried, or asked again.
+    Breaker {
+        /// Which one.
+        server: Arc<str>,
+        /// How it stands.
+        breaker: Breaker,
+    },
 }
 
 /// What a store says about itself.

@@ -25,6 +25,7 @@ use crate::clock::{Clock, Tick};
 use crate::envelope::{self, Fault, Opened, Unstorable, VALUE_LIMIT, ValueType, Wanted};
 use crate::generation::{Carried, Invalidation};
 use crate::memory::SharedEntry;
+use crate::observe::Packed;
 use crate::policy::{LONGEST, Ttl};
 use crate::runtime;
 
@@ -728,6 +729,11 @@ impl StoreTier {
     }
 
     /// Values that were not written, for this reason.
+    /// What values have become that were made ready to be written.
+    pub(crate) fn packed(&self) -> &Packed {
+        &self.bounded.settings.format.packed
+    }
+
     pub(crate) fn unstorable(&self, reason: Unstorable) -> u64 {
         self.bounded.unstorable(reason)
     }

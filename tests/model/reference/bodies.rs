@@ -169,6 +169,7 @@ impl Reference {
         *match (body.is_background, is_kept) {
             (true, _) => &mut self.counts.refreshed,
             (false, true) => &mut self.counts.computed,
+            (false, false) if answer.is_err() => &mut self.counts.failed,
             (false, false) => &mut self.counts.not_kept,
         } += 1;
         if body.is_over || body.is_touched {

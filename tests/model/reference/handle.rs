@@ -75,6 +75,12 @@ impl Reference {
     }
 
     pub fn peek(&mut self, key: Key) -> Option<Answer> {
+        let peeked = self.peek_at(key);
+        self.counts.missed += u64::from(peeked.is_none());
+        peeked
+    }
+
+    fn peek_at(&mut self, key: Key) -> Option<Answer> {
         let (good, in_store) = match self.judge(key, Way::Told) {
             good @ (Good::Answer(..) | Good::Due(..)) => (good, false),
             Good::Spare(_) | Good::TooOld | Good::Nothing => {
@@ -103,11 +109,7 @@ impl Reference {
     }
 
     pub fn get(&mut self, key: Key) -> Option<Caller> {
-        let found = self.peek(key);
-        if found.is_none() {
-            self.counts.missed += 1;
-        }
-        found.and_then(Result::ok).flatten()
+        self.peek(key).and_then(Result::ok).flatten()
     }
 
     pub fn set_for(&mut self, key: Key, value: Caller, ttl: Time) {

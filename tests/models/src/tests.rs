@@ -75,6 +75,7 @@ impl World {
                     return entry.value;
                 }
                 Role::Waiter(_) => continue,
+                Role::Follower(_) => unreachable!("nobody shows anything here"),
                 Role::Alone(turn) => self.flights.fly_in_turn(&self.key, turn),
                 Role::Leader(leader) => leader,
             };

@@ -150,6 +150,7 @@ impl Preset {
             l1_cache_size: row.l1_cache_size,
             compression_threshold: row.compression_threshold,
             compression_level: row.compression_level,
+            enable_monitoring: row.monitoring,
             ai,
             built_in_ttls,
             ..CacheConfig::default()

@@ -15,6 +15,7 @@ pub(super) struct Row {
     pub(super) l1_cache_size: usize,
     pub(super) compression_threshold: usize,
     pub(super) compression_level: u32,
+    pub(super) monitoring: bool,
     pub(super) ai: Option<(AiConfig, Lifetimes)>,
     pub(super) environment: &'static str,
     pub(super) log_level: &'static str,
@@ -33,6 +34,7 @@ pub(super) static DISABLED: Row = Row {
     l1_cache_size: 10,
     compression_threshold: 10_000,
     compression_level: 1,
+    monitoring: false,
     ai: None,
     environment: "development",
     log_level: "WARNING",
@@ -48,6 +50,7 @@ pub(super) static MINIMAL: Row = Row {
     l1_cache_size: 25,
     compression_threshold: 5000,
     compression_level: 1,
+    monitoring: false,
     ai: None,
     environment: "development",
     log_level: "ERROR",
@@ -63,6 +66,7 @@ pub(super) static SIMPLE: Row = Row {
     l1_cache_size: 100,
     compression_threshold: 1000,
     compression_level: 6,
+    monitoring: true,
     ai: None,
     environment: "development",
     log_level: "INFO",
@@ -78,6 +82,7 @@ pub(super) static DEVELOPMENT: Row = Row {
     l1_cache_size: 50,
     compression_threshold: 2000,
     compression_level: 3,
+    monitoring: true,
     ai: None,
     environment: "development",
     log_level: "DEBUG",
@@ -93,6 +98,7 @@ pub(super) static PRODUCTION: Row = Row {
     l1_cache_size: 500,
     compression_threshold: 500,
     compression_level: 9,
+    monitoring: true,
     ai: None,
     environment: "production",
     log_level: "INFO",
@@ -108,6 +114,7 @@ pub(super) static AI_DEVELOPMENT: Row = Row {
     l1_cache_size: 100,
     compression_threshold: 1000,
     compression_level: 6,
+    monitoring: true,
     ai: Some((
         AiConfig {
             text_hash_threshold: 500,
@@ -137,6 +144,7 @@ pub(super) static AI_PRODUCTION: Row = Row {
     l1_cache_size: 1000,
     compression_threshold: 300,
     compression_level: 9,
+    monitoring: true,
     ai: Some((
         AiConfig {
             text_hash_threshold: 1000,

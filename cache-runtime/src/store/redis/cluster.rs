@@ -20,7 +20,7 @@ use tokio::task::JoinHandle;
 
 use super::access::Access;
 use super::address::Host;
-use super::link::{Link, NoAnswer, ServerChanged, Target};
+use super::link::{Link, NoAnswer, Notice, Target, Tell};
 use super::pace::{Attempts, Failure, Pace};
 use super::reasons;
 use super::server;
@@ -43,7 +43,7 @@ struct Shared {
     seeds: Vec<Host>,
     access: Access,
     pace: Pace,
-    changed: ServerChanged,
+    tell: Tell,
     /// How long each node may take to say in the background where keys are.
     attempts: Mutex<Attempts>,
     nodes: RwLock<Nodes>,
@@ -84,19 +84,14 @@ enum Redirection {
 }
 
 impl Cluster {
-    pub(super) fn new(
-        seeds: Vec<Host>,
-        access: Access,
-        pace: Pace,
-        changed: ServerChanged,
-    ) -> Self {
+    pub(super) fn new(seeds: Vec<Host>, access: Access, pace: Pace, tell: Tell) -> Self {
         Self {
             shared: Arc::new(Shared {
                 seeds,
                 access,
                 attempts: Mutex::new(Attempts::up_to(pace.attempt)),
                 pace,
-                changed,
+                tell,
                 nodes: RwLock::default(),
                 is_told_away: AtomicBool::new(false),
             }),
@@ -231,7 +226,7 @@ impl Shared {
         let mut nodes = self.nodes.write().unwrap_or_else(PoisonError::into_inner);
         if nodes.masters.insert(host.clone()) {
             // With the lock held: nobody asks it before.
-            (self.changed)();
+            (self.tell)(Notice::ServerChanged);
         }
     }
 
@@ -245,8 +240,8 @@ impl Shared {
         let link = nodes.links.entry(host.clone()).or_insert_with(|| {
             let target = Target::Fixed(host.clone());
             let name = format!("node {host} of a cluster");
-            let (access, changed) = (self.access.clone(), self.changed.clone());
-            Arc::new(Link::new(target, access, name, self.pace, changed))
+            let (access, tell) = (self.access.clone(), self.tell.clone());
+            Arc::new(Link::new(target, access, name, self.pace, tell))
         });
         link.clone()
     }
@@ -316,7 +311,7 @@ impl Shared {
         let gone: Vec<_> = gone.collect();
         if has_new && !is_first {
             // It has the keys of another one, which it may have copied before the last changes.
-            (self.changed)();
+            (self.tell)(Notice::ServerChanged);
         }
         nodes.slots = slots;
         nodes.masters = masters;

@@ -28,7 +28,7 @@ use super::pace::{Attempts, Failure, Pace};
 use super::reasons;
 use super::sentinel::{self, Sentinels};
 use super::server::{self, Introduction};
-use crate::store::{Breaker, Connections, StoreError};
+use crate::store::{Breaker, Connections, StoreChange, StoreError};
 
 /// How often the sentinels are asked whether there is another master.
 const WATCH: Duration = Duration::from_secs(1);
@@ -49,8 +49,15 @@ pub(super) enum Target {
 /// So many commands that were denied, and codes of errors, are logged: more than there are.
 const REFUSED: usize = 64;
 
-/// To be called when another server takes the place of the last one, before it is asked.
-pub(super) type ServerChanged = Arc<dyn Fn() + Send + Sync>;
+/// Whom a link tells what has happened. Nothing that is called waits.
+pub(super) type Tell = Arc<dyn Fn(Notice) + Send + Sync>;
+
+/// What a link tells.
+pub(super) enum Notice {
+    /// Another server takes the place of the last one. To be told before it is asked.
+    ServerChanged,
+    Store(StoreChange),
+}
 
 struct Shared {
     target: Target,
@@ -66,7 +73,7 @@ struct Shared {
     connections: AtomicU64,
     /// Which run of a server the last one went to, as far as that is known.
     last_run: Mutex<Option<String>>,
-    changed: ServerChanged,
+    tell: Tell,
     in_use: AtomicU64,
     /// Commands that were denied and codes of errors that the log knows.
     refused: Mutex<BTreeSet<String>>,
@@ -75,6 +82,8 @@ struct Shared {
     /// Whether the log knows that there is none. Who lets go of the link and asks again meanwhile learns
     /// nothing new.
     is_told_away: AtomicBool,
+    /// As those know it who are told.
+    told: Mutex<Breaker>,
 }
 
 enum State {
@@ -137,7 +146,7 @@ impl Link {
         access: Access,
         name: String,
         pace: Pace,
-        changed: ServerChanged,
+        tell: Tell,
     ) -> Self {
         Self {
             shared: Arc::new(Shared {
@@ -150,11 +159,12 @@ impl Link {
                 in_vain: AtomicU32::new(0),
                 connections: AtomicU64::new(0),
                 last_run: Mutex::default(),
-                changed,
+                tell,
                 in_use: AtomicU64::new(0),
                 refused: Mutex::default(),
                 is_trying: AtomicBool::new(false),
                 is_told_away: AtomicBool::new(false),
+                told: Mutex::default(),
             }),
             seeker: Mutex::default(),
         }
@@ -299,11 +309,7 @@ impl Link {
             in_use,
             available: limit.map(|limit| limit.saturating_sub(in_use)),
             created_connections: shared.connections.load(Ordering::Relaxed),
-            breaker: match *shared.state.borrow() {
-                State::Idle | State::Live { .. } => Breaker::Closed,
-                State::Away { .. } if shared.is_trying.load(Ordering::Relaxed) => Breaker::HalfOpen,
-                State::Away { .. } => Breaker::Open,
-            },
+            breaker: shared.breaker(),
         }
     }
 
@@ -461,6 +467,8 @@ impl Shared {
                 reason = told,
                 "Redis is away: functions go on without it"
             );
+            self.tell_gone(&told);
+            self.tell_breaker();
         }
     }
 
@@ -479,6 +487,7 @@ impl Shared {
             let began = Instant::now();
             let attempt = attempts.take();
             self.is_trying.store(true, Ordering::Relaxed);
+            self.tell_breaker();
             let opened = self.open_within(attempt).await;
             self.is_trying.store(false, Ordering::Relaxed);
             match opened {
@@ -499,6 +508,7 @@ impl Shared {
                         attempts.again(attempt);
                     }
                     self.not_found(&reason, !is_late || attempts.is_longest(attempt));
+                    self.tell_breaker();
                 }
             }
             pause = self.pace.pause().saturating_sub(began.elapsed());
@@ -598,7 +608,7 @@ impl Shared {
         *last = run;
         drop(last);
         if !is_first && !is_same {
-            (self.changed)();
+            (self.tell)(Notice::ServerChanged);
         }
     }
 
@@ -620,6 +630,9 @@ impl Shared {
         } else {
             tracing::info!(redis = self.name, "Redis answers");
         }
+        let server = self.name.as_str().into();
+        (self.tell)(Notice::Store(StoreChange::Back { server }));
+        self.tell_breaker();
         number
     }
 
@@ -654,6 +667,31 @@ impl Shared {
                 reason,
                 "Redis is not reachable: functions go on without it"
             );
+            self.tell_gone(reason);
+        }
+    }
+
+    fn breaker(&self) -> Breaker {
+        match *self.state.borrow() {
+            State::Idle | State::Live { .. } => Breaker::Closed,
+            State::Away { .. } if self.is_trying.load(Ordering::Relaxed) => Breaker::HalfOpen,
+            State::Away { .. } => Breaker::Open,
+        }
+    }
+
+    fn tell_gone(&self, reason: &str) {
+        let (server, reason) = (self.name.as_str().into(), reason.into());
+        (self.tell)(Notice::Store(StoreChange::Gone { server, reason }));
+    }
+
+    /// Tells how the breaker stands, where that is news.
+    fn tell_breaker(&self) {
+        // Held while it is told, so that the last that is told is true.
+        let mut told = lock(&self.told);
+        let breaker = self.breaker();
+        if std::mem::replace(&mut *told, breaker) != breaker {
+            let server = self.name.as_str().into();
+            (self.tell)(Notice::Store(StoreChange::Breaker { server, breaker }));
         }
     }
 }

@@ -26,7 +26,7 @@ use futures_util::future::{try_join, try_join_all};
 
 pub(crate) use access::TlsFiles;
 pub(crate) use address::Address;
-use link::NoAnswer;
+use link::{NoAnswer, Notice};
 use listening::{Ears, Listeners, present, publish};
 pub(crate) use pace::Pace;
 use scan::Walk;
@@ -56,12 +56,15 @@ impl RedisStore {
         let access = address.access.clone();
         let listeners = Listeners::default();
         let told = listeners.clone();
-        let changed = move || {
+        let tell = move |news| {
             for (_, listener) in present(&told) {
-                listener.server_changed();
+                match &news {
+                    Notice::ServerChanged => listener.server_changed(),
+                    Notice::Store(change) => listener.store_changed(change.clone()),
+                }
             }
         };
-        let servers = Arc::new(Servers::at(address, pace, Arc::new(changed)));
+        let servers = Arc::new(Servers::at(address, pace, Arc::new(tell)));
         Self {
             ears: Ears::new(&access, servers.clone(), listeners),
             servers,

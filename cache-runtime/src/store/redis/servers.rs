@@ -6,7 +6,7 @@ use ::redis::{Cmd, FromRedisValue};
 
 use super::address::{Address, Deployment};
 use super::cluster::Cluster;
-use super::link::{Link, NoAnswer, Served, ServerChanged, Target};
+use super::link::{Link, NoAnswer, Served, Target, Tell};
 use super::look_ups::LookUps;
 use super::pace::Pace;
 use super::sentinel::Sentinels;
@@ -19,7 +19,7 @@ pub(super) enum Servers {
 }
 
 impl Servers {
-    pub(super) fn at(address: Address, pace: Pace, changed: ServerChanged) -> Self {
+    pub(super) fn at(address: Address, pace: Pace, tell: Tell) -> Self {
         let name = address.to_string();
         let Address {
             deployment,
@@ -29,7 +29,7 @@ impl Servers {
         } = address;
         let target = match deployment {
             Deployment::Cluster => {
-                return Self::Cluster(Cluster::new(hosts, access, pace, changed));
+                return Self::Cluster(Cluster::new(hosts, access, pace, tell));
             }
             Deployment::Single => Target::Fixed(hosts.swap_remove(0)),
             Deployment::Sentinel {
@@ -40,7 +40,7 @@ impl Servers {
                 Target::Sentinels(Box::new(sentinels))
             }
         };
-        let link = Arc::new(Link::new(target, access, name, pace, changed));
+        let link = Arc::new(Link::new(target, access, name, pace, tell));
         Self::One(link.clone(), Arc::new(LookUps::new(link)))
     }
 

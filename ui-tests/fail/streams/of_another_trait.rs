@@ -1,3 +1,4 @@
+use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -9,15 +10,15 @@ trait Stream {
 struct Words;
 
 impl Stream for Words {
-    type Item = String;
+    type Item = Result<String, Infallible>;
 
-    fn poll_next(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<Option<String>> {
+    fn poll_next(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         Poll::Ready(None)
     }
 }
 
 #[larder::cached]
-fn words() -> impl Stream<Item = String> {
+fn words() -> impl Stream<Item = Result<String, Infallible>> {
     Words
 }
 

@@ -1,0 +1,17 @@
+//! Who is told when a cache is not what it should be.
+//!
+//! - [`thresholds`]: from where on
+//! - [`alert`]: what is told
+//! - [`judgement`]: what is found of one cache, and whether that is new
+//! - [`watch`]: a look every now and then
+
+mod alert;
+mod judgement;
+#[cfg(test)]
+mod tests;
+mod thresholds;
+mod watch;
+
+pub use alert::{Alert, AlertLevel, AlertSubject};
+pub use thresholds::{AlertThresholds, Threshold};
+pub use watch::{AlertWatch, AlertWatchBuilder};

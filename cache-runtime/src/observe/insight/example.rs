@@ -1,0 +1,54 @@
+//! Numbers that are made by hand, for tests.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use crate::call::MissReason;
+use crate::observe::{CompressionStatistics, Counts, Ending, OperationStatistics, Statistics};
+
+/// Of a kind that nobody has called.
+pub(crate) fn statistics() -> Statistics {
+    Statistics {
+        kind: "ai".to_owned(),
+        since: SystemTime::UNIX_EPOCH,
+        at: SystemTime::UNIX_EPOCH + Duration::from_secs(1_577_836_800),
+        counts: Counts::default(),
+        operations: BTreeMap::new(),
+        tenants: BTreeMap::new(),
+        compression: CompressionStatistics::default(),
+    }
+}
+
+pub(crate) fn counts(endings: &[(Ending, u64)]) -> Counts {
+    let mut counts = Counts::default();
+    for (ending, number) in endings {
+        counts.endings[*ending as usize] = *number;
+    }
+    counts
+}
+
+/// The same, where so many of the misses were for this reason.
+pub(crate) fn missed(mut counts: Counts, reason: MissReason, number: u64) -> Counts {
+    counts.reasons[reason as usize] = number;
+    counts
+}
+
+/// Of a kind with one operation that was called.
+pub(crate) fn called(operation: &str, endings: &[(Ending, u64)]) -> Statistics {
+    with(statistics(), operation, counts(endings))
+}
+
+/// The same with one more.
+pub(crate) fn with(mut statistics: Statistics, operation: &str, counts: Counts) -> Statistics {
+    statistics.counts += &counts;
+    let operation = statistics
+        .operations
+        .entry(operation.to_owned())
+        .or_default();
+    *operation = OperationStatistics {
+        ttl: Some(Duration::from_secs(7200)),
+        counts,
+        ..OperationStatistics::default()
+    };
+    statistics
+}

@@ -1,0 +1,113 @@
+//! Those who follow a running stream: callers, and what goes on without them.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use super::chain::{Item, Link};
+use super::chunks::Chunked;
+use super::live::{End, Found, Live, NextItem};
+use super::shape::Fails;
+
+/// One who follows a stream.
+pub(super) struct Following<K: Chunked, F: Fails> {
+    live: Arc<Live<K, F>>,
+    seat: u64,
+    /// The last link that it has passed.
+    last: Arc<Link<K::Chunk>>,
+}
+
+/// The body of a stream panicked while another caller polled it.
+pub(super) struct Panicked;
+
+impl<K: Chunked, F: Fails> Following<K, F> {
+    pub(super) fn new(live: Arc<Live<K, F>>, seat: u64, last: Arc<Link<K::Chunk>>) -> Self {
+        Self { live, seat, last }
+    }
+
+    pub(super) fn poll_next(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<NextItem<K, F>, Panicked>> {
+        loop {
+            match self.live.look(self.seat, &self.last, context.waker()) {
+                Found::Link(link) => {
+                    self.last = link;
+                    match &self.last.item {
+                        Item::Chunk(chunk) => return Poll::Ready(Ok(Some(Ok(chunk.clone())))),
+                        // Else it could not have joined.
+                        Item::Failure(shared) => match F::restored(shared.as_ref()) {
+                            Some(error) => return Poll::Ready(Ok(Some(Err(error)))),
+                            None => return Poll::Ready(Err(Panicked)),
+                        },
+                        Item::Root => {}
+                    }
+                }
+                Found::End(End::Complete) => return Poll::Ready(Ok(None)),
+                Found::End(End::Panicked) => return Poll::Ready(Err(Panicked)),
+                Found::Work(work) => {
+                    return self.live.drive(work, self.seat).map(|(item, link)| {
+                        if let Some(link) = link {
+                            self.last = link;
+                        }
+                        Ok(item)
+                    });
+                }
+                Found::Nothing => return Poll::Pending,
+            }
+        }
+    }
+}
+
+impl<K: Chunked, F: Fails> Drop for Following<K, F> {
+    fn drop(&mut self) {
+        self.live.leave(self.seat);
+    }
+}
+
+/// Drives a stream that all callers have left, for as long as it may be kept.
+pub(super) struct Detached<K: Chunked, F: Fails> {
+    live: Arc<Live<K, F>>,
+    seat: u64,
+}
+
+/// So many chunks are taken before other tasks have their turn.
+const AT_A_TIME: usize = 64;
+
+impl<K: Chunked, F: Fails> Detached<K, F> {
+    pub(super) fn new(live: Arc<Live<K, F>>, seat: u64) -> Self {
+        Self { live, seat }
+    }
+}
+
+impl<K: Chunked, F: Fails> Future for Detached<K, F> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        for _ in 0..AT_A_TIME {
+            let (end, last, may_join) = self.live.stands();
+            // Those who have joined since poll it themselves.
+            if end.is_some() || !may_join {
+                return Poll::Ready(());
+            }
+            match self.live.look(self.seat, &last, context.waker()) {
+                Found::Work(work) => {
+                    if self.live.drive(work, self.seat).is_pending() {
+                        return Poll::Pending;
+                    }
+                }
+                Found::End(_) => return Poll::Ready(()),
+                Found::Nothing => return Poll::Pending,
+                Found::Link(_) => {}
+            }
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+impl<K: Chunked, F: Fails> Drop for Detached<K, F> {
+    fn drop(&mut self) {
+        self.live.leave(self.seat);
+    }
+}

@@ -1,0 +1,448 @@
+//! A stream that is running, and those who follow it.
+//!
+//! The body belongs to all followers. Whoever of them wants an item that is not there yet polls the
+//! body, if it is due: that is, if it was woken or gave an item since it was last polled. What wakes the
+//! body wakes everybody who waits, so that a follower which is not polled any more holds up nobody.
+//! A follower that goes while the body is due wakes the others as well.
+//!
+//! The lock is held for a few steps at a time. Nothing of the user's happens meanwhile: no chunk is
+//! cloned or dropped, no waker called, no body polled.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, Wake, Waker};
+
+use tokio::runtime::Handle;
+use tracing::Instrument;
+
+use super::body::{Body, Origin};
+use super::chain::{Item, Link, Place};
+use super::chunks::{Chunked, Chunks};
+use super::following::{Detached, Following};
+use super::running::{Follower, Joined, Running};
+use super::shape::{Cut, Fails, Streamed};
+use super::{MOST_BYTES, MOST_CHUNKS};
+use crate::call::{Failing, Rule, Turn};
+use crate::kind::Kind;
+use crate::sync::{Mutex, lock};
+
+/// What is asked about the chunks in the end.
+pub(super) type MakeRule<T> = Box<dyn FnOnce(&Vec<T>) -> Rule + Send>;
+
+/// What one who follows gets next.
+pub(super) type NextItem<K, F> = Option<Result<<K as Chunked>::Chunk, <F as Failing>::Error>>;
+
+/// The same with the link that it is in, if it is in one.
+pub(super) type Driven<K, F> = (NextItem<K, F>, Option<Arc<Link<<K as Chunked>::Chunk>>>);
+
+pub(super) struct Live<K: Chunked, F: Fails> {
+    state: Mutex<State<K, F>>,
+    /// For the body.
+    bell: Waker,
+    shape: Streamed<K, F>,
+    /// Where the body goes on when all have gone, if it does.
+    background: Option<(Arc<Kind>, Handle)>,
+    origin: Origin,
+}
+
+struct State<K: Chunked, F: Fails> {
+    /// Unless somebody polls it, or it is over.
+    work: Option<Box<Work<K, F>>>,
+    /// Whether the body wants to be polled.
+    is_due: bool,
+    /// The beginning of the chain, as long as one may join.
+    root: Option<Arc<Link<K::Chunk>>>,
+    last: Arc<Link<K::Chunk>>,
+    end: Option<End>,
+    followers: BTreeMap<u64, Seat>,
+    /// Number of the latest follower.
+    latest: u64,
+    /// It went on without a caller before.
+    was_left: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    Complete,
+    Panicked,
+}
+
+#[derive(Default)]
+struct Seat {
+    /// How far it is; `None` for what only drives.
+    place: Option<Place>,
+    waker: Option<Waker>,
+}
+
+/// What is under way. The body goes first: who begins anew does so after that.
+pub(super) struct Work<K: Chunked, F: Fails> {
+    body: Body<Result<K::Chunk, F::Error>>,
+    /// As long as the chunks may be kept.
+    recording: Option<(Turn, MakeRule<K::Chunk>)>,
+}
+
+/// To be woken when nothing is locked.
+#[must_use]
+#[derive(Default)]
+struct Wakers(Vec<Waker>);
+
+impl Wakers {
+    fn wake(self) {
+        self.0.into_iter().for_each(Waker::wake);
+    }
+}
+
+/// What wakes the body wakes everybody who waits. Weak: the body may keep it for ever.
+struct Bell<K: Chunked, F: Fails>(Weak<Live<K, F>>);
+
+impl<K: Chunked, F: Fails> Wake for Bell<K, F> {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        let Some(live) = self.0.upgrade() else {
+            return;
+        };
+        let mut state = lock(&live.state);
+        state.is_due = true;
+        let waiting = state.waiting();
+        drop(state);
+        waiting.wake();
+    }
+}
+
+impl<K: Chunked, F: Fails> State<K, F> {
+    fn waiting(&mut self) -> Wakers {
+        let seats = self.followers.values_mut();
+        Wakers(seats.filter_map(|seat| seat.waker.take()).collect())
+    }
+
+    fn may_join(&self) -> bool {
+        self.root.is_some()
+    }
+
+    /// Whether somebody is so far behind that the others wait.
+    fn is_held_up(&self) -> bool {
+        if self.may_join() {
+            return false;
+        }
+        let last = self.last.place;
+        let mut places = self.followers.values().filter_map(|seat| seat.place);
+        places.any(|place| {
+            last.bytes - place.bytes >= MOST_BYTES || last.chunks - place.chunks >= MOST_CHUNKS
+        })
+    }
+
+    /// Whether the body is there to be polled.
+    fn can_go_on(&self) -> bool {
+        self.work.is_some() && self.is_due && !self.is_held_up()
+    }
+
+    fn seat(&mut self, place: Option<Place>) -> u64 {
+        self.latest += 1;
+        let waker = None;
+        self.followers.insert(self.latest, Seat { place, waker });
+        self.latest
+    }
+}
+
+/// What a follower finds.
+pub(super) enum Found<K: Chunked, F: Fails> {
+    Link(Arc<Link<K::Chunk>>),
+    End(End),
+    /// It is to poll the body.
+    Work(Box<Work<K, F>>),
+    Nothing,
+}
+
+impl<K: Chunked, F: Fails> Live<K, F> {
+    /// Runs a body, and has it joined by others where its turn allows it.
+    pub(super) fn begin(
+        shape: Streamed<K, F>,
+        turn: Turn,
+        body: Body<Result<K::Chunk, F::Error>>,
+        rule: MakeRule<K::Chunk>,
+        origin: Origin,
+    ) -> Following<K, F> {
+        let root = Link::root();
+        let background = turn.goes_on();
+        let live = Arc::new_cyclic(|live: &Weak<Self>| Self {
+            state: Mutex::new(State {
+                work: None,
+                is_due: true,
+                root: Some(root.clone()),
+                last: root.clone(),
+                end: None,
+                followers: BTreeMap::from([(0, Seat::at_the_beginning())]),
+                latest: 0,
+                was_left: false,
+            }),
+            bell: Waker::from(Arc::new(Bell(live.clone()))),
+            shape,
+            background,
+            origin,
+        });
+        let following = Following::new(live.clone(), 0, root);
+        let joined: Arc<dyn Joined> = live.clone();
+        turn.show(Running::of::<Following<K, F>>(Arc::downgrade(&joined)));
+        let work = Box::new(Work {
+            body,
+            recording: Some((turn, rule)),
+        });
+        // Who has joined meanwhile waits for it.
+        let waiting = {
+            let mut state = lock(&live.state);
+            state.work = Some(work);
+            state.waiting()
+        };
+        waiting.wake();
+        following
+    }
+
+    /// What there is behind `last` for the follower in this seat, which is woken when there is more.
+    pub(super) fn look(&self, seat: u64, last: &Link<K::Chunk>, waker: &Waker) -> Found<K, F> {
+        let waker = waker.clone();
+        let mut waiting = Wakers::default();
+        let mut _before = None;
+        let found = {
+            let mut state = lock(&self.state);
+            let state = &mut *state;
+            if let Some(link) = last.next() {
+                let was_held_up = state.is_held_up();
+                if let Some(seat) = state.followers.get_mut(&seat) {
+                    _before = seat.move_on(link.place);
+                }
+                if was_held_up && state.can_go_on() {
+                    waiting = state.waiting();
+                }
+                Found::Link(link.clone())
+            } else if let Some(end) = state.end {
+                Found::End(end)
+            } else {
+                // Before it polls: the body may wake it at once.
+                if let Some(seat) = state.followers.get_mut(&seat) {
+                    _before = seat.waker.replace(waker);
+                }
+                let can_go_on = state.can_go_on();
+                state.is_due &= !can_go_on;
+                match state.work.take_if(|_| can_go_on) {
+                    Some(work) => Found::Work(work),
+                    None => Found::Nothing,
+                }
+            }
+        };
+        waiting.wake();
+        found
+    }
+
+    /// Polls the body, and hands what it gives to everybody. `seat` is at the end of the chain; it
+    /// gets the item itself, and the link behind which it is then.
+    pub(super) fn drive(&self, mut work: Box<Work<K, F>>, seat: u64) -> Poll<Driven<K, F>> {
+        let driving = Driving {
+            live: self,
+            seat,
+            is_over: false,
+        };
+        let polled = work.body.poll_next(&mut Context::from_waker(&self.bell));
+        let end = |item, link| Poll::Ready((item, link));
+        match polled {
+            Poll::Pending => {
+                driving.put_back(work, None, false);
+                Poll::Pending
+            }
+            Poll::Ready(Some(Ok(chunk))) => {
+                let bytes = K::measure(&chunk);
+                let place = lock(&self.state).last.place.after(bytes);
+                if place.bytes > MOST_BYTES || place.chunks > MOST_CHUNKS {
+                    self.give_up(&mut work);
+                }
+                // Nobody else is there, and nobody is going to be.
+                if work.recording.is_none() && self.is_alone() {
+                    driving.put_back(work, None, true);
+                    return end(Some(Ok(chunk)), None);
+                }
+                let link = Link::new(Item::Chunk(chunk.clone()), place);
+                driving.put_back(work, Some(link.clone()), true);
+                end(Some(Ok(chunk)), Some(link))
+            }
+            Poll::Ready(Some(Err(error))) => {
+                self.give_up(&mut work);
+                let (error, shared) = F::share(error);
+                let place = lock(&self.state).last.place.after(0);
+                let link = shared.map(|it| Link::new(Item::Failure(it), place));
+                driving.put_back(work, link.clone(), true);
+                end(Some(Err(error)), link)
+            }
+            Poll::Ready(None) => {
+                if let Some((turn, rule)) = work.recording.take() {
+                    let root = lock(&self.state).root.clone();
+                    let chunks = root.iter().flat_map(|root| root.chunks()).cloned();
+                    let chunks = Arc::new(Chunks::Stream(chunks.collect()));
+                    let rule = |chunks: &Arc<Chunks<K::Chunk>>| rule(chunks.list());
+                    let keep = || drop(turn.keep(self.shape, Ok(chunks), rule));
+                    self.origin.within(keep);
+                }
+                driving.end();
+                end(None, None)
+            }
+        }
+    }
+
+    /// Nothing is kept of it.
+    fn give_up(&self, work: &mut Work<K, F>) {
+        if let Some((turn, _)) = work.recording.take() {
+            let keep = || drop(turn.keep(self.shape, Err(Cut), |_| Rule::default()));
+            self.origin.within(keep);
+        }
+    }
+
+    /// Whether nobody else follows, or may begin to.
+    fn is_alone(&self) -> bool {
+        let mut _root = None;
+        let mut state = lock(&self.state);
+        _root = state.root.take();
+        let is_alone = state.followers.len() == 1;
+        drop(state);
+        is_alone
+    }
+
+    /// A follower goes.
+    pub(super) fn leave(self: &Arc<Self>, seat: u64) {
+        let mut waiting = Wakers::default();
+        let (mut _left, mut _root) = (None, None);
+        let (mut work, mut goes_on) = (None, None);
+        {
+            let mut state = lock(&self.state);
+            let state = &mut *state;
+            _left = state.followers.remove(&seat);
+            if !state.followers.is_empty() {
+                if state.can_go_on() {
+                    waiting = state.waiting();
+                }
+            } else if let Some((kind, runtime)) = self
+                .background
+                .as_ref()
+                .filter(|_| !state.was_left && state.work.is_some() && state.may_join())
+            {
+                state.was_left = true;
+                let seat = state.seat(None);
+                goes_on = Some((seat, kind, runtime));
+            } else {
+                work = state.work.take();
+                _root = state.root.take();
+            }
+        }
+        waiting.wake();
+        drop(work);
+        if let Some((seat, kind, runtime)) = goes_on {
+            let rest = Detached::new(self.clone(), seat);
+            let span = self.origin.span.clone();
+            kind.background.go_on(runtime, rest.instrument(span));
+        }
+    }
+}
+
+impl Seat {
+    fn at_the_beginning() -> Self {
+        Self {
+            place: Some(Place::default()),
+            waker: None,
+        }
+    }
+
+    /// It has an item, and waits for nothing.
+    fn move_on(&mut self, to: Place) -> Option<Waker> {
+        self.place = self.place.map(|_| to);
+        self.waker.take()
+    }
+}
+
+impl<K: Chunked, F: Fails> Joined for Live<K, F> {
+    fn join(self: Arc<Self>) -> Option<Follower> {
+        let mut state = lock(&self.state);
+        let root = state.root.clone()?;
+        let seat = state.seat(Some(root.place));
+        drop(state);
+        Some(Box::new(Following::new(self, seat, root)))
+    }
+}
+
+/// Somebody polls the body. Dropped while that panics, it tells the others.
+struct Driving<'a, K: Chunked, F: Fails> {
+    live: &'a Live<K, F>,
+    seat: u64,
+    is_over: bool,
+}
+
+impl<K: Chunked, F: Fails> Driving<'_, K, F> {
+    /// The body may be polled again; with a new link, where there is one, and with nobody who may join
+    /// where nothing is recorded.
+    fn put_back(
+        mut self,
+        work: Box<Work<K, F>>,
+        link: Option<Arc<Link<K::Chunk>>>,
+        has_item: bool,
+    ) {
+        let (mut _root, mut _last, mut _waker) = (None, None, None);
+        let waiting = {
+            let mut state = lock(&self.live.state);
+            let state = &mut *state;
+            if work.recording.is_none() {
+                _root = state.root.take();
+            }
+            state.work = Some(work);
+            // It may have been woken meanwhile.
+            state.is_due |= has_item;
+            let place = link.as_ref().map_or(state.last.place, |link| link.place);
+            if let Some(seat) = state.followers.get_mut(&self.seat).filter(|_| has_item) {
+                _waker = seat.move_on(place);
+            }
+            let has_more = link.is_some();
+            if let Some(link) = link {
+                state.last.append(link.clone());
+                _last = Some(std::mem::replace(&mut state.last, link));
+            }
+            // Who looked in vain meanwhile may poll it now.
+            if has_more || state.can_go_on() {
+                state.waiting()
+            } else {
+                Wakers::default()
+            }
+        };
+        self.is_over = true;
+        waiting.wake();
+    }
+
+    fn end(mut self) {
+        self.is_over = true;
+        self.live.end(End::Complete);
+    }
+}
+
+impl<K: Chunked, F: Fails> Drop for Driving<'_, K, F> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.live.end(End::Panicked);
+        }
+    }
+}
+
+impl<K: Chunked, F: Fails> Live<K, F> {
+    /// Where it ends: how, if it has; the last link, and whether one may join.
+    pub(super) fn stands(&self) -> (Option<End>, Arc<Link<K::Chunk>>, bool) {
+        let state = lock(&self.state);
+        (state.end, state.last.clone(), state.may_join())
+    }
+
+    fn end(&self, end: End) {
+        let mut _root = None;
+        let waiting = {
+            let mut state = lock(&self.state);
+            state.end = Some(end);
+            _root = state.root.take();
+            state.waiting()
+        };
+        waiting.wake();
+    }
+}

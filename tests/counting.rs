@@ -1,0 +1,251 @@
+//! That every call ends in one way, and is counted in it.
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use fixture::{Fault, Proxy, RedisServer};
+use futures_util::FutureExt;
+use larder::call::{self, Control};
+use larder::{Cache, Counts, Ending, cached};
+use support::{eventually, poll_once, register, roomy};
+
+const CALLS: u64 = 100_000;
+const TASKS: u64 = 16;
+
+/// How a body behaves.
+#[derive(Clone, Copy, Debug)]
+enum Body {
+    Answers,
+    Waits,
+    Fails,
+    HasNone,
+    Panics,
+}
+
+impl Body {
+    fn any(random: &mut fastrand::Rng) -> Self {
+        match random.u8(..40) {
+            0 => Self::Panics,
+            1..=3 => Self::Fails,
+            4..=5 => Self::HasNone,
+            6..=15 => Self::Waits,
+            _ => Self::Answers,
+        }
+    }
+
+    async fn run(self, id: u32) -> Result<Option<String>, String> {
+        match self {
+            Self::Answers => {}
+            Self::Waits => {
+                for _ in 0..id % 4 {
+                    tokio::task::yield_now().await;
+                }
+            }
+            Self::Fails => return Err("no answer".to_owned()),
+            Self::HasNone => return Ok(None),
+            // Without a message of the panic hook.
+            Self::Panics => resume_unwind(Box::new("no answer")),
+        }
+        Ok(Some(format!("answer {id}")))
+    }
+}
+
+#[cached(kind = "counting", op = "plain", skip(body))]
+async fn plain(id: u32, body: Body) -> Result<Option<String>, String> {
+    body.run(id).await
+}
+
+#[cached(
+    kind = "counting",
+    op = "stale",
+    ttl = "1s",
+    stale_while_revalidate = "1h",
+    stale_if_error = "1h",
+    skip(body)
+)]
+async fn stale(id: u32, body: Body) -> Result<Option<String>, String> {
+    body.run(id).await
+}
+
+#[cached(
+    kind = "counting",
+    op = "detached",
+    detach,
+    none_ttl = "1m",
+    err_ttl = "1m",
+    skip(body)
+)]
+async fn detached(id: u32, body: Body) -> Result<Option<String>, String> {
+    body.run(id).await
+}
+
+#[cached(kind = "counting", op = "local", local, skip(body))]
+fn local(id: u32, body: Body) -> Option<u32> {
+    match body {
+        Body::Panics => resume_unwind(Box::new("no answer")),
+        Body::HasNone => None,
+        _ => Some(id),
+    }
+}
+
+const OPERATIONS: [&str; 5] = ["plain", "stale", "detached", "local", "keys"];
+
+/// The calls of one operation that were made.
+type Made = [AtomicU64; OPERATIONS.len()];
+
+fn controls(random: &mut fastrand::Rng) -> Control {
+    match random.u8(..10) {
+        0 => Control::new().refresh(),
+        1 => Control::new().bypass(),
+        2 => Control::new().max_age(Duration::ZERO),
+        3 => Control::new().ttl(Duration::ZERO),
+        _ => Control::new(),
+    }
+}
+
+/// Makes one call in one of all the ways, and perhaps leaves it early.
+async fn call_once(cache: &Cache, random: &mut fastrand::Rng, made: &Made) {
+    let (id, body) = (random.u32(..50), Body::any(random));
+    let at = random.usize(..OPERATIONS.len());
+    made[at].fetch_add(1, Ordering::Relaxed);
+    let control = controls(random);
+    let way = random.u8(..20);
+    let key = format!("key {id}");
+    let call = async {
+        match OPERATIONS[at] {
+            "plain" => match way {
+                0 => drop(call::peek(plain(id, body)).await),
+                1 => drop(call::remove(plain(id, body)).await),
+                2 => drop(call::expire(plain(id, body)).await),
+                3 => drop(call::key(plain(id, body)).await),
+                4 => drop(call::refresh(plain(id, body)).await),
+                5 => drop(call::bypass(plain(id, body)).await),
+                6 => drop(call::max_age(Duration::ZERO, plain(id, body)).await),
+                _ => drop(plain(id, body).await),
+            },
+            "stale" => match way {
+                0 => drop(call::expire(stale(id, body)).await),
+                _ => drop(stale(id, body).await),
+            },
+            "detached" => drop(detached(id, body).await),
+            "local" => drop(call::sync(control, || local(id, body))),
+            _ => match way {
+                0..=4 => drop(cache.get::<String>(&key).await),
+                5..=6 => drop(cache.get_many::<String>(&[&key]).await),
+                _ => drop(cache.get_or_try_compute(&key, || body.run(id)).await),
+            },
+        }
+    };
+    let polls = if random.u8(..4) == 0 {
+        random.usize(1..4)
+    } else {
+        usize::MAX
+    };
+    let mut call = Box::pin(AssertUnwindSafe(call).catch_unwind());
+    for _ in 0..polls {
+        if polls < usize::MAX {
+            if poll_once(&mut call).is_ready() {
+                return;
+            }
+            tokio::task::yield_now().await;
+        } else {
+            let _ = call.await;
+            return;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_hundred_thousand_calls_end_in_one_way_each() {
+    let server = RedisServer::start();
+    let proxy = Proxy::before(server.port());
+    let config = roomy().redis_url(proxy.url()).l1_cache_size(60);
+    let cache = register("counting", config);
+    eventually("Redis answers", async || cache.ping().await).await;
+    let made = Arc::<Made>::default();
+    let of_tenant = Arc::new(AtomicU64::new(0));
+    let is_over = Arc::new(AtomicBool::new(false));
+
+    let trouble = tokio::spawn({
+        let (cache, is_over) = (cache.clone(), is_over.clone());
+        async move {
+            let mut random = fastrand::Rng::with_seed(1);
+            while !is_over.load(Ordering::Relaxed) {
+                match random.u8(..6) {
+                    0 => proxy.set(Fault::Refuse),
+                    1 => proxy.set(Fault::SwallowAll),
+                    2 => {
+                        cache.switch_off();
+                        tokio::task::yield_now().await;
+                        cache.switch_on();
+                    }
+                    3 => drop(cache.remove_operation("plain").await),
+                    _ => proxy.set(Fault::None),
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+    });
+    let tasks = (0..TASKS).map(|task| {
+        let (cache, made, of_tenant) = (cache.clone(), made.clone(), of_tenant.clone());
+        tokio::spawn(async move {
+            let mut random = fastrand::Rng::with_seed(task);
+            for _ in 0..CALLS / TASKS {
+                if random.bool() {
+                    of_tenant.fetch_add(1, Ordering::Relaxed);
+                    let tenant = if random.bool() { "acme" } else { "globex" };
+                    call::tenant(tenant, call_once(&cache, &mut random, &made)).await;
+                } else {
+                    call_once(&cache, &mut random, &made).await;
+                }
+            }
+        })
+    });
+    for task in tasks.collect::<Vec<_>>() {
+        task.await.expect("no panic of the test's own");
+    }
+    is_over.store(true, Ordering::Relaxed);
+    trouble.await.expect("no panic of the test's own");
+
+    let ended = || {
+        let statistics = cache.statistics();
+        OPERATIONS.map(|name| {
+            let operation = statistics.operations.get(name);
+            operation.map_or(0, |operation| operation.counts.calls())
+        })
+    };
+    let made = made.each_ref().map(|made| made.load(Ordering::Relaxed));
+    // Bodies that have no caller any more end in the background.
+    eventually("each call has ended", async || ended() == made).await;
+    let statistics = cache.statistics();
+    assert_eq!(statistics.counts.calls(), CALLS);
+    let stats = cache.stats();
+    let neither = stats.abandoned + stats.bypassed + stats.switched_off + stats.stopped;
+    assert_eq!(stats.hits + stats.misses + neither, CALLS);
+    let tenants = statistics
+        .tenants
+        .values()
+        .flat_map(|it| it.operations.values());
+    let tenants: u64 = tenants.map(Counts::calls).sum();
+    assert_eq!(tenants, of_tenant.load(Ordering::Relaxed));
+    // Otherwise it would say little.
+    let missing = [
+        Ending::NoKey,
+        Ending::TextTooLong,
+        Ending::NoTenant,
+        Ending::TimedOut,
+    ];
+    for ending in Ending::ALL {
+        let is_missing = missing.contains(&ending);
+        assert_eq!(
+            statistics.counts.of(ending) == 0,
+            is_missing,
+            "{ending}: {stats:?}"
+        );
+    }
+}

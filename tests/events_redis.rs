@@ -1,0 +1,239 @@
+//! What listeners are told of a real Redis: where values come from, and whether it is there.
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use fixture::RedisServer;
+use larder::call::{self, MissReason, Origin};
+use larder::{
+    Breaker, Cache, CacheConfigBuilder, CacheFactory, Ending, EventFilter, EventKind, Extent,
+    Happened, Invalidation, StoreChange, cached,
+};
+use support::{eventually, register, roomy};
+
+type Told<T> = Arc<Mutex<Vec<T>>>;
+
+fn over(server: &RedisServer) -> CacheConfigBuilder {
+    roomy()
+        .redis_url(server.url())
+        .store_budget(Duration::from_secs(2))
+}
+
+fn told<T: Clone>(told: &Told<T>) -> Vec<T> {
+    told.lock().expect("no panic").clone()
+}
+
+fn watch(cache: &Cache, filter: EventFilter) -> Told<Happened> {
+    let told = Told::default();
+    let noted = Arc::clone(&told);
+    cache.on_event(filter, move |event| {
+        noted.lock().expect("no panic").push(event.what().clone());
+    });
+    told
+}
+
+#[tokio::test]
+async fn a_value_from_redis_is_told_once_with_its_key_and_its_value() {
+    #[cached(kind = "from-redis", op = "square", ttl = "1h")]
+    async fn square(number: u64) -> u64 {
+        number * number
+    }
+    let server = RedisServer::start();
+    let first = register("from-redis", over(&server));
+    assert!(first.connect().await);
+    square(9).await;
+    assert!(first.flush(Duration::from_secs(5)).await);
+
+    let second = register("from-redis", over(&server));
+    assert!(second.connect().await);
+    let notes = Told::default();
+    let listened = Arc::clone(&notes);
+    let filter = EventFilter::all().with_keys().with_values();
+    second.on_event(filter, move |event| {
+        let key = event.key().map(str::to_owned);
+        let value = event.value::<u64>().copied();
+        let note = (event.what().clone(), key, value);
+        listened.lock().expect("no panic").push(note);
+    });
+    let key = call::key(square(9)).await;
+    assert!(key.is_some());
+    square(9).await;
+    square(9).await;
+    call::remove(square(9)).await;
+    second.flush_events().await;
+    let hit = |origin| (Happened::Hit(origin), key.clone(), Some(81));
+    let extent = Extent::Key;
+    let how = Invalidation::Remove;
+    let removed = (Happened::Invalidated { extent, how }, key.clone(), None);
+    let mut told = told(&notes);
+    told.retain(|(what, ..)| !matches!(what, Happened::Left(_)));
+    assert_eq!(told, [hit(Origin::Store), hit(Origin::Memory), removed]);
+}
+
+#[tokio::test]
+async fn what_is_stored_in_redis_alone_is_told() {
+    let server = RedisServer::start();
+    let cache = register("alone", over(&server).enable_l1_cache(false));
+    assert!(cache.connect().await);
+    let notes = watch(&cache, EventFilter::all());
+    cache.set("key", 1).await;
+    assert_eq!(cache.get::<i32>("key").await, Some(1));
+    cache.get_or_compute("other", || async { 2 }).await;
+    cache.flush_events().await;
+    let kinds = told(&notes).into_iter().map(|what| match what {
+        Happened::Stored { .. } => EventKind::Stored,
+        Happened::Hit(Origin::Store) => EventKind::Hit,
+        Happened::Miss { .. } => EventKind::Miss,
+        other => panic!("{other:?}"),
+    });
+    let expected = [
+        EventKind::Stored,
+        EventKind::Hit,
+        EventKind::Miss,
+        EventKind::Stored,
+    ];
+    assert_eq!(kinds.collect::<Vec<_>>(), expected);
+}
+
+#[tokio::test]
+async fn a_redis_that_dies_and_comes_back_is_told_once_each_time() {
+    let mut server = RedisServer::start();
+    let cache = register("dying", over(&server));
+    let connections = watch(&cache, EventFilter::all().only([EventKind::Connection]));
+    let breaker = watch(&cache, EventFilter::all().only([EventKind::Breaker]));
+    let misses = watch(&cache, EventFilter::all().only([EventKind::Miss]));
+    assert!(cache.connect().await);
+    for round in 1..=2 {
+        server.kill();
+        eventually("it is noticed", async || {
+            cache.get::<i32>("absent").await;
+            cache.stats().connections.breaker != Breaker::Closed
+        })
+        .await;
+        // Calls that find it away are no news.
+        for _ in 0..10 {
+            cache.get::<i32>("absent").await;
+        }
+        server.restart();
+        eventually("it is found", async || {
+            cache.get::<i32>("absent").await;
+            cache.stats().connections.breaker == Breaker::Closed
+        })
+        .await;
+        eventually("that is told", async || {
+            cache.flush_events().await;
+            told(&connections).len() == 1 + 2 * round
+        })
+        .await;
+    }
+    let is_there = told(&connections).into_iter().map(|what| match what {
+        Happened::Store(StoreChange::Back { server }) => (server, true),
+        Happened::Store(StoreChange::Gone { server, reason }) => {
+            assert!(!reason.is_empty());
+            (server, false)
+        }
+        other => panic!("{other:?}"),
+    });
+    let (servers, is_there): (Vec<_>, Vec<_>) = is_there.unzip();
+    assert_eq!(is_there, [true, false, true, false, true]);
+    let port = server.port().to_string();
+    assert!(servers.iter().all(|server| server.contains(&port)));
+
+    let stands = told(&breaker).into_iter().map(|what| match what {
+        Happened::Store(StoreChange::Breaker { breaker, .. }) => breaker,
+        other => panic!("{other:?}"),
+    });
+    let stands: Vec<Breaker> = stands.collect();
+    // Open, tried, left alone again, tried, …, asked again: and that twice.
+    assert!(stands.windows(2).all(|two| two[0] != two[1]), "{stands:?}");
+    assert_eq!(stands.first(), Some(&Breaker::Open));
+    assert_eq!(stands.last(), Some(&Breaker::Closed));
+    let closed = stands.iter().filter(|it| **it == Breaker::Closed).count();
+    assert_eq!(closed, 2, "{stands:?}");
+    assert!(stands.contains(&Breaker::HalfOpen));
+    let endings = told(&misses);
+    let all = endings.iter().all(|what| {
+        matches!(
+            what,
+            Happened::Miss {
+                ending: Ending::Missed,
+                ..
+            }
+        )
+    });
+    assert!(all && endings.len() as u64 == cache.stats().misses);
+}
+
+#[tokio::test]
+async fn a_redis_that_was_never_there_is_told_once() {
+    #[cached(kind = "never", op = "answer")]
+    async fn answer(number: u64) -> u64 {
+        number
+    }
+    let server = RedisServer::absent();
+    let cache = register("never", over(&server));
+    let connections = watch(&cache, EventFilter::all().only([EventKind::Connection]));
+    let misses = watch(&cache, EventFilter::all().only([EventKind::Miss]));
+    assert!(!cache.connect().await);
+    for number in 0..5 {
+        answer(number).await;
+    }
+    assert!(!cache.connect().await);
+    cache.flush_events().await;
+    assert!(matches!(
+        told(&connections)[..],
+        [Happened::Store(StoreChange::Gone { .. })]
+    ));
+    let away = Happened::Miss {
+        reason: Some(MissReason::StoreAway),
+        ending: Ending::Computed,
+    };
+    assert_eq!(told(&misses), vec![away; 5]);
+}
+
+#[tokio::test]
+async fn kinds_that_share_a_connection_each_tell_of_it() {
+    // Other tests have these kinds too.
+    let _scope = larder::testing::registry_scope();
+    let server = RedisServer::start();
+    let config = over(&server).build().expect("valid settings");
+    larder::init_with(&config).await.expect("caches");
+    let [web, ai] = ["web", "ai"].map(|kind| larder::cache(kind).expect("registered"));
+    let filter = EventFilter::all().only([EventKind::Connection]);
+    let notes = [&web, &ai].map(|cache| watch(cache, filter.clone()));
+    web.disconnect();
+    assert!(web.connect().await);
+    for notes in notes {
+        let mut changes = Vec::new();
+        eventually("it is told", async || {
+            web.flush_events().await;
+            changes.extend(told(&notes));
+            !changes.is_empty()
+        })
+        .await;
+        assert!(matches!(
+            changes[..],
+            [Happened::Store(StoreChange::Back { .. })]
+        ));
+    }
+    larder::close().await;
+}
+
+#[tokio::test]
+async fn cb_3_the_caches_of_the_factory_tell() {
+    let server = RedisServer::start();
+    for cache in [
+        CacheFactory::for_web_app(&server.url()).await,
+        CacheFactory::for_ai_app(&server.url()).await,
+    ] {
+        let cache = cache.expect("a cache");
+        let notes = watch(&cache, EventFilter::all().only([EventKind::Hit]));
+        cache.set("key", 1).await;
+        cache.get::<i32>("key").await;
+        cache.flush_events().await;
+        assert_eq!(told(&notes), [Happened::Hit(Origin::Memory)]);
+    }
+}
