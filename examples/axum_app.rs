@@ -23,6 +23,8 @@
 //! | `OPERATOR_TOKEN` | who has it may invalidate; without it nobody may | |
 //! | `CACHE_REDIS_URL`, … | as `larder::init` reads them | in memory only |
 
+#[path = "axum_app/serving.rs"]
+mod serving;
 #[path = "axum_app/shop.rs"]
 mod shop;
 #[path = "quickstart/summarize.rs"]
@@ -30,7 +32,6 @@ mod summarize;
 
 use std::error::Error;
 use std::process::ExitCode;
-use std::time::Duration;
 use std::{env, io};
 
 use axum::extract::{Path, State};
@@ -44,12 +45,8 @@ use larder::call::{self, Outcome};
 use shop::{Product, Shop};
 use summarize::Summary;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
 
 const SENTENCES: usize = 3;
-
-/// So long requests may go on when the service is told to stop.
-const LAST_REQUESTS: Duration = Duration::from_secs(5);
 
 /// A product as the database has it. Where it has none, that is kept too, for a while: somebody asks
 /// for what is not there again and again.
@@ -143,48 +140,9 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let address = env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
     let listener = TcpListener::bind(address).await?;
     println!("listening on http://{}", listener.local_addr()?);
-    let served = serve(listener, application(operators)).await;
+    let served = serving::serve(listener, application(operators)).await;
 
     // What is queued for Redis is written, and other processes are told that this one is gone.
     larder::close().await;
     Ok(served?)
-}
-
-/// Serves until the process is told to stop, and the requests under way are answered.
-async fn serve(listener: TcpListener, application: Router) -> io::Result<()> {
-    let (stopping, stopped) = oneshot::channel();
-    let server = axum::serve(listener, application).with_graceful_shutdown(async {
-        told_to_stop().await;
-        let _ = stopping.send(());
-    });
-    let patience = async {
-        let _ = stopped.await;
-        tokio::time::sleep(LAST_REQUESTS).await;
-    };
-    tokio::select! {
-        ended = server => ended,
-        // A client that never reads its answer keeps nothing from being written.
-        () = patience => {
-            eprintln!("some requests were given up");
-            Ok(())
-        }
-    }
-}
-
-/// Ends with Ctrl-C, or when the system asks (SIGTERM).
-async fn told_to_stop() {
-    #[cfg(unix)]
-    let terminated = async {
-        use tokio::signal::unix::{SignalKind, signal};
-        match signal(SignalKind::terminate()) {
-            Ok(mut terminated) => terminated.recv().await,
-            Err(_) => std::future::pending().await,
-        }
-    };
-    #[cfg(not(unix))]
-    let terminated = std::future::pending::<Option<()>>();
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminated => {}
-    }
 }

@@ -42,7 +42,7 @@
 //! - [`KeyBuilder`]: the names of keys in a store; [`Options`](trait@Options): which fields of a request
 //!   are in them; [`TextNormalization`]: which texts are the same in them
 //! - [`Cacheable`]: answers of language models that know whether they are worth keeping
-//! - [`Savings`]: what answers have cost, and what those have saved that were there already
+//! - [`Savings`]: in the statistics, what answers have cost, and what those have saved that were there already
 //! - [`TextTiers`], [`Promotion`]: which texts are short or long, and which results enter memory
 //! - [`MemoryBudget`]: one bound on the bytes of several kinds
 //! - [`Cache::on_event`], [`CacheEvent`], [`EventFilter`]: functions of the application that are told

@@ -264,6 +264,144 @@ async fn how_long_calls_took_is_published_as_quantiles_a_sum_and_a_number() {
 }
 
 #[tokio::test]
+async fn what_was_billed_replayed_and_saved_is_published_by_operation() {
+    let _scope = registry_scope();
+    #[cached(kind = "saved", op = "ask", tokens = |it| *it, cost = |it| if *it == 0 { f64::NAN } else { f64::from(*it) / 4.0 })]
+    async fn ask(tokens: u32) -> u32 {
+        tokens
+    }
+    #[cached(kind = "saved", op = "free")]
+    async fn free(id: u32) -> u32 {
+        id
+    }
+    let cache = register("saved", roomy());
+    for _ in 0..3 {
+        ask(10).await;
+        free(1).await;
+    }
+    ask(0).await;
+    let (read, _) = published();
+    let of = |family: &str, operation: &str, source: &str| {
+        let labels = [
+            ("kind", "saved"),
+            ("operation", operation),
+            ("source", source),
+        ];
+        read.value(family, &labels)
+    };
+    for (family, billed, replayed) in [
+        ("cache_priced_answers_total", 2.0, 2.0),
+        ("cache_tokens_total", 10.0, 20.0),
+        ("cache_nano_cost_total", 2.5e9, 5e9),
+    ] {
+        assert_eq!(of(family, "ask", "billed"), Some(billed), "{family}");
+        assert_eq!(of(family, "ask", "replayed"), Some(replayed), "{family}");
+        assert_eq!(of(family, "free", "billed"), None, "{family}");
+    }
+    let statistics = cache.statistics();
+    for operation in ["ask", "free"] {
+        let labels = [("kind", "saved"), ("operation", operation)];
+        let saved = read.value("cache_saved_seconds", &labels);
+        let time = statistics.operations[operation].savings.time;
+        assert_eq!(saved, time.map(|time| time.as_secs_f64()), "{operation}");
+        assert!(saved.expect("a time") > 0.0, "{operation}");
+    }
+    let bad = [("kind", "saved"), ("callback", "price")];
+    assert_eq!(read.value("cache_failed_callbacks_total", &bad), Some(1.0));
+}
+
+#[tokio::test]
+async fn hits_that_waited_have_durations_of_their_own() {
+    let _scope = registry_scope();
+    register("metered", roomy());
+    let joins = async {
+        BEGUN.notified().await;
+        let mut joined = Box::pin(slow(7));
+        assert!(poll_once(&mut joined).is_pending());
+        ENDS.notify_one();
+        joined.await
+    };
+    assert_eq!(tokio::join!(slow(7), joins), (7, 7));
+    let (read, _) = published();
+    let family = "cache_operation_duration_seconds_count";
+    for (outcome, count) in [
+        ("joined", Some(1.0)),
+        ("miss", Some(1.0)),
+        ("other_hit", None),
+    ] {
+        let labels = [
+            ("kind", "metered"),
+            ("operation", "answer.slow"),
+            ("outcome", outcome),
+        ];
+        assert_eq!(read.value(family, &labels), count, "{outcome}");
+    }
+}
+
+#[tokio::test]
+async fn hits_that_were_compared_are_published_by_what_came_of_it() {
+    let _scope = registry_scope();
+    #[cached(kind = "compared", op = "fixed", shadow = 1.0)]
+    async fn fixed(id: u32) -> u32 {
+        id
+    }
+    #[cached(kind = "compared", op = "moving", shadow = 1.0, key = ())]
+    async fn moving(id: u32) -> u32 {
+        id
+    }
+    let cache = register("compared", roomy());
+    for id in 0..3 {
+        fixed(1).await;
+        moving(id).await;
+    }
+    eventually("all are compared", async || {
+        let operations = cache.statistics().operations;
+        (
+            operations["fixed"].shadow.same,
+            operations["moving"].shadow.different,
+        ) == (2, 2)
+    })
+    .await;
+    let (read, _) = published();
+    let by_result = |operation: &str| {
+        let labels = [("kind", "compared"), ("operation", operation)];
+        by_label(&read, "cache_shadow_total", &labels, "result")
+    };
+    assert_eq!(
+        by_result("fixed"),
+        BTreeMap::from([("same".to_owned(), 2.0)])
+    );
+    assert_eq!(
+        by_result("moving"),
+        BTreeMap::from([("different".to_owned(), 2.0)])
+    );
+}
+
+#[tokio::test]
+async fn invalidations_of_the_last_hour_and_lost_events_are_published() {
+    let _scope = registry_scope();
+    let cache = register("forgetful", roomy());
+    cache.clear().await;
+    cache.remove_matching("a*").await;
+    cache.remove_matching("b?").await;
+    cache.remove_tag("canary").await;
+    let (read, _) = published();
+    let kind = [("kind", "forgetful")];
+    let by_target = by_label(&read, "cache_invalidations_last_hour", &kind, "target");
+    let expected = [
+        ("kind", 1.0),
+        ("operation", 0.0),
+        ("matching", 2.0),
+        ("tenant", 0.0),
+        ("tag", 1.0),
+    ];
+    let expected = expected.map(|(target, count)| (target.to_owned(), count));
+    assert_eq!(by_target, BTreeMap::from(expected));
+    let dropped = read.value("cache_dropped_events_total", &kind);
+    assert_eq!(dropped, Some(0.0));
+}
+
+#[tokio::test]
 async fn what_has_no_number_yet_is_not_published() {
     let _scope = registry_scope();
     let cache = register("unasked", roomy());

@@ -37,7 +37,15 @@ impl Answer {
 }
 
 fn savings(cache: &Cache, operation: &str) -> Savings {
-    cache.savings().remove(operation).unwrap_or_default()
+    let operation = cache.statistics().operations.remove(operation);
+    operation.unwrap_or_default().savings
+}
+
+/// Of one tenant.
+fn savings_of(cache: &Cache, tenant: &str, operation: &str) -> Savings {
+    let tenant = cache.statistics().tenants.remove(tenant);
+    let savings = tenant.unwrap_or_default().savings.remove(operation);
+    savings.unwrap_or_default()
 }
 
 /// Calls, tokens, and thousandths of the unit of money.
@@ -135,11 +143,6 @@ async fn every_form_of_function_has_prices() {
         weighed(7).await;
     }
 
-    let all: Vec<_> = cache.savings().into_keys().collect();
-    assert_eq!(
-        all,
-        ["boxed", "future", "limited", "plain", "sync", "weighed"]
-    );
     for operation in ["future", "boxed", "sync", "limited"] {
         let expected = [(1, 7, 7), (2, 14, 14)];
         assert_eq!(both(&cache, operation), expected, "{operation}");
@@ -314,26 +317,259 @@ async fn sums_stay_at_what_is_the_most() {
 }
 
 #[tokio::test]
-async fn functions_without_prices_and_other_kinds_are_not_listed() {
-    #[cached(kind = "listed", op = "free")]
+async fn functions_without_prices_have_saved_calls_and_time_and_nothing_else() {
+    #[cached(kind = "unpriced", op = "free")]
     async fn free(id: u32) -> u32 {
         id
     }
-    #[cached(kind = "listed", op = "uncalled", tokens = |it| *it)]
-    async fn uncalled(id: u32) -> u32 {
-        id
-    }
-    #[cached(kind = "listed.elsewhere", op = "priced", tokens = |it| *it)]
+    #[cached(kind = "unpriced.elsewhere", op = "free", tokens = |it| *it)]
     async fn priced(id: u32) -> u32 {
         id
     }
-    let cache = register("listed", roomy());
-    let other = register("listed.elsewhere", roomy());
-    let _ = uncalled;
-    free(1).await;
+    let cache = register("unpriced", roomy());
+    let other = register("unpriced.elsewhere", roomy());
+    for _ in 0..3 {
+        free(1).await;
+    }
     priced(1).await;
-    assert!(cache.savings().is_empty());
-    assert_eq!(other.savings().len(), 1);
+    let free = savings(&cache, "free");
+    assert_eq!(free.calls, 2);
+    assert!(free.time.is_some());
+    let nothing = Charges::default();
+    assert_eq!((free.billed, free.replayed), (nothing, nothing));
+    assert_eq!(free.saved_ratio(), None);
+    assert_eq!(savings(&other, "free").billed.tokens, 1);
+}
+
+#[tokio::test]
+async fn the_time_that_hits_have_saved_is_that_of_as_many_bodies() {
+    #[cached(kind = "time", op = "slow")]
+    async fn slow(id: u32) -> u32 {
+        tokio::task::yield_now().await;
+        id
+    }
+    #[cached(kind = "time", op = "quick")]
+    async fn quick(id: u32) -> u32 {
+        id
+    }
+    let cache = register("time", roomy());
+    slow(1).await;
+    quick(1).await;
+    assert_eq!(savings(&cache, "slow").time, Some(Duration::ZERO));
+    for _ in 0..5 {
+        slow(1).await;
+        quick(1).await;
+    }
+    call::tenant("acme", slow(1)).await;
+    for _ in 0..3 {
+        call::tenant("acme", slow(1)).await;
+    }
+    cache.set("key", 1).await;
+    cache.get::<i32>("key").await;
+
+    let statistics = cache.statistics();
+    let operations = &statistics.operations;
+    let body = operations["slow"].bodies.mean();
+    assert!(body > Duration::ZERO);
+    let slow = operations["slow"].savings;
+    assert_eq!((slow.calls, slow.time), (8, Some(body * 8)));
+    // Of the application's own keys nobody knows what they would take.
+    assert_eq!(operations["keys"].savings.calls, 1);
+    assert_eq!(operations["keys"].savings.time, None);
+    let quick = operations["quick"].savings.time.expect("a time");
+    let all = statistics.savings;
+    assert_eq!((all.calls, all.time), (14, Some(body * 8 + quick)));
+    let acme = statistics.tenants["acme"].savings["slow"];
+    assert_eq!((acme.calls, acme.time), (3, Some(body * 3)));
+}
+
+#[tokio::test]
+async fn without_monitoring_nobody_knows_how_much_time_was_saved() {
+    #[cached(kind = "untimed", op = "untimed", tokens = |it| *it)]
+    async fn untimed(id: u32) -> u32 {
+        id
+    }
+    let cache = register("untimed", roomy().enable_monitoring(false));
+    untimed(7).await;
+    call::tenant("acme", untimed(7)).await;
+    call::tenant("acme", untimed(7)).await;
+    untimed(7).await;
+    let all = savings(&cache, "untimed");
+    assert_eq!((all.calls, all.time), (2, None));
+    assert_eq!((all.billed.tokens, all.replayed.tokens), (14, 14));
+    assert_eq!(savings_of(&cache, "acme", "untimed").time, None);
+    assert_eq!(cache.statistics().savings.time, None);
+}
+
+#[tokio::test]
+async fn each_tenant_is_billed_for_its_own_answers_whoever_computes_them() {
+    struct Refuses;
+    impl Serialize for Refuses {
+        fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+            Err(serde::ser::Error::custom("on purpose"))
+        }
+    }
+    #[cached(kind = "of.tenants", op = "ask", tokens = |it| it.tokens)]
+    async fn ask(tokens: u32) -> Answer {
+        tokio::task::yield_now().await;
+        Answer::of(tokens)
+    }
+    static BEGUN: Runs = Runs::new();
+    #[cached(kind = "of.tenants", op = "detached", detach, tokens = |it| it.tokens)]
+    async fn detached(tokens: u32) -> Answer {
+        BEGUN.count();
+        tokio::task::yield_now().await;
+        Answer::of(tokens)
+    }
+    #[cached(kind = "of.tenants", op = "renewed", ttl = "1m", stale_while_revalidate = "1m", tokens = |it| it.tokens)]
+    async fn renewed(tokens: u32) -> Answer {
+        Answer::of(tokens)
+    }
+    #[cached(kind = "of.tenants", op = "keyless", tokens = |it| it.tokens)]
+    async fn keyless(_refuses: Refuses) -> Answer {
+        Answer::of(7)
+    }
+    let clock = ManualClock::new();
+    let store = Arc::<MapStore>::default();
+    let config = roomy().build().expect("valid settings");
+    let make = || {
+        let cache = Cache::builder("of.tenants", &config).store(store.clone());
+        let cache = cache.clock(clock.clone()).build().expect("a cache");
+        larder::register(cache.clone());
+        cache
+    };
+    let cache = make();
+    let sums_of = |cache: &Cache, tenant: &str, operation: &str| {
+        let savings = savings_of(cache, tenant, operation);
+        [sums(savings.billed), sums(savings.replayed)]
+    };
+
+    ask(5).await;
+    // As calls of a gateway come: both at once, and each twice.
+    let acme = async || call::tenant("acme", ask(10)).await;
+    let umbrella = async || call::tenant("umbrella", ask(10)).await;
+    tokio::join!(acme(), umbrella(), acme(), umbrella());
+    acme().await;
+    call::tenant("umbrella", call::bypass(ask(10))).await;
+    call::tenant("umbrella", call::refresh(ask(10))).await;
+    let acme = sums_of(&cache, "acme", "ask");
+    assert_eq!(acme, [(1, 10, 0), (2, 20, 0)]);
+    let umbrella = sums_of(&cache, "umbrella", "ask");
+    assert_eq!(umbrella, [(3, 30, 0), (1, 10, 0)]);
+    assert_eq!(both(&cache, "ask"), [(5, 45, 0), (3, 30, 0)]);
+
+    // Nobody waits for it any more, and no tenant is set where it ends.
+    let mut call = Box::pin(call::tenant("acme", detached(7)));
+    eventually("the body has begun", async || {
+        assert!(poll_once(&mut call).is_pending());
+        BEGUN.total() == 1
+    })
+    .await;
+    drop(call);
+    eventually("the body ends", async || {
+        sums_of(&cache, "acme", "detached") == [(1, 7, 0), (0, 0, 0)]
+    })
+    .await;
+    call::tenant("acme", renewed(7)).await;
+    clock.advance(Duration::from_secs(61));
+    call::tenant("acme", renewed(7)).await;
+    eventually("the body has run again", async || {
+        sums_of(&cache, "acme", "renewed") == [(2, 14, 0), (1, 7, 0)]
+    })
+    .await;
+    // Nothing is kept of these.
+    call::tenant("acme", keyless(Refuses)).await;
+    assert_eq!(sums_of(&cache, "acme", "keyless"), [(1, 7, 0), (0, 0, 0)]);
+    cache.switch_off();
+    call::tenant("acme", ask(10)).await;
+    assert_eq!(sums_of(&cache, "acme", "ask"), [(2, 20, 0), (2, 20, 0)]);
+
+    // From the store, in another process.
+    cache.switch_on();
+    assert!(cache.flush(Duration::from_secs(1)).await);
+    let cache = make();
+    call::tenant("umbrella", ask(10)).await;
+    let umbrella = sums_of(&cache, "umbrella", "ask");
+    assert_eq!(umbrella, [(0, 0, 0), (1, 10, 0)]);
+    assert!(!cache.statistics().tenants.contains_key("acme"));
+}
+
+#[tokio::test]
+async fn what_was_saved_since_a_moment_or_a_reset_is_what_has_come_since() {
+    #[cached(kind = "since", op = "ask", tokens = |it| it.tokens, cost = Answer::cost)]
+    async fn ask(tokens: u32) -> Answer {
+        Answer::of(tokens)
+    }
+    #[cached(kind = "since", op = "later", tokens = |it| it.tokens)]
+    async fn later(tokens: u32) -> Answer {
+        Answer::of(tokens)
+    }
+    let cache = register("since", roomy());
+    let call = async |tokens| call::tenant("acme", ask(tokens)).await;
+    for _ in 0..3 {
+        call(10).await;
+    }
+    let before = cache.statistics();
+    call(10).await;
+    call(5).await;
+    later(1).await;
+    let now = cache.statistics();
+    let since = now.since(&before);
+    let body = now.operations["ask"].bodies.mean();
+    for savings in [
+        since.operations["ask"].savings,
+        since.tenants["acme"].savings["ask"],
+    ] {
+        assert_eq!((savings.calls, savings.time), (1, Some(body)));
+        assert_eq!(sums(savings.billed), (1, 5, 5));
+        assert_eq!(sums(savings.replayed), (1, 10, 10));
+    }
+    assert_eq!(sums(since.savings.billed), (2, 6, 5));
+
+    cache.reset_statistics();
+    let reset = cache.statistics();
+    let nothing = savings(&cache, "ask");
+    assert_eq!((nothing.calls, nothing.time), (0, Some(Duration::ZERO)));
+    assert_eq!(sums(reset.savings.billed), (0, 0, 0));
+    call(10).await;
+    assert_eq!(both(&cache, "ask"), [(0, 0, 0), (1, 10, 10)]);
+    let acme = savings_of(&cache, "acme", "ask");
+    assert_eq!((acme.calls, sums(acme.replayed)), (1, (1, 10, 10)));
+    let all = cache.statistics_since_start().savings;
+    assert_eq!(
+        [sums(all.billed), sums(all.replayed)],
+        [(3, 16, 15), (4, 40, 40)]
+    );
+}
+
+#[tokio::test]
+async fn savings_are_written_with_their_units() {
+    #[cached(kind = "written", op = "ask", tokens = |it| it.tokens, cost = Answer::cost)]
+    async fn ask(tokens: u32) -> Answer {
+        Answer::of(tokens)
+    }
+    let cache = register("written", roomy());
+    for _ in 0..2 {
+        call::tenant("acme", ask(10)).await;
+    }
+    let statistics = cache.statistics();
+    let time = statistics.savings.time.expect("a time");
+    let written = serde_json::to_value(&statistics).expect("JSON");
+    for savings in [
+        &written["savings"],
+        &written["operations"]["ask"]["savings"],
+        &written["tenants"]["acme"]["savings"]["ask"],
+    ] {
+        let charges = serde_json::json!({"calls": 1, "tokens": 10, "nano_cost": 10_000_000});
+        let expected = serde_json::json!({
+            "calls": 1,
+            "time_seconds": time.as_secs_f64(),
+            "billed": charges,
+            "replayed": charges,
+            "bad_prices": 0,
+        });
+        assert_eq!(savings, &expected);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -285,6 +285,8 @@ impl<'a> Expansion<'a> {
         });
         let weight = self.checked.weight.as_ref();
         let weighed = weight.map(|weight| quote!(.weighed(#weight)));
+        let price = self.price_of_value();
+        let priced = price.map(|price| quote_spanned!(self.place=> .priced(#price)));
         let stream = quote_spanned! {self.place=>
             #larder::memoized(
                 __larder_call,
@@ -295,7 +297,7 @@ impl<'a> Expansion<'a> {
                     __larder_sink.feed(__larder_stream).await
                 },
                 #rule,
-            ) #paced #weighed
+            ) #paced #weighed #priced
         };
         let stream = if is_boxed {
             quote_spanned!(self.place=> ::std::boxed::Box::pin(#stream))
@@ -375,6 +377,14 @@ impl<'a> Expansion<'a> {
 
     /// What an answer takes, for a hit and for a miss.
     fn price(&self) -> Option<TokenStream> {
+        let larder = &self.larder;
+        let price = self.price_of_value()?;
+        Some(quote_spanned! {self.place=>
+            let __larder_price = #larder::priced(__larder_shape, #price);
+        })
+    }
+
+    fn price_of_value(&self) -> Option<TokenStream> {
         let Self {
             checked, larder, ..
         } = self;
@@ -393,11 +403,8 @@ impl<'a> Expansion<'a> {
         let cost = said("cost", checked.price.cost.as_ref());
         let (place, _) = tokens.as_ref().or(cost.as_ref())?;
         let said = [&tokens, &cost].into_iter().flatten().map(|(_, said)| said);
-        let price = quote_spanned! {*place=>
+        Some(quote_spanned! {*place=>
             |__larder_value| #larder::Price::default() #(#said)*
-        };
-        Some(quote_spanned! {self.place=>
-            let __larder_price = #larder::priced(__larder_shape, #price);
         })
     }
 

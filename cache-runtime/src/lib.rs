@@ -45,7 +45,7 @@ mod verify;
 
 pub use ai::{AiCache, AiRequest};
 pub use cache::{Cache, CacheBuilder, WeakCache};
-pub use call::{CallSite, Charges, Savings, SharedError, TimedOut, Value};
+pub use call::{CallSite, SharedError, TimedOut, Value};
 pub use config::{
     AiConfig, CacheConfig, CacheConfigBuilder, ConfigSources, CredentialSource, Credentials,
     Explained, Explanation, KindSettings, Preset, PresetComparison, PresetDescription,
@@ -67,10 +67,11 @@ pub use memory::MemoryBudget;
 pub use observe::publish_metrics;
 pub use observe::{
     Alert, AlertLevel, AlertSubject, AlertThresholds, AlertWatch, AlertWatchBuilder, Analysis,
-    CacheEvent, CacheStats, CompressionStatistics, Counts, Ending, EventFilter, EventKind, Extent,
-    HITS_TIMED, Happened, Heard, Latencies, ListenerId, OperationStatistics, Rating,
-    RefusedEntries, Removal, RemovalCause, ShadowStatistics, SlowOperation, SlowPart, Statistics,
-    TENANTS_COUNTED, TenantStatistics, TextStatistics, Threshold, Watch, WatchSubscriber,
+    CacheEvent, CacheStats, Charges, CompressionStatistics, Counts, Ending, EventFilter, EventKind,
+    Extent, HITS_TIMED, Happened, Heard, Latencies, ListenerId, OperationStatistics, Rating,
+    RefusedEntries, Removal, RemovalCause, Savings, ShadowStatistics, SlowOperation, SlowPart,
+    Statistics, TENANTS_COUNTED, TenantStatistics, TextStatistics, Threshold, Watch,
+    WatchSubscriber,
 };
 pub use policy::{Cacheable, Promotion, TextNormalization, TextTier, TextTiers, Ttl};
 pub use registry::{

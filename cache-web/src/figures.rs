@@ -1,5 +1,7 @@
 //! What the registered kinds have counted.
 
+use std::collections::BTreeMap;
+
 use axum::http::StatusCode;
 use cache_runtime::{Cache, CacheStats, Ending};
 use tokio::sync::Mutex;
@@ -35,18 +37,22 @@ pub(crate) async fn count<T: Send + 'static>(
     })
 }
 
-/// The kinds as they are registered, sorted, each with what its cache has counted.
+/// What is found of each kind that is registered, by its name.
 ///
 /// # Errors
 /// As those of a [`count`].
-pub(crate) async fn gather() -> Result<Vec<(String, CacheStats)>, Problem> {
+pub(crate) async fn of_each<T: Send + 'static>(
+    figures: impl Fn(&Cache) -> T + Send + 'static,
+) -> Result<BTreeMap<String, T>, Problem> {
     let caches: Vec<(String, Cache)> = cache_runtime::kinds()
         .into_iter()
         .filter_map(|kind| cache_runtime::cache(&kind).map(|cache| (kind, cache)))
         .collect();
     count(move || {
         let caches = caches.into_iter();
-        caches.map(|(kind, cache)| (kind, cache.stats())).collect()
+        caches
+            .map(|(kind, cache)| (kind, figures(&cache)))
+            .collect()
     })
     .await
 }

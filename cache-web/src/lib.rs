@@ -45,6 +45,7 @@ mod figures;
 mod guard;
 mod health;
 mod invalidate;
+mod invalidations;
 mod kind_cache;
 mod metrics;
 mod problem;

@@ -8,6 +8,7 @@ use axum::routing::{get, post};
 use crate::guard::{Guard, check};
 use crate::health::{live, ready, ready_in_a_word};
 use crate::invalidate::invalidate;
+use crate::invalidations::{recommendations, statistics};
 use crate::metrics::metrics;
 use crate::status::{open_status, status};
 
@@ -20,8 +21,10 @@ const LONGEST_BODY: usize = 64 * 1024;
 /// |---|---|
 /// | `GET /health/live` | 200, as long as the process answers; for liveness probes |
 /// | `GET /health/ready` | 503 while the status is `unhealthy`, else 200; JSON, as [`Health`](cache_runtime::Health) has it, without the reasons. A store that is away is `degraded`: functions go on without it |
-/// | `GET /cache/status` | JSON: the same, what each kind has counted, how full it is, how its store stands; the reasons too where [`guard_reports`](Self::guard_reports) keeps it for operators |
+/// | `GET /cache/status` | JSON: the same, what each kind has counted and saved, how full it is, how its store stands; the reasons too where [`guard_reports`](Self::guard_reports) keeps it for operators |
 /// | `GET /cache/metrics`, `GET /metrics/cache` | the same for Prometheus, in its text format 0.0.4 |
+/// | `GET /cache/invalidation-stats` | JSON: what was invalidated in the last hour, by kind, as [`invalidation_statistics`](cache_runtime::Cache::invalidation_statistics) has it: names of operations and shapes of patterns, nothing else |
+/// | `GET /cache/invalidation-recommendations` | JSON: of the [recommendations](cache_runtime::Cache::recommendations) of each kind those that come of invalidations |
 /// | `POST /cache/invalidate` | forgets what is named; only where there is a [`Guard`] |
 ///
 /// None of them shows a key, an argument, a tenant or a value. A reason may name addresses, files and
@@ -58,7 +61,7 @@ const LONGEST_BODY: usize = 64 * 1024;
 /// `docs/observability.md` has all of them. `kind` is the name that a cache was registered by; one that stands
 /// behind several is counted under each of them.
 ///
-/// Status and metrics walk over all entries in memory, for one request at a time; others wait.
+/// Status, metrics and recommendations walk over all entries in memory, for one request at a time; others wait.
 ///
 /// # Invalidation
 ///
@@ -113,8 +116,8 @@ impl Routes {
         self
     }
 
-    /// Adds invalidation, and lets nobody see status and metrics but those whom the guard lets pass.
-    /// There the status has reasons. Health stays open for probes, and says the status in a word.
+    /// Adds invalidation, and lets nobody see status, metrics and what was invalidated but those whom the
+    /// guard lets pass. There the status has reasons. Health stays open for probes, and says the status in a word.
     pub fn guard_reports(self, guard: Guard) -> Self {
         Self {
             guards_reports: true,
@@ -127,7 +130,9 @@ impl Routes {
         let mut router = Router::new().route("/health/live", get(live));
         let mut reports = Router::new()
             .route("/cache/metrics", get(metrics))
-            .route("/metrics/cache", get(metrics));
+            .route("/metrics/cache", get(metrics))
+            .route("/cache/invalidation-stats", get(statistics))
+            .route("/cache/invalidation-recommendations", get(recommendations));
         let mut readiness = get(ready);
         let mut stands = get(open_status);
         if let Some(guard) = self.guard {

@@ -5,33 +5,30 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::http::header::CACHE_CONTROL;
 use axum::response::{IntoResponse, Response};
-use cache_runtime::{Breaker, CacheStats};
+use cache_runtime::{Breaker, Cache, CacheStats, Charges, Savings};
 use serde::Serialize;
 
-use crate::figures::{gather, outcomes};
+use crate::figures::{of_each, outcomes};
 use crate::health::InShort;
 use crate::problem::Problem;
 
 /// With the reasons, for operators alone.
 pub(crate) async fn status() -> Result<Response, Problem> {
-    let kinds = gather().await?;
-    Ok(answer(cache_runtime::health().await, &kinds))
+    let kinds = of_each(KindStatus::of).await?;
+    Ok(answer(cache_runtime::health().await, kinds))
 }
 
 /// For everybody.
 pub(crate) async fn open_status() -> Result<Response, Problem> {
-    let kinds = gather().await?;
+    let kinds = of_each(KindStatus::of).await?;
     let health = cache_runtime::health().await;
-    Ok(answer(InShort::from(&health), &kinds))
+    Ok(answer(InShort::from(&health), kinds))
 }
 
-fn answer<H: Serialize>(health: H, kinds: &[(String, CacheStats)]) -> Response {
-    let kinds = kinds.iter();
+fn answer<H: Serialize>(health: H, kinds: BTreeMap<String, KindStatus>) -> Response {
     let status = Status {
         health,
-        kinds: kinds
-            .map(|(kind, stats)| (kind.clone(), KindStatus::of(stats)))
-            .collect(),
+        kinds,
         unknown_kind_calls: cache_runtime::unknown_kind_calls(),
     };
     ([(CACHE_CONTROL, "no-store")], Json(status)).into_response()
@@ -52,10 +49,27 @@ struct KindStatus {
     hit_ratio: Option<f64>,
     /// Under the names that the metrics have.
     outcomes: BTreeMap<&'static str, u64>,
+    savings: Saved,
+    failed_listeners: u64,
+    dropped_events: u64,
     memory: Memory,
     /// Absent for a kind without a store.
     store: Option<Store>,
     default_ttl_seconds: u64,
+}
+
+#[derive(Serialize)]
+struct Saved {
+    calls: u64,
+    time_seconds: Option<f64>,
+    billed: Price,
+    replayed: Price,
+}
+
+#[derive(Serialize)]
+struct Price {
+    tokens: u64,
+    cost: f64,
 }
 
 #[derive(Serialize)]
@@ -86,13 +100,17 @@ struct Store {
 }
 
 impl KindStatus {
-    fn of(stats: &CacheStats) -> Self {
+    fn of(cache: &Cache) -> Self {
+        let stats = &cache.stats();
         Self {
             backend: stats.backend_type,
             hits: stats.hits,
             misses: stats.misses,
             hit_ratio: stats.hit_ratio(),
             outcomes: outcomes(stats).into_iter().collect(),
+            savings: Saved::of(&cache.statistics_since_start().savings),
+            failed_listeners: stats.failed_listeners,
+            dropped_events: stats.dropped_events,
             memory: Memory {
                 entries: stats.total_entries,
                 expired_entries: stats.expired_entries,
@@ -105,6 +123,21 @@ impl KindStatus {
             },
             store: (stats.backend_type != "memory").then(|| Store::of(stats)),
             default_ttl_seconds: stats.default_ttl.as_secs(),
+        }
+    }
+}
+
+impl Saved {
+    fn of(savings: &Savings) -> Self {
+        let price = |charges: &Charges| Price {
+            tokens: charges.tokens,
+            cost: charges.cost(),
+        };
+        Self {
+            calls: savings.calls,
+            time_seconds: savings.time.map(|time| time.as_secs_f64()),
+            billed: price(&savings.billed),
+            replayed: price(&savings.replayed),
         }
     }
 }

@@ -7,8 +7,9 @@ use fixture::{RedisServer, Reply};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::process::{App, command};
+use crate::process::App;
 use crate::support::eventually;
+use crate::support::example::command;
 
 /// A request whose body is yet to come, and that the service is reading.
 async fn begin_summary(app: &App, length: usize) -> TcpStream {
@@ -120,7 +121,7 @@ fn a_service_that_cannot_run_as_it_is_told_does_not_start() {
         ("CACHE_REDIS_URL", "http://localhost", "expected redis://"),
         ("LISTEN", &taken, "in use"),
     ] {
-        let output = command(&[(variable, value)]).output();
+        let output = command("axum_app", &[(variable, value)]).output();
         let output = output.expect("the example starts");
         let message = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success(), "{variable}");

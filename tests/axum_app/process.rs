@@ -1,109 +1,22 @@
 //! One run of the example.
 
-use std::fs;
-use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
 
 use hyper::Method;
 use serde_json::Value as Json;
 
 use crate::client::{Answer, Client};
+use crate::support::example::{Ended, Example};
 
 pub(crate) const TOKEN: &str = "3d6bf24b0e4f";
 
-/// A process that serves. It is killed when this is dropped.
+/// The service. It is killed when this is dropped.
 #[derive(Debug)]
-pub(crate) struct App {
-    process: Child,
-    address: SocketAddr,
-    warnings: Option<JoinHandle<String>>,
-}
-
-/// How a process has ended.
-#[derive(Debug)]
-pub(crate) struct Ended {
-    pub(crate) status: ExitStatus,
-    pub(crate) took: Duration,
-    pub(crate) warnings: String,
-}
-
-/// The example with these variables, and no others that it reads.
-pub(crate) fn command(variables: &[(&str, &str)]) -> Command {
-    let test = std::env::current_exe().expect("the path of this test");
-    let profile = test.ancestors().nth(2).expect("the folder of the profile");
-    let binary: PathBuf = profile.join("examples/axum_app");
-    assert!(
-        is_up_to_date(&binary),
-        "{} is missing, or not made of the sources that are here: run `cargo build --example axum_app --all-features` first",
-        binary.display()
-    );
-    let mut command = Command::new(binary);
-    let read = std::env::vars_os().map(|(name, _)| name);
-    for name in read.filter(|name| name.to_string_lossy().contains("CACHE")) {
-        command.env_remove(name);
-    }
-    command
-        .env_remove("OPERATOR_TOKEN")
-        .env("LISTEN", "127.0.0.1:0")
-        .envs(variables.iter().copied())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    command
-}
-
-/// Whether it is there, made of this checkout, and later than all its sources, which cargo lists beside
-/// it: a test is not built anew with the example that it starts.
-fn is_up_to_date(binary: &Path) -> bool {
-    let changed = |path: &Path| fs::metadata(path).and_then(|found| found.modified()).ok();
-    let Ok(listed) = fs::read_to_string(binary.with_extension("d")) else {
-        return false;
-    };
-    let Some((_, sources)) = listed.trim_end().split_once(": ") else {
-        return false;
-    };
-    // A space that belongs to a name has a backslash before it.
-    let sources = sources.replace("\\ ", "\0");
-    let sources: Vec<PathBuf> = sources
-        .split(' ')
-        .map(|source| source.replace('\0', " ").into())
-        .collect();
-    let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/axum_app.rs");
-    let built = changed(binary);
-    let is_older = |source: &PathBuf| {
-        let changed = changed(source);
-        changed.is_some() && changed <= built
-    };
-    sources.contains(&ours) && sources.iter().all(is_older)
-}
+pub(crate) struct App(Example);
 
 impl App {
     pub(crate) fn start(variables: &[(&str, &str)]) -> Self {
-        let mut process = command(variables).spawn().expect("the example starts");
-        let mut errors = process.stderr.take().expect("piped");
-        let warnings = thread::spawn(move || {
-            let mut text = String::new();
-            errors.read_to_string(&mut text).expect("errors are text");
-            text
-        });
-        let mut output = BufReader::new(process.stdout.take().expect("piped"));
-        let mut line = String::new();
-        output.read_line(&mut line).expect("output is text");
-        let address = line.trim_end().strip_prefix("listening on http://");
-        let address = address.and_then(|address| address.parse().ok());
-        let Some(address) = address else {
-            let _ = process.kill();
-            panic!("no address in {line:?}: {:?}", warnings.join());
-        };
-        Self {
-            process,
-            address,
-            warnings: Some(warnings),
-        }
+        Self(Example::start("axum_app", variables))
     }
 
     /// With this Redis, and operators who have the token.
@@ -112,11 +25,11 @@ impl App {
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
-        self.address
+        self.0.address()
     }
 
     pub(crate) async fn client(&self) -> Client {
-        Client::connect(self.address).await.expect("a connection")
+        Client::connect(self.address()).await.expect("a connection")
     }
 
     pub(crate) async fn ask(
@@ -156,35 +69,11 @@ impl App {
 
     /// Asks the process to end (SIGTERM).
     pub(crate) fn terminate(&self) {
-        let signal = format!("kill -TERM {}", self.process.id());
-        let told = Command::new("sh").args(["-c", &signal]).status();
-        assert!(told.expect("a shell").success());
+        self.0.terminate();
     }
 
     /// Waits for the end of the process, for twenty seconds at most.
-    pub(crate) fn wait(mut self) -> Ended {
-        let began = Instant::now();
-        let status = loop {
-            match self.process.try_wait().expect("a process of this one") {
-                Some(status) => break status,
-                None if began.elapsed() > Duration::from_secs(20) => panic!("it does not end"),
-                None => thread::sleep(Duration::from_millis(5)),
-            }
-        };
-        let took = began.elapsed();
-        let warnings = self.warnings.take().expect("still there");
-        Ended {
-            status,
-            took,
-            warnings: warnings.join().expect("no panic"),
-        }
-    }
-}
-
-impl Drop for App {
-    fn drop(&mut self) {
-        // Both fail only when the process is gone already.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+    pub(crate) fn wait(self) -> Ended {
+        self.0.wait()
     }
 }

@@ -6,6 +6,7 @@
 )]
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
+pub mod example;
 pub mod feed;
 pub mod map_store;
 

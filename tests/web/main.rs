@@ -9,6 +9,7 @@ mod support;
 mod extractor;
 mod guard;
 mod invalidate;
+mod invalidations;
 mod reports;
 mod tenant;
 

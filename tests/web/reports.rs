@@ -12,7 +12,7 @@ use fixture::RedisServer;
 use futures_util::future::join_all;
 use larder::axum::{Guard, Routes};
 use larder::testing::registry_scope;
-use larder::{CacheConfig, CacheError, cached, call};
+use larder::{Cache, CacheConfig, CacheError, EventFilter, EventKind, cached, call};
 use serde_json::{Value as Json, json};
 
 use crate::exposition::Exposition;
@@ -124,7 +124,11 @@ async fn status_says_of_each_kind_what_operators_need() {
     assert_eq!(answer.status, StatusCode::OK);
     assert_eq!(answer.header("content-type"), Some("application/json"));
     assert_eq!(answer.header("cache-control"), Some("no-store"));
-    let status = answer.json();
+    let mut status = answer.json();
+    for kind in ["reported", "alias"] {
+        // Another test registers this name too, and its bodies have taken another time.
+        status["kinds"][kind]["savings"]["time_seconds"] = json!(null);
+    }
     let kind = &status["kinds"]["reported"];
     assert_eq!(kind, &status["kinds"]["alias"]);
     assert_eq!(kind["backend"], "memory");
@@ -132,6 +136,8 @@ async fn status_says_of_each_kind_what_operators_need() {
     assert_eq!(kind["hit_ratio"], json!(2.0 / 6.0));
     assert_eq!(kind["outcomes"]["bypassed"], 1);
     assert_eq!(kind["outcomes"]["switched_off"], 2);
+    assert_eq!(kind["failed_listeners"], 0);
+    assert_eq!(kind["dropped_events"], 0);
     assert_eq!(kind["memory"]["entries"], 1);
     assert_eq!(kind["memory"]["max_entries"], 1000);
     assert_eq!(kind["store"], json!(null));
@@ -141,6 +147,43 @@ async fn status_says_of_each_kind_what_operators_need() {
         assert_eq!(health_of(&status, kind), &expected);
     }
     assert!(status["unknown_kind_calls"].is_u64());
+}
+
+#[tokio::test]
+async fn status_says_what_was_saved_and_which_listeners_failed() {
+    #[cached(kind = "saved", op = "ask", tokens = |it| *it, cost = |it| f64::from(*it) / 4.0)]
+    async fn ask(tokens: u32) -> u32 {
+        tokens
+    }
+    let _scope = registry_scope();
+    let config = roomy().build().expect("valid settings");
+    let cache = Cache::builder("saved", &config)
+        .on_event(EventFilter::all().only([EventKind::Miss]), |_| {
+            Err::<(), _>("as the test wants it")
+        })
+        .build()
+        .expect("a cache");
+    larder::register(cache.clone());
+    for _ in 0..3 {
+        ask(10).await;
+    }
+    let router = Routes::new().into_router();
+    eventually("the listener has failed", async || {
+        cache.stats().failed_listeners == 1
+    })
+    .await;
+    // What has begun anew is what the application looks at.
+    cache.reset_statistics();
+    let status = get(&router, "/cache/status").await.json();
+    let kind = &status["kinds"]["saved"];
+    assert_eq!(kind["failed_listeners"], 1);
+    let savings = &kind["savings"];
+    assert_eq!(savings["calls"], 2);
+    let time = cache.statistics_since_start().savings.time;
+    let seconds = time.map(|time| time.as_secs_f64());
+    assert_eq!(savings["time_seconds"], json!(seconds));
+    assert_eq!(savings["billed"], json!({"tokens": 10, "cost": 2.5}));
+    assert_eq!(savings["replayed"], json!({"tokens": 20, "cost": 5.0}));
 }
 
 #[tokio::test]
@@ -206,6 +249,8 @@ async fn only_operators_are_told_where_redis_is_and_who_its_user_is() {
                 "/cache/status",
                 "/cache/metrics",
                 "/metrics/cache",
+                "/cache/invalidation-stats",
+                "/cache/invalidation-recommendations",
             ] {
                 let answer = get(router, path).await;
                 assert_eq!(answer.status, StatusCode::OK, "{path}");
@@ -275,7 +320,12 @@ async fn a_store_that_panics_is_no_end_of_the_application() {
     panics.expect("not set");
     register_over("panics", &store);
     let router = Routes::new().into_router();
-    for path in ["/cache/status", "/cache/metrics", "/metrics/cache"] {
+    for path in [
+        "/cache/status",
+        "/cache/metrics",
+        "/metrics/cache",
+        "/cache/invalidation-recommendations",
+    ] {
         let answer = get(&router, path).await;
         assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
         let detail = answer.problem();
@@ -299,6 +349,8 @@ async fn reports_are_asked_for_by_get_and_by_head() {
         "/cache/status",
         "/cache/metrics",
         "/metrics/cache",
+        "/cache/invalidation-stats",
+        "/cache/invalidation-recommendations",
     ] {
         let head = Request::head(path).body(Body::empty());
         let head = ask(&router, head.expect("a request")).await;

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use proc_macro2::Span;
-use syn::{Error, Expr, LitStr, ReturnType, Type};
+use syn::{Error, LitStr, ReturnType, Type};
 
 use crate::attribute::{Options, SingleFlight};
-use crate::signature::{Ends, Form, Function, stream, stream_within};
+use crate::signature::{Form, Function, stream, stream_within};
 
 /// The pause between two chunks of a replay.
 pub(super) fn pace(
@@ -50,8 +50,6 @@ pub(super) fn check_options(mistakes: &mut Vec<Error>, options: &Options, functi
         "a stream is kept when it has come to its end without an `Err`, or not at all";
     let begins_anew = "a stream past its lifetime is begun anew";
     let waits = "who reads a stream decides how long it waits for each chunk";
-    let not_priced = "what its chunks have cost is counted by whoever reads them";
-    let expression = |written: &Expr| Ends::of(written).first;
     for (name, place, why) in [
         ("none_ttl", place(&options.none_ttl), is_kept_whole),
         ("err_ttl", place(&options.err_ttl), is_kept_whole),
@@ -74,16 +72,6 @@ pub(super) fn check_options(mistakes: &mut Vec<Error>, options: &Options, functi
             "shadow",
             options.shadow.as_ref().map(|(place, _)| *place),
             "its body would run once more for nobody who reads it",
-        ),
-        (
-            "tokens",
-            options.price.tokens.as_ref().map(expression),
-            not_priced,
-        ),
-        (
-            "cost",
-            options.price.cost.as_ref().map(expression),
-            not_priced,
         ),
         ("timeout(soft = …)", place(&options.soft), waits),
         ("timeout(hard = …)", place(&options.hard), waits),

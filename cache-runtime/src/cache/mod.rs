@@ -7,7 +7,6 @@ mod many;
 mod switch;
 mod weak;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
@@ -17,9 +16,7 @@ pub(crate) use builder::APPLICATIONS_OWN;
 pub use builder::CacheBuilder;
 pub use weak::WeakCache;
 
-use crate::call::{
-    self, Answered, Miss, MissReason, Origin, Own, Pending, Results, Savings, Shape, Value,
-};
+use crate::call::{self, Answered, Miss, MissReason, Origin, Own, Pending, Results, Shape, Value};
 use crate::config::CacheConfig;
 use crate::envelope::{Unstorable, ValueType};
 use crate::key::{
@@ -346,29 +343,6 @@ impl Cache {
         turn.keep(shape, returned, call::always)
     }
 
-    /// What the answers of each operation have cost, and what was saved: of functions whose attribute
-    /// says what an answer takes (`tokens`, `cost`), and that were called.
-    ///
-    /// ```
-    /// # use cache_runtime as larder;
-    /// # fn example(cache: &larder::Cache) {
-    /// for (operation, savings) in cache.savings() {
-    ///     println!("{operation}: {} tokens saved", savings.replayed.tokens);
-    /// }
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn savings(&self) -> BTreeMap<String, Savings> {
-        let mut savings = BTreeMap::<String, Savings>::new();
-        for operation in self.inner.operations() {
-            let more = operation.ledger.tally();
-            if more != Savings::default() {
-                savings.entry(operation.name.clone()).or_default().add(more);
-            }
-        }
-        savings
-    }
-
     /// Up to 100 000 of the application's keys that match a glob (`*` any text, `?` one
     /// character, `[a-z]` one of these, `\` takes the next character as it is), sorted. An empty
     /// pattern is the same as `*`.
@@ -466,8 +440,8 @@ impl Cache {
         stats
     }
 
-    /// What the cache has done by operation, length of text and tenant, and how long that took: since it
-    /// was made, or since the last [`reset_statistics`](Self::reset_statistics).
+    /// What the cache has done by operation, length of text and tenant, how long that took, and what it has
+    /// [saved](crate::Savings): since it was made, or since the last [`reset_statistics`](Self::reset_statistics).
     ///
     /// Counted are all calls, and timed all that are no hits in memory; of those one in
     /// [`HITS_TIMED`](crate::HITS_TIMED) is. Reading it costs about a microsecond for each operation and

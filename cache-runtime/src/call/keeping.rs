@@ -8,7 +8,6 @@ use super::control::{Control, Report, Way};
 use super::failure::Shareable;
 use super::outcome::{About, MissReason, Origin, StaleCause, Told};
 use super::pending::{Lead, Pending};
-use super::price::Charged;
 use super::results::Results;
 use super::rule::Rule;
 use super::spans::Computing;
@@ -17,7 +16,7 @@ use crate::envelope::{Erased, ValueType};
 use crate::flight::{Landing, Leader};
 use crate::generation::Carried;
 use crate::memory::{Absent, Entry, Failure, Head, Left, MemoryTier, SharedEntry};
-use crate::observe::{Ending, Record, Timed};
+use crate::observe::{Charged, Ending, Record, Timed};
 use crate::policy::Ttl;
 use crate::store::{FoldedGenerations, Held, StoreName};
 

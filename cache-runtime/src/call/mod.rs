@@ -61,7 +61,7 @@ pub use demands::{
 };
 pub use failure::{Failing, ShareableError, SharedError, TimedOut, TimesOut};
 pub use outcome::{MissReason, Origin, Outcome, StaleCause};
-pub use price::{Charges, Price, PriceOf, Savings, priced};
+pub use price::{Price, PriceOf, priced};
 pub use probe::{LocalProbe, Probe, Probed, Wariness};
 pub use rule::{Rule, always};
 pub use shape::{Company, Shape, local_plain, plain, returned};
@@ -77,7 +77,7 @@ pub(crate) use local::tenant as current_tenant;
 pub(crate) use many::Lot;
 pub(crate) use operation::Operation;
 pub(crate) use pending::Pending;
-pub(crate) use price::Ledger;
+pub(crate) use price::{Bill, Pricer};
 pub(crate) use request::{Request, Wishes};
 pub(crate) use results::Results;
 pub(crate) use shape::{fallible, opaque};
@@ -90,14 +90,14 @@ use control::WhileOff;
 use local::{Binding, Bound, Timing, Unbound};
 use outcome::About;
 use pending::Deadlines;
-use price::{Charged, account};
+use price::account;
 use results::served;
 use turn::Uncached;
 
 use crate::key::{KeyWriter, Written, is_longer, with_memory_key};
 use crate::kind::Kind;
 use crate::memory::SharedEntry;
-use crate::observe::{Ending, Record, TenantCounters, Timed};
+use crate::observe::{Charged, Ending, Record, TenantCounters, Timed};
 use crate::policy::{TextMark, TextTier, characters};
 use crate::registry;
 
@@ -142,25 +142,39 @@ pub fn enter_priced<S: Shape, W: FnOnce(&mut KeyWriter<'_>)>(
     price: PriceOf<S>,
 ) -> Entered<S> {
     let entered = enter(site, shape, write_arguments);
-    replay(Function::of::<S, W>(site), &entered, price);
+    replay(Function::of::<S, W>(site), &entered, |value| {
+        Some(price(value))
+    });
     entered
 }
 
 /// Counts what a hit has saved.
-fn replay<S: Shape>(function: Function, entered: &Entered<S>, price: PriceOf<S>) {
+fn replay<S: Shape>(
+    function: Function,
+    entered: &Entered<S>,
+    price: impl FnOnce(&S::Kept) -> Option<Price>,
+) {
     let Entered::Hit(answer) = entered else {
         return;
     };
+    // First: it may call cached functions.
+    let Some(price) = S::kept(answer).and_then(price) else {
+        return;
+    };
+    let tenant = local::tenant().ok().flatten();
+    let count = |bound: &Bound| {
+        let Bound {
+            kind, operation, ..
+        } = bound;
+        account(kind, operation, tenant.as_deref(), Charged::Replayed, price);
+        Some(())
+    };
     // That of the kind by now, where the registry has changed since the hit.
-    let operation = local::with_bound(function, |bound| Some(bound.operation.clone()));
-    let operation = operation.or_else(|| match local::bind(function) {
-        Binding::Bound(bound) | Binding::Watched(bound) => Some(bound.operation),
-        Binding::Unbound(Unbound::SwitchedOff(bound)) => Some(bound.operation),
+    local::with_bound(function, count).or_else(|| match local::bind(function) {
+        Binding::Bound(bound) | Binding::Watched(bound) => count(&bound),
+        Binding::Unbound(Unbound::SwitchedOff(bound)) => count(&bound),
         Binding::Unbound(_) => None,
     });
-    if let Some((operation, value)) = operation.zip(S::kept(answer)) {
-        account(&operation, Charged::Replayed, price(value));
-    }
 }
 
 /// A call whose key is written, and which is not looked up before the future is polled that the
@@ -241,7 +255,7 @@ impl<S> Call<S> {
     {
         let function = self.function;
         let entered = self.enter();
-        replay(function, &entered, price);
+        replay(function, &entered, |value| Some(price(value)));
         entered
     }
 }
@@ -379,7 +393,7 @@ fn on(
         record.end(obstacle);
         let text = noticed.arguments(written).text;
         let about = About::of(&kind, &operation, text, control);
-        return Err(Uncached::of(why, operation, about));
+        return Err(Uncached::of(why, kind, operation, about));
     }
     let pending = Pending::of_call(kind, operation, written, noticed, text, control);
     record.name(|| pending.name_in_store());
@@ -405,7 +419,8 @@ fn off(
     record.end(Ending::SwitchedOff);
     let text = noticed.arguments(written).text;
     let about = About::of(&kind, &operation, text, control);
-    Err(Uncached::of(MissReason::SwitchedOff, operation, about))
+    let why = MissReason::SwitchedOff;
+    Err(Uncached::of(why, kind, operation, about))
 }
 
 /// The record of a call that is no hit, and how long its text is.

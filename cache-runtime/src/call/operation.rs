@@ -1,7 +1,6 @@
 //! One operation of one kind: its number in memory keys, its name in store keys, its lifetimes, how
 //! its calls share a computation, and its counters.
 
-use super::price::Ledger;
 use crate::key::OperationKeys;
 use crate::observe::Counters;
 use crate::policy::{Lifetime, SingleFlight, Staleness};
@@ -19,6 +18,4 @@ pub(crate) struct Operation {
     /// Whether a computation goes on when its caller does not wait for it any more.
     pub(crate) is_detached: bool,
     pub(crate) counters: Counters,
-    /// Where the attribute says what an answer takes.
-    pub(crate) ledger: Ledger,
 }

@@ -14,7 +14,7 @@ use super::failure::TimedOut;
 use super::local;
 use super::operation::Operation;
 use super::outcome::{About, MissReason, Origin, StaleCause};
-use super::price::{Bill, Charged, Pricer, account};
+use super::price::{Bill, Pricer, account};
 use super::results::Results;
 use super::shape::Company;
 use super::verdict::Verdict;
@@ -24,6 +24,7 @@ use crate::generation::{Carried, Invalidation, KeyHash, Name};
 use crate::key::{SharedKey, Written, key_hash, with_memory_key};
 use crate::kind::{InTiers, Kind};
 use crate::memory::{Absent, Failure, Head, Left, MemoryTier, SharedEntry, Weigher};
+use crate::observe::Charged;
 use crate::policy::{Patience, Promoted, SingleFlight, TextMark, TextTier, Ttl};
 use crate::runtime;
 use crate::store::{FoldedGenerations, Held, Seen, StoreName, StoreTier};
@@ -683,15 +684,26 @@ impl Pending {
     /// Counts what an answer took, or would have taken.
     pub(super) fn charge(&self, charged: Charged, value: &Erased) {
         if let Some(price) = self.price.as_ref().and_then(|price| price(value)) {
-            account(&self.operation, charged, price);
+            let tenant = self.tenant.as_deref();
+            account(&self.kind, &self.operation, tenant, charged, price);
         }
     }
 
     /// What a body is counted by that runs without all this.
     pub(super) fn into_bill(self) -> Option<Box<Bill>> {
         let Self {
-            operation, price, ..
+            kind,
+            operation,
+            tenant,
+            price,
+            ..
         } = self;
-        price.map(|price| Box::new(Bill { operation, price }))
+        let bill = |price| Bill {
+            kind,
+            operation,
+            tenant,
+            price,
+        };
+        price.map(bill).map(Box::new)
     }
 }

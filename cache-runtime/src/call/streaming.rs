@@ -11,11 +11,12 @@ use tokio::runtime::Handle;
 use super::control::{Control, Report, with_wishes};
 use super::local;
 use super::outcome::{Origin, Outcome};
+use super::price::{Bill, Pricer};
 use super::results::{handed_over, served};
 use super::shape::Shape;
 use super::tenant::in_tenant;
 use super::turn::{Asked, Got, Turn};
-use super::{Call, Entered};
+use super::{Call, Entered, replay};
 use crate::kind::Kind;
 use crate::memory::{Entry, SharedEntry, Weigher};
 use crate::policy::Ttl;
@@ -38,10 +39,19 @@ impl<S: Shape> Call<S> {
         &mut self,
         control: Option<Box<Control>>,
         weigher: Option<Weigher>,
+        price: Option<Pricer>,
     ) -> Entered<S> {
-        match (self.enter_with(control), weigher) {
+        let entered = match (self.enter_with(control), weigher) {
             (Entered::Miss(miss), Some(weigher)) => Entered::Miss(miss.weighed_by(weigher)),
             (entered, _) => entered,
+        };
+        let Some(price) = price else {
+            return entered;
+        };
+        replay(self.function, &entered, |value| price(value));
+        match entered {
+            Entered::Miss(miss) => Entered::Miss(miss.priced_by(price)),
+            hit @ Entered::Hit(_) => hit,
         }
     }
 }
@@ -50,8 +60,8 @@ impl<S: Shape> Call<S> {
 pub(crate) enum Begun<S: Shape> {
     /// It is there.
     Kept(S::Returned),
-    /// Another caller is about it.
-    Follows(Follower),
+    /// Another caller is about it; and what it is counted by when that has come to its end.
+    Follows(Follower, Option<Box<Bill>>),
     /// The body has to run.
     Turn(Turn),
 }
@@ -61,7 +71,7 @@ impl Asked {
         let kept = match self.0 {
             Got::Entry(entry) => served::<S>(&entry.value),
             Got::Read(entry, whole) => handed_over::<S>(entry, whole),
-            Got::Follows(follower) => return Begun::Follows(follower),
+            Got::Follows(follower, bill) => return Begun::Follows(follower, bill),
             got @ (Got::Turn(_) | Got::TimedOut(_)) => {
                 return match Self(got).answer(shape) {
                     super::Answered::Turn(turn) => Begun::Turn(turn),

@@ -10,15 +10,16 @@ use super::local;
 use super::operation::Operation;
 use super::outcome::{About, MissReason, Origin, StaleCause, Told};
 use super::pending::{Deadlines, Pending, Stand};
-use super::price::{Bill, Charged, PriceOf, pricer};
+use super::price::{Bill, Price, PriceOf, Pricer, pricer};
 use super::results::{Results, handed_over, served};
 use super::rule::Rule;
 use super::shape::Shape;
-use crate::envelope::Whole;
+use crate::envelope::{Erased, Whole};
 use crate::flight::Landing;
 use crate::generation::{Carried, Invalidation};
+use crate::kind::Kind;
 use crate::memory::{Entry, SharedEntry, Weigher, Weight, weigher};
-use crate::observe::{Ending, Record};
+use crate::observe::{Charged, Ending, Record};
 use crate::stream::Follower;
 
 /// A call that was no hit.
@@ -40,8 +41,8 @@ pub(super) struct Uncached {
     pub(super) why: MissReason,
     /// What was there, and is to be over.
     pub(super) replaced: Option<Box<Pending>>,
-    /// That of the call, where it is known.
-    operation: Option<Arc<Operation>>,
+    /// Those of the call, where they are known.
+    of: Option<(Arc<Kind>, Arc<Operation>)>,
     pub(super) about: Option<Box<About>>,
     /// What the body is to be counted by.
     bill: Option<Box<Bill>>,
@@ -50,11 +51,12 @@ pub(super) struct Uncached {
 impl Uncached {
     pub(super) fn of(
         why: MissReason,
+        kind: Arc<Kind>,
         operation: Arc<Operation>,
         about: Option<Box<About>>,
     ) -> Self {
         Self {
-            operation: Some(operation),
+            of: Some((kind, operation)),
             about,
             ..why.into()
         }
@@ -66,7 +68,7 @@ impl From<MissReason> for Uncached {
         Self {
             why,
             replaced: None,
-            operation: None,
+            of: None,
             about: None,
             bill: None,
         }
@@ -84,10 +86,11 @@ impl Pending {
             return Ok((self, record));
         }
         record.end(Ending::SwitchedOff);
-        let (operation, about) = (self.operation.clone(), self.about.clone());
+        let (kind, operation) = (self.kind.clone(), self.operation.clone());
+        let about = self.about.clone();
         Err(Uncached {
             replaced: (becomes == WhileOff::Replaces).then(|| Box::new(self)),
-            ..Uncached::of(MissReason::SwitchedOff, operation, about)
+            ..Uncached::of(MissReason::SwitchedOff, kind, operation, about)
         })
     }
 }
@@ -100,7 +103,8 @@ pub(super) enum Got {
     Entry(SharedEntry),
     /// The same, of which nobody else may know.
     Read(SharedEntry, Whole),
-    Follows(Follower),
+    /// With what it is counted by when it has come to its end.
+    Follows(Follower, Option<Box<Bill>>),
     TimedOut(TimedOut),
     Turn(Turn),
 }
@@ -181,13 +185,22 @@ impl Miss {
 
     /// With answers that have a price.
     #[must_use]
-    pub fn priced<S: Shape>(mut self, _shape: S, price: PriceOf<S>) -> Self {
-        let price = pricer::<S>(price);
+    pub fn priced<S: Shape>(self, _shape: S, price: PriceOf<S>) -> Self {
+        self.priced_by(pricer::<S>(price))
+    }
+
+    pub(super) fn priced_by(mut self, price: Pricer) -> Self {
         match &mut self.0.pending {
             Ok((pending, _)) => pending.price = Some(price),
             Err(uncached) => {
-                let operation = uncached.operation.take();
-                uncached.bill = operation.map(|operation| Box::new(Bill { operation, price }));
+                let of = uncached.of.take();
+                let bill = |(kind, operation)| Bill {
+                    kind,
+                    operation,
+                    tenant: local::tenant().ok().flatten(),
+                    price,
+                };
+                uncached.bill = of.map(bill).map(Box::new);
             }
         }
         self
@@ -346,7 +359,7 @@ impl Asked {
             Stand::Follows(follower) => {
                 record.end(Ending::Joined);
                 report(wishes, &pending, &Told::of(Origin::Joined));
-                return Self(Got::Follows(follower));
+                return Self(Got::Follows(follower, pending.into_bill()));
             }
             Stand::TimedOut(after) => {
                 record.end(Ending::TimedOut);
@@ -376,7 +389,7 @@ impl Asked {
             Got::TimedOut(after) => S::timed_out(after),
             Got::Turn(turn) => return Answered::Turn(turn),
             // Of streams alone.
-            Got::Follows(_) => None,
+            Got::Follows(..) => None,
         };
         // Entries are looked at before, and only what may time out does: this body would run
         // without a cache.
@@ -407,6 +420,17 @@ impl Turn {
             bill: None,
             deadlines: Deadlines::default(),
         }
+    }
+
+    /// What the body is counted by where nothing is kept.
+    pub(crate) fn into_bill(self) -> Option<Box<Bill>> {
+        self.bill
+    }
+
+    /// What an answer takes that is kept here.
+    pub(crate) fn price(&self, value: &Erased) -> Option<Price> {
+        let pending = &self.running.as_ref()?.kept_for.pending;
+        pending.price.as_ref().and_then(|price| price(value))
     }
 
     /// Keeps what the body returned, where it is to be kept, and gives it to the calls that wait.

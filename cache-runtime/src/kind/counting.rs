@@ -6,7 +6,9 @@ use std::time::SystemTime;
 
 use super::Kind;
 use crate::call::Operation;
-use crate::observe::{Counters, Counts, OperationStatistics, Statistics, TenantStatistics};
+use crate::observe::{
+    Counters, Counts, OperationStatistics, Savings, Statistics, TenantStatistics,
+};
 use crate::policy::Ttl;
 
 /// Since when is counted.
@@ -57,10 +59,12 @@ impl Kind {
                 },
                 ..Counters::together(&counters)
             };
+            let body = statistics.mean_body();
             operations.insert(name.to_owned(), statistics);
-            for (tenant, counts) in counters.iter().flat_map(|it| it.by_tenant()) {
+            for (tenant, counts, savings) in counters.iter().flat_map(|it| it.by_tenant(body)) {
                 let tenant = tenants.entry(tenant.to_string()).or_default();
                 *tenant.operations.entry(name.to_owned()).or_default() += &counts;
+                *tenant.savings.entry(name.to_owned()).or_default() += &savings;
             }
         }
         let mut statistics = Statistics {
@@ -68,6 +72,7 @@ impl Kind {
             since: self.counting.began,
             at: SystemTime::now(),
             counts: Counts::default(),
+            savings: Savings::default(),
             operations,
             tenants,
             compression: self
@@ -79,6 +84,7 @@ impl Kind {
         for operation in statistics.operations.values() {
             statistics.counts += &operation.counts;
         }
+        statistics.sum_up_savings();
         statistics
     }
 

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::call::{Background, Function, Ledger, Operation};
+use crate::call::{Background, Function, Operation};
 use crate::clock::Clock;
 use crate::config::AiConfig;
 use crate::flight::Flights;
@@ -73,6 +73,14 @@ pub(crate) struct Kind {
     pub(crate) published: Named,
 }
 
+impl std::fmt::Debug for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Kind")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Kind {
     /// The operation of a function in this kind, made when it is first asked for.
     pub(crate) fn operation(&self, function: Function) -> Arc<Operation> {
@@ -130,7 +138,6 @@ impl Kind {
             is_detached: function.site.is_detached(),
             name,
             counters: Counters::new(self.is_timed),
-            ledger: Ledger::default(),
         });
         self.events.name(operation.number, &operation.name);
         let Operations {

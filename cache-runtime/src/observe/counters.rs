@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use super::latency::Latency;
 use super::memory_hits::MemoryHits;
+use super::savings::Ledger;
 use super::tally::Tally;
-use super::{Counts, Ending, OperationStatistics};
+use super::{Counts, Ending, OperationStatistics, Savings};
 use crate::call::MissReason;
 use crate::policy::{TextMark, TextTier};
 
@@ -23,6 +24,8 @@ pub(crate) struct Counters {
     rule_panics: AtomicU64,
     texts: Texts,
     pub(crate) shadow: Shadow,
+    /// Where the attribute says what an answer takes.
+    pub(crate) ledger: Ledger,
     /// Without, nothing is timed.
     latencies: Option<[Latency; Timed::COUNT]>,
 }
@@ -77,6 +80,7 @@ struct Texts {
 pub(crate) struct TenantCounters {
     pub(super) tally: Tally,
     pub(super) memory_hits: MemoryHits,
+    pub(crate) ledger: Ledger,
 }
 
 impl TenantCounters {
@@ -167,22 +171,36 @@ impl Counters {
         counts.filter(|(_, counts)| counts.calls() > 0).collect()
     }
 
-    pub(crate) fn by_tenant(&self) -> Vec<(Arc<str>, Counts)> {
+    /// What each tenant has done, and what that has saved, where a body takes so long.
+    pub(crate) fn by_tenant(&self, body: Option<Duration>) -> Vec<(Arc<str>, Counts, Savings)> {
         let by_tenant = self
             .by_tenant
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let counts = by_tenant.iter();
-        counts
-            .map(|(tenant, tally)| (tenant.clone(), tally.counts()))
-            .collect()
+        let tenants = by_tenant.iter();
+        let tenants = tenants.map(|(tenant, counters)| {
+            let counts = counters.counts();
+            let savings = counters.ledger.savings(counts.hits(), body);
+            (tenant.clone(), counts, savings)
+        });
+        tenants.collect()
     }
 
     /// What functions have done together that are one operation by name.
     pub(crate) fn together(all: &[&Self]) -> OperationStatistics {
-        let mut sum = OperationStatistics::default();
+        let latencies = |what: Timed| {
+            let timed = all.iter().filter_map(|it| it.latencies.as_ref());
+            Latency::together(timed.map(|latencies| &latencies[what as usize]))
+        };
+        let mut sum = OperationStatistics {
+            bodies: latencies(Timed::Body),
+            ..OperationStatistics::default()
+        };
+        let body = sum.mean_body();
         for counters in all {
-            sum.counts += &counters.counts();
+            let counts = counters.counts();
+            sum.savings += &counters.ledger.savings(counts.hits(), body);
+            sum.counts += &counts;
             for (tier, counts) in counters.counts_by_tier() {
                 *sum.text_tiers.entry(tier).or_default() += &counts;
             }
@@ -195,16 +213,11 @@ impl Counters {
             let longest = texts.longest.load(Ordering::Relaxed);
             sum.texts.longest = sum.texts.longest.max(longest);
         }
-        let latencies = |what: Timed| {
-            let timed = all.iter().filter_map(|it| it.latencies.as_ref());
-            Latency::together(timed.map(|latencies| &latencies[what as usize]))
-        };
         OperationStatistics {
             memory_hits: latencies(Timed::MemoryHit),
             other_hits: latencies(Timed::OtherHit),
             joined: latencies(Timed::Joined),
             misses: latencies(Timed::Miss),
-            bodies: latencies(Timed::Body),
             keys: latencies(Timed::Key),
             ..sum
         }

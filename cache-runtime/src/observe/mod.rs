@@ -14,6 +14,7 @@ mod memory_hits;
 mod metrics;
 mod record;
 mod removal;
+mod savings;
 mod statistics;
 mod tally;
 mod tenants;
@@ -38,6 +39,8 @@ pub(crate) use metrics::Named;
 pub use metrics::publish_metrics;
 pub(crate) use record::Record;
 pub use removal::{Removal, RemovalCause};
+pub(crate) use savings::{Charged, NANO};
+pub use savings::{Charges, Savings};
 pub use statistics::{
     CompressionStatistics, OperationStatistics, ShadowStatistics, Statistics, TenantStatistics,
     TextStatistics,

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 
 use super::insight::figures::{written_moment, written_seconds_if_any};
-use super::{Counts, Latencies};
+use super::{Counts, Latencies, Savings};
 use crate::policy::TextTier;
 
 /// What one kind has done since it was made, or since its statistics were last
@@ -27,6 +27,8 @@ pub struct Statistics {
     pub at: SystemTime,
     /// Of all operations together.
     pub counts: Counts,
+    /// What all operations together have cost and saved.
+    pub savings: Savings,
     /// By operation, by name; `keys` are the application's own keys.
     pub operations: BTreeMap<String, OperationStatistics>,
     /// By tenant, for calls inside of [`call::tenant`](crate::call::tenant()): the first
@@ -50,18 +52,46 @@ impl Statistics {
                 operation.subtract(earlier);
             }
         }
+        since.sum_up_savings();
         for (name, tenant) in &mut since.tenants {
             if let Some(earlier) = earlier.tenants.get(name) {
                 subtract_counts(&mut tenant.operations, &earlier.operations);
+                tenant.subtract_savings(earlier);
             }
         }
         since
     }
 }
 
+impl Statistics {
+    /// Each body takes as long as those of its own operation.
+    pub(crate) fn sum_up_savings(&mut self) {
+        self.savings = Savings::default();
+        for operation in self.operations.values() {
+            self.savings += &operation.savings;
+        }
+    }
+}
+
+impl TenantStatistics {
+    fn subtract_savings(&mut self, earlier: &Self) {
+        for (name, savings) in &mut self.savings {
+            if let Some(earlier) = earlier.savings.get(name) {
+                *savings = savings.since(earlier);
+            }
+        }
+    }
+}
+
 impl OperationStatistics {
+    /// What its bodies take, if one was timed.
+    pub(crate) fn mean_body(&self) -> Option<Duration> {
+        (self.bodies.count > 0).then(|| self.bodies.mean())
+    }
+
     fn subtract(&mut self, earlier: &Self) {
         self.counts = self.counts.since(&earlier.counts);
+        self.savings = self.savings.since(&earlier.savings);
         subtract_counts(&mut self.text_tiers, &earlier.text_tiers);
         self.shadow = self.shadow.since(&earlier.shadow);
         self.texts.count -= earlier.texts.count.min(self.texts.count);
@@ -96,7 +126,9 @@ pub struct OperationStatistics {
     pub ttl: Option<Duration>,
     /// How its calls ended.
     pub counts: Counts,
-    /// The same by the length of the text, of calls that have one.
+    /// What its answers have cost, and what hits have saved.
+    pub savings: Savings,
+    /// How its calls ended, by the length of the text, of calls that have one.
     pub text_tiers: BTreeMap<TextTier, Counts>,
     /// The texts of calls that were no hits in memory.
     pub texts: TextStatistics,
@@ -164,6 +196,9 @@ impl ShadowStatistics {
 pub struct TenantStatistics {
     /// How its calls ended, by operation.
     pub operations: BTreeMap<String, Counts>,
+    /// What their answers have cost it, and what hits have saved, by operation. A body takes as long as for
+    /// all tenants together.
+    pub savings: BTreeMap<String, Savings>,
 }
 
 /// Values as they were written into the store.

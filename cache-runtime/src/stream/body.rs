@@ -96,6 +96,11 @@ impl<I> Body<I> {
         })
     }
 
+    /// Runs something where the stream was made.
+    pub(super) fn within(&self, run: impl FnOnce()) {
+        self.origin.within(run);
+    }
+
     /// What is dropped with it may call cached functions too.
     fn end(&mut self) {
         let feeding = self.feeding.take();

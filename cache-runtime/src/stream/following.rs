@@ -8,6 +8,8 @@ use super::chain::{Item, Link};
 use super::chunks::Chunked;
 use super::live::{End, Found, Live, NextItem};
 use super::shape::Fails;
+use crate::call::Bill;
+use crate::observe::Charged;
 
 /// One who follows a stream.
 pub(super) struct Following<K: Chunked, F: Fails> {
@@ -15,6 +17,8 @@ pub(super) struct Following<K: Chunked, F: Fails> {
     seat: u64,
     /// The last link that it has passed.
     last: Arc<Link<K::Chunk>>,
+    /// What it is counted by when it has all chunks, where another caller's body gave them.
+    bill: Option<Box<Bill>>,
 }
 
 /// The body of a stream panicked while another caller polled it.
@@ -22,7 +26,29 @@ pub(super) struct Panicked;
 
 impl<K: Chunked, F: Fails> Following<K, F> {
     pub(super) fn new(live: Arc<Live<K, F>>, seat: u64, last: Arc<Link<K::Chunk>>) -> Self {
-        Self { live, seat, last }
+        Self {
+            live,
+            seat,
+            last,
+            bill: None,
+        }
+    }
+
+    pub(super) fn billed(mut self, bill: Option<Box<Bill>>) -> Self {
+        self.bill = bill;
+        self
+    }
+
+    /// What it would have been counted by. It follows no more.
+    pub(super) fn into_bill(mut self) -> Option<Box<Bill>> {
+        self.bill.take()
+    }
+
+    /// It has all chunks, if nobody has failed.
+    fn settle(&mut self) {
+        if let Some((bill, price)) = self.bill.take().zip(self.live.price()) {
+            bill.charge_price(Charged::Replayed, price);
+        }
     }
 
     pub(super) fn poll_next(
@@ -43,12 +69,18 @@ impl<K: Chunked, F: Fails> Following<K, F> {
                         Item::Root => {}
                     }
                 }
-                Found::End(End::Complete) => return Poll::Ready(Ok(None)),
+                Found::End(End::Complete) => {
+                    self.settle();
+                    return Poll::Ready(Ok(None));
+                }
                 Found::End(End::Panicked) => return Poll::Ready(Err(Panicked)),
                 Found::Work(work) => {
                     return self.live.drive(work, self.seat).map(|(item, link)| {
                         if let Some(link) = link {
                             self.last = link;
+                        }
+                        if item.is_none() {
+                            self.settle();
                         }
                         Ok(item)
                     });

@@ -9,7 +9,7 @@
 //! cloned or dropped, no waker called, no body polled.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 
 use tokio::runtime::Handle;
@@ -22,7 +22,7 @@ use super::following::{Detached, Following};
 use super::running::{Follower, Joined, Running};
 use super::shape::{Cut, Fails, Streamed};
 use super::{MOST_BYTES, MOST_CHUNKS};
-use crate::call::{Failing, Rule, Turn};
+use crate::call::{Failing, Price, Rule, Turn};
 use crate::kind::Kind;
 use crate::sync::{Mutex, lock};
 
@@ -43,6 +43,8 @@ pub(super) struct Live<K: Chunked, F: Fails> {
     /// Where the body goes on when all have gone, if it does.
     background: Option<(Arc<Kind>, Handle)>,
     origin: Origin,
+    /// Of all chunks, where they are all and have one.
+    price: OnceLock<Price>,
 }
 
 struct State<K: Chunked, F: Fails> {
@@ -182,6 +184,7 @@ impl<K: Chunked, F: Fails> Live<K, F> {
             shape,
             background,
             origin,
+            price: OnceLock::new(),
         });
         let following = Following::new(live.clone(), 0, root);
         let joined: Arc<dyn Joined> = live.clone();
@@ -280,13 +283,23 @@ impl<K: Chunked, F: Fails> Live<K, F> {
                     let chunks = root.iter().flat_map(|root| root.chunks()).cloned();
                     let chunks = Arc::new(Chunks::Stream(chunks.collect()));
                     let rule = |chunks: &Arc<Chunks<K::Chunk>>| rule(chunks.list());
-                    let keep = || drop(turn.keep(self.shape, Ok(chunks), rule));
-                    self.origin.within(keep);
+                    self.origin.within(|| {
+                        if let Some(price) = turn.price(&chunks) {
+                            // Nothing is there: a body has one end.
+                            let _ = self.price.set(price);
+                        }
+                        drop(turn.keep(self.shape, Ok(chunks), rule));
+                    });
                 }
                 driving.end();
                 end(None, None)
             }
         }
+    }
+
+    /// Of all chunks, when they are all.
+    pub(super) fn price(&self) -> Option<Price> {
+        self.price.get().copied()
     }
 
     /// Nothing is kept of it.

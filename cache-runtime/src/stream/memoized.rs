@@ -10,6 +10,7 @@ use std::time::Duration;
 use futures_util::Stream;
 use tracing::Span;
 
+use super::billed::Billed;
 use super::body::{Body, Make, Origin, Sink};
 use super::chunks::{Chunked, Chunks};
 use super::following::{Following, Panicked};
@@ -17,7 +18,8 @@ use super::live::{Live, MakeRule};
 use super::replay::Replay;
 use super::shape::{Fails, Streamed};
 use crate::call::{
-    Asked, Begun, Call, Control, Entered, Failing, Rule, current_tenant, follower, taken_control,
+    Asked, Begun, Bill, Call, Control, Entered, Failing, Price, Pricer, Rule, current_tenant,
+    follower, taken_control,
 };
 use crate::envelope::Erased;
 use crate::memory::{Weigher, Weight};
@@ -35,6 +37,8 @@ pub struct Memoized<K: Chunked, F: Fails> {
 
 type ItemOf<K, F> = Result<<K as Chunked>::Chunk, <F as Failing>::Error>;
 
+type PriceOfChunks<T> = fn(&Vec<T>) -> Price;
+
 type Weigh<T> = Arc<dyn Fn(&Vec<T>) -> u64 + Send + Sync>;
 
 enum Stage<K: Chunked, F: Fails> {
@@ -45,8 +49,8 @@ enum Stage<K: Chunked, F: Fails> {
     Replays(Replay<K::Chunk>),
     /// As long as nothing was passed on that another call began, it may begin anew.
     Follows(Following<K, F>, Option<Box<Beginning<K, F>>>),
-    /// Without a cache.
-    Alone(Body<ItemOf<K, F>>),
+    /// Without a cache; with what is counted at its end.
+    Alone(Body<ItemOf<K, F>>, Option<Box<Billed<K>>>),
     Over,
     /// It panicked, and says neither that there is more nor that this was all.
     Broken,
@@ -60,6 +64,7 @@ struct Beginning<K: Chunked, F: Fails> {
     make: Make<ItemOf<K, F>>,
     rule: MakeRule<K::Chunk>,
     weigh: Option<Weigh<K::Chunk>>,
+    price: Option<PriceOfChunks<K::Chunk>>,
     pause: Option<Duration>,
     origin: Origin,
     /// From the first poll on.
@@ -89,6 +94,7 @@ where
         make: Box::new(move |sink| Box::pin(make(sink))),
         rule: Box::new(rule),
         weigh: None,
+        price: None,
         pause: None,
         origin: Origin {
             tenant: current_tenant().ok().flatten(),
@@ -119,6 +125,14 @@ impl<K: Chunked, F: Fails> Memoized<K, F> {
         }
         self
     }
+
+    /// With chunks that have a price together.
+    pub fn priced(mut self, price: fn(&Vec<K::Chunk>) -> Price) -> Self {
+        if let Stage::New(beginning) = &mut self.stage {
+            beginning.price = Some(price);
+        }
+        self
+    }
 }
 
 impl<K: Chunked, F: Fails> Beginning<K, F> {
@@ -133,9 +147,13 @@ impl<K: Chunked, F: Fails> Beginning<K, F> {
             }
         }
         let weigher = self.weigh.clone().map(weigher_of);
+        let price = self.price.map(pricer_of);
         let control = self.control.clone();
         let call = &mut self.call;
-        match self.origin.within(|| call.enter_stream(control, weigher)) {
+        match self
+            .origin
+            .within(|| call.enter_stream(control, weigher, price))
+        {
             Entered::Hit(kept) => self.replay(kept.ok()),
             Entered::Miss(miss) => Stage::Asking(Box::pin(miss.ask()), self),
         }
@@ -145,21 +163,22 @@ impl<K: Chunked, F: Fails> Beginning<K, F> {
         match kept {
             Some(chunks) => Stage::Replays(Replay::of(chunks, self.pause)),
             // No entry is the end of a stream that was cut.
-            None => self.alone(),
+            None => self.alone(None),
         }
     }
 
-    fn alone(self: Box<Self>) -> Stage<K, F> {
-        Stage::Alone(Body::begin(self.make, self.origin))
+    fn alone(self: Box<Self>, bill: Option<Box<Bill>>) -> Stage<K, F> {
+        let body = Body::begin(self.make, self.origin);
+        Stage::Alone(body, bill.map(Billed::by).map(Box::new))
     }
 
     fn go_on(self: Box<Self>, asked: Asked) -> Stage<K, F> {
         match asked.begun(self.shape) {
             Begun::Kept(kept) => self.replay(kept.ok()),
-            Begun::Follows(it) => match follower::<Following<K, F>>(it) {
-                Some(following) => Stage::Follows(*following, Some(self)),
+            Begun::Follows(it, bill) => match follower::<Following<K, F>>(it) {
+                Some(following) => Stage::Follows(following.billed(bill), Some(self)),
                 // Nobody else's was asked for.
-                None => self.alone(),
+                None => self.alone(bill),
             },
             Begun::Turn(turn) if turn.may_keep() => {
                 let Self {
@@ -172,14 +191,14 @@ impl<K: Chunked, F: Fails> Beginning<K, F> {
                 let body = Body::begin(make, origin.clone());
                 Stage::Follows(Live::begin(shape, turn, body, rule, origin), None)
             }
-            Begun::Turn(_) => self.alone(),
+            Begun::Turn(turn) => self.alone(turn.into_bill()),
         }
     }
 
     /// Another call's body panicked before this one had anything of it.
-    fn begin_anew(mut self: Box<Self>) -> Stage<K, F> {
+    fn begin_anew(mut self: Box<Self>, bill: Option<Box<Bill>>) -> Stage<K, F> {
         if self.anew >= ANEW {
-            return self.alone();
+            return self.alone(bill);
         }
         self.anew += 1;
         Stage::New(self)
@@ -190,6 +209,13 @@ fn weigher_of<T: Send + Sync + 'static>(weigh: Weigh<T>) -> Weigher {
     Box::new(move |value: &Erased| {
         let chunks: &Arc<Chunks<T>> = value.downcast_ref()?;
         Some(weigh(chunks.list()))
+    })
+}
+
+fn pricer_of<T: Send + Sync + 'static>(price: PriceOfChunks<T>) -> Pricer {
+    Box::new(move |value| {
+        let chunks: &Arc<Chunks<T>> = value.downcast_ref()?;
+        Some(price(chunks.list()))
     })
 }
 
@@ -217,20 +243,30 @@ impl<K: Chunked, F: Fails> Stream for Memoized<K, F> {
                         (Stage::Follows(following, None), Some(Poll::Ready(item)))
                     }
                     Poll::Ready(Err(Panicked)) => {
-                        drop(following);
+                        let bill = following.into_bill();
                         let Some(beginning) = beginning else {
                             // What was passed on is not all, and no other end would say so.
                             resume_unwind(Box::new(
                                 "the stream that this call had joined panicked",
                             ));
                         };
-                        (beginning.begin_anew(), None)
+                        (beginning.begin_anew(bill), None)
                     }
                     Poll::Pending => (Stage::Follows(following, beginning), Some(Poll::Pending)),
                 },
-                Stage::Alone(mut body) => match body.poll_next(context) {
-                    Poll::Ready(None) => (Stage::Over, None),
-                    polled => (Stage::Alone(body), Some(polled)),
+                Stage::Alone(mut body, billed) => match body.poll_next(context) {
+                    Poll::Ready(None) => {
+                        if let Some(billed) = billed {
+                            body.within(|| billed.charge());
+                        }
+                        (Stage::Over, None)
+                    }
+                    Poll::Ready(Some(item)) => {
+                        let chunk = item.as_ref().ok();
+                        let billed = billed.zip(chunk).and_then(|(billed, it)| billed.with(it));
+                        (Stage::Alone(body, billed), Some(Poll::Ready(Some(item))))
+                    }
+                    Poll::Pending => (Stage::Alone(body, billed), Some(Poll::Pending)),
                 },
                 Stage::Over => (Stage::Over, Some(Poll::Ready(None))),
                 Stage::Broken => (Stage::Broken, Some(Poll::Pending)),

@@ -8,7 +8,8 @@
 //! - a *follower* (`following`) of a body that is running (`live`). The caller whose turn it was to run it is one
 //!   itself: the body belongs to all of them, and whoever waits for the next chunk polls it. Each chunk
 //!   is a link of a chain (`chain`) that followers walk along by themselves
-//! - the *body* by itself (`body`), where the caller wants no cache, or there is none
+//! - the *body* by itself (`body`), where the caller wants no cache, or there is none; where its chunks have
+//!   a price they are held until the end (`billed`)
 //!
 //! What is kept is the list of chunks (`chunks`), as one value of an ordinary entry. It is kept only
 //! if the body ended by itself, without an `Err`, within [`MOST_BYTES`] and [`MOST_CHUNKS`]. Beyond
@@ -17,6 +18,7 @@
 //!
 //! `shape` leads from the type of the items to how they are kept and shared.
 
+mod billed;
 mod body;
 mod chain;
 mod chunks;

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use crate::call::MissReason;
-use crate::observe::{CompressionStatistics, Counts, Ending, OperationStatistics, Statistics};
+use crate::observe::{
+    CompressionStatistics, Counts, Ending, OperationStatistics, Savings, Statistics,
+};
 
 /// Of a kind that nobody has called.
 pub(crate) fn statistics() -> Statistics {
@@ -13,6 +15,7 @@ pub(crate) fn statistics() -> Statistics {
         since: SystemTime::UNIX_EPOCH,
         at: SystemTime::UNIX_EPOCH + Duration::from_secs(1_577_836_800),
         counts: Counts::default(),
+        savings: Savings::default(),
         operations: BTreeMap::new(),
         tenants: BTreeMap::new(),
         compression: CompressionStatistics::default(),

@@ -74,13 +74,42 @@ pub(super) const TEXT_CHARACTERS: Family = family(
     "cache_text_characters_total",
     "Characters of the texts of calls that were no hits in memory.",
 );
+pub(super) const PRICED_ANSWERS: Family = family(
+    "cache_priced_answers_total",
+    "Answers that have a price: billed where a body computed them, replayed where they were there.",
+);
+pub(super) const TOKENS: Family = family(
+    "cache_tokens_total",
+    "Tokens of the answers that have a price.",
+);
+pub(super) const NANO_COST: Family = family(
+    "cache_nano_cost_total",
+    "What the answers cost that have a price, in billionths of the application's unit of money.",
+);
+pub(super) const SAVED: Family = family(
+    "cache_saved_seconds",
+    "About as long as the bodies would have taken that hits did not need; absent where none was timed.",
+)
+.seconds();
+pub(super) const SHADOW: Family = family(
+    "cache_shadow_total",
+    "Hits that were compared with what the body returned, by result.",
+);
 pub(super) const UNKNOWN_KIND_CALLS: Family = family(
     "cache_unknown_kind_calls_total",
     "Calls that ran without a cache because nobody registered their kind.",
 );
 pub(super) const FAILED_CALLBACKS: Family = family(
     "cache_failed_callbacks_total",
-    "Rules, weights and listeners of the application that panicked or failed.",
+    "Rules, weights, prices and listeners of the application that panicked or failed.",
+);
+pub(super) const DROPPED_EVENTS: Family = family(
+    "cache_dropped_events_total",
+    "Events that listeners were not told of because too many were waiting for them.",
+);
+pub(super) const INVALIDATIONS: Family = family(
+    "cache_invalidations_last_hour",
+    "What was invalidated in the last hour, by target; single keys are not counted.",
 );
 
 pub(super) const CALL_DURATION: Durations = Durations {

@@ -11,6 +11,7 @@ pub(crate) use operation::Named;
 use family as named;
 use sheet::{Labels, Sheet};
 
+use super::insight::{InvalidationStatistics, InvalidationTarget};
 use super::{CacheStats, CompressionStatistics, Ending, RefusedEntries, Statistics};
 use crate::cache::Cache;
 use crate::registry;
@@ -73,6 +74,7 @@ struct Figures {
     cache: Cache,
     stats: CacheStats,
     statistics: Statistics,
+    invalidations: InvalidationStatistics,
 }
 
 impl Figures {
@@ -82,6 +84,7 @@ impl Figures {
             kind,
             stats: cache.stats(),
             statistics: cache.statistics_since_start(),
+            invalidations: cache.invalidation_statistics(),
             cache,
         })
     }
@@ -111,10 +114,19 @@ impl Figures {
         for (callback, failed) in [
             ("rule", statistics.counts.rule_panics),
             ("weight", stats.failed_weights),
+            ("price", statistics.savings.bad_prices),
             ("listener", stats.failed_listeners),
         ] {
             let labels = [kind, &[("callback", callback)]].concat();
             sheet.counter(&named::FAILED_CALLBACKS, &labels, failed);
+        }
+        sheet.counter(&named::DROPPED_EVENTS, kind, stats.dropped_events);
+        for target in InvalidationTarget::ALL {
+            let patterns = self.invalidations.patterns.iter();
+            let of_target = patterns.filter(|it| it.target == target);
+            let labels = [kind, &[("target", target.name())]].concat();
+            let count = of_target.map(|it| it.count).sum();
+            sheet.number(&named::INVALIDATIONS, &labels, count);
         }
         let flights = self.cache.kind().flights.under_way();
         sheet.number(&named::FLIGHTS, kind, flights as u64);

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use super::family as named;
 use super::sheet::{Labels, Sheet};
 use crate::call::MissReason;
-use crate::observe::{Counts, Ending, OperationStatistics};
+use crate::observe::{Counts, Ending, OperationStatistics, Savings, ShadowStatistics};
 use crate::policy::TextTier;
 
 /// So many operations of a kind have series of their own: annotated functions are few, but names of
@@ -43,6 +43,8 @@ struct Sum {
     text_tiers: BTreeMap<TextTier, Counts>,
     texts: u64,
     characters: u64,
+    savings: Savings,
+    shadow: ShadowStatistics,
 }
 
 impl Sum {
@@ -53,6 +55,10 @@ impl Sum {
         }
         self.texts += statistics.texts.count;
         self.characters += statistics.texts.characters;
+        self.savings += &statistics.savings;
+        self.shadow.same += statistics.shadow.same;
+        self.shadow.different += statistics.shadow.different;
+        self.shadow.failed += statistics.shadow.failed;
     }
 
     fn publish(&self, sheet: &mut Sheet<'_>, operation: &Labels<'_>) {
@@ -73,6 +79,36 @@ impl Sum {
         }
         sheet.counter_once_there(&named::TEXTS, operation, self.texts);
         sheet.counter_once_there(&named::TEXT_CHARACTERS, operation, self.characters);
+        self.publish_savings(sheet, operation);
+        for (result, hits) in [
+            ("same", self.shadow.same),
+            ("different", self.shadow.different),
+            ("failed", self.shadow.failed),
+        ] {
+            let labels = [operation, &[("result", result)]].concat();
+            sheet.counter_once_there(&named::SHADOW, &labels, hits);
+        }
+    }
+}
+
+impl Sum {
+    fn publish_savings(&self, sheet: &mut Sheet<'_>, operation: &Labels<'_>) {
+        if let Some(time) = self.savings.time {
+            sheet.seconds(&named::SAVED, operation, time);
+        }
+        for (source, charges) in [
+            ("billed", self.savings.billed),
+            ("replayed", self.savings.replayed),
+        ] {
+            let labels = [operation, &[("source", source)]].concat();
+            for (family, sum) in [
+                (&named::PRICED_ANSWERS, charges.calls),
+                (&named::TOKENS, charges.tokens),
+                (&named::NANO_COST, charges.nano_cost),
+            ] {
+                sheet.counter_once_there(family, &labels, sum);
+            }
+        }
     }
 }
 
@@ -109,6 +145,7 @@ fn durations(sheet: &mut Sheet<'_>, operation: &Labels<'_>, statistics: &Operati
     for (outcome, latencies) in [
         ("memory_hit", &statistics.memory_hits),
         ("other_hit", &statistics.other_hits),
+        ("joined", &statistics.joined),
         ("miss", &statistics.misses),
     ] {
         let labels = [operation, &[("outcome", outcome)]].concat();

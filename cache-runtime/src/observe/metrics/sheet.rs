@@ -95,7 +95,7 @@ impl<'a> Sheet<'a> {
         self.number(&family.count, labels, latencies.count);
     }
 
-    fn seconds(&mut self, family: &Family, labels: &Labels<'_>, duration: Duration) {
+    pub(super) fn seconds(&mut self, family: &Family, labels: &Labels<'_>, duration: Duration) {
         self.gauge(family, labels, duration.as_secs_f64());
     }
 }
