@@ -105,9 +105,12 @@ pub(crate) fn bench(criterion: &mut Criterion) {
     }
 }
 
+/// The highest `compression_threshold` that there is: no value here is as long.
+const NOT_COMPRESSED: usize = 1 << 20;
+
 /// Settings under which nothing is compressed.
 fn whole() -> CacheConfigBuilder {
-    CacheConfig::builder().compression_threshold(usize::MAX)
+    CacheConfig::builder().compression_threshold(NOT_COMPRESSED)
 }
 
 /// A contender: larder with these settings.

@@ -13,7 +13,7 @@ use criterion::{BenchmarkGroup, BenchmarkId, Criterion, SamplingMode};
 use tokio::runtime::Runtime;
 
 use crate::workload::{long_key, short_key, warm_bodies, zipf_keys};
-use crate::{contenders, rounds};
+use crate::{contenders, rounds, seen};
 
 const TASKS: usize = 16;
 
@@ -21,7 +21,7 @@ const TASKS: usize = 16;
 static OUR_CALLS: AtomicU64 = AtomicU64::new(0);
 
 /// What is common to the contenders of one row.
-struct Row<'a> {
+pub(crate) struct Row<'a> {
     group: BenchmarkGroup<'a, WallTime>,
     runtime: Runtime,
     tasks: Option<usize>,
@@ -49,6 +49,12 @@ pub(crate) fn bench(criterion: &mut Criterion) {
         keys: zipf_keys(),
     }
     .measure();
+    seen::bench(Row {
+        group: criterion.benchmark_group("seen"),
+        runtime: current_thread(),
+        tasks: None,
+        keys: short_key(),
+    });
 
     let counted = cache.stats().memory_hits;
     let called = OUR_CALLS.load(Ordering::Relaxed);
@@ -59,13 +65,18 @@ pub(crate) fn bench(criterion: &mut Criterion) {
 }
 
 impl Row<'_> {
-    fn measure(mut self) {
+    /// Gives each contender a fraction of a second in each round.
+    pub(crate) fn take_short_turns(&mut self) {
         self.group
             .sampling_mode(SamplingMode::Flat)
             .sample_size(10)
             .nresamples(2000)
             .warm_up_time(Duration::from_millis(60))
             .measurement_time(Duration::from_millis(200));
+    }
+
+    fn measure(mut self) {
+        self.take_short_turns();
         for round in 0..rounds() {
             self.contender("empty", round, contenders::empty);
             self.contender("clone-only", round, contenders::clone_only);
@@ -85,7 +96,7 @@ impl Row<'_> {
         self.group.finish();
     }
 
-    fn contender<F, R>(&mut self, name: &str, round: usize, function: F)
+    pub(crate) fn contender<F, R>(&mut self, name: &str, round: usize, function: F)
     where
         F: Fn(&'static str) -> R + Copy + Send + 'static,
         R: Future<Output = String> + Send + 'static,

@@ -22,6 +22,7 @@ mod hits;
 mod in_process;
 mod keys;
 mod over_redis;
+mod seen;
 mod turns;
 mod workload;
 

@@ -12,9 +12,9 @@
 //!         "model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Why is the sea salty?"}],
 //!         "stream": true}'
 //!
-//! An answer that is cut off, filtered or empty, or that calls a tool, is passed on and not kept, and so is
-//! a failure. One that is paid for is kept although its client has gone. What all of it took and what
-//! was saved, and how the caches stand:
+//! An answer that is cut off, filtered or empty is passed on and not kept, and so is a failure; one that has
+//! tools called is an answer as any other. One that is paid for is kept although its client has gone. What
+//! all of it took and what was saved, and how the caches stand:
 //!
 //!     curl http://127.0.0.1:3000/savings
 //!     curl http://127.0.0.1:3000/health/ready
@@ -64,8 +64,8 @@ use axum::{Json, Router};
 use failure::Failure;
 use futures_util::stream::{self, Stream, StreamExt, TryStreamExt};
 use larder::axum::{Ai, KindCache, Routes, TenantLayer};
+use larder::cached;
 use larder::call::{self, Control, Origin, Outcome};
-use larder::{Cacheable, cached};
 use request::ChatRequest;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -78,7 +78,6 @@ use upstream::Upstream;
     ttl = "1h",
     options = request,
     detach,
-    cache_if = Cacheable::is_cacheable,
     tokens = |it| it.usage.total_tokens,
     cost = |it| it.usage.cost()
 )]
@@ -178,7 +177,11 @@ async fn savings(cache: KindCache<Ai>) -> Json<Value> {
     let statistics = cache.statistics();
     let operations = statistics.operations.iter();
     let operations: BTreeMap<_, _> = operations.map(|(name, it)| (name, it.savings)).collect();
-    Json(json!({"operations": operations, "tenants": statistics.tenants}))
+    Json(json!({
+        "operations": operations,
+        "tenants": statistics.tenants,
+        "other_tenants": statistics.other_tenants,
+    }))
 }
 
 fn gateway(upstream: Upstream) -> Router {
@@ -211,7 +214,9 @@ async fn run() -> Result<(), Box<dyn Error>> {
     larder::verify()?;
 
     let address = env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
-    let listener = TcpListener::bind(address).await?;
+    let listener = TcpListener::bind(&address).await.map_err(|error| {
+        format!("LISTEN is {address:?}, which is no address and port to listen on: {error}")
+    })?;
     println!("listening on http://{}", listener.local_addr()?);
     let served = serving::serve(listener, gateway(upstream)).await;
 

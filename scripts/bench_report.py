@@ -59,6 +59,14 @@ COMPRESSION_NAMES = {
     "larder-9": "**larder**, preset `production`: level 9, over 500 B",
     **{f"by-hand-{level}": f"`flate2` by hand, level {level}" for level in (1, 3, 6, 9)},
 }
+SEEN_NAMES = {
+    "larder": "as it comes: statistics, nobody listens, no subscriber",
+    "larder-untimed": "`enable_monitoring = false`: no latencies",
+    "larder-listened": "a listener of every event but hits",
+    "larder-traced": "a subscriber that takes every span",
+    "larder-tenant": "for a tenant: one more part of the key, counted by tenant",
+    "larder-heard": "a listener of hits, on its own thread",
+}
 COLD_NAMES = {"cached-sharded": "`cached`, `#[concurrent_cached]`"}
 ROOM_NAMES = {
     "larder": NAMES["larder"],
@@ -203,6 +211,19 @@ def hit_table(figures, row):
         ratio = figures.ratio(row, contender, "ns")
         lines.append(
             f"| {NAMES[contender]} | {median(rounds):.0f} | {min(rounds):.0f} – {max(rounds):.0f} | "
+            + ("|" if contender == "larder" else f"{ratio:.2f} × |")
+        )
+    return lines
+
+
+def seen_table(figures):
+    lines = ["| | ns a call | fastest and slowest round | takes |", "|---|--:|--:|--:|"]
+    for contender in figures.contenders("seen", SEEN_NAMES):
+        rounds = figures.rounds("seen", contender, "ns").values()
+        ratio = figures.ratio("seen", "larder", "ns", contender)
+        lines.append(
+            f"| {SEEN_NAMES[contender]} | {median(rounds):.0f} "
+            f"| {min(rounds):.0f} – {max(rounds):.0f} | "
             + ("|" if contender == "larder" else f"{ratio:.2f} × |")
         )
     return lines
@@ -449,6 +470,7 @@ def main():
         "machine": machine_table,
         "targets": lambda: target_table(figures),
         **{row: lambda row=row: hit_table(figures, row) for row in HIT_ROWS},
+        "seen": lambda: seen_table(figures),
         "key-memory": lambda: memory_key_table(figures),
         "key-store": lambda: store_key_table(figures),
         "entries": lambda: entry_table(figures),

@@ -99,7 +99,6 @@ pub use cache_web as axum;
 /// | `spawn(call)` and its handle | nothing: another task polls it |
 /// | [`Cache::get_or_compute`], [`AiCache::get_or_compute`] | the computation under that key |
 /// | a function that returns a stream | `call::stream(…)` of it, or a future that polls it, such as `stream.next()` |
-/// | [`Cache::get_or_compute`] | the computation under that key |
 ///
 /// Where nothing is controlled, [`outcome`](call::outcome) says [`Unreached`](call::Origin::Unreached),
 /// the others log a warning, and the call runs as ever, but [`peek`](call::peek),

@@ -4,11 +4,14 @@
 mod support;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use larder::call::{self, MissReason, Origin};
-use larder::{AiCache, AiRequest, CacheConfigBuilder, Cacheable};
+use larder::{
+    AiCache, AiRequest, Cache, CacheConfigBuilder, Cacheable, Codec, EventFilter, EventKind,
+    Happened,
+};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::json;
 use support::map_store::MapStore;
@@ -201,6 +204,83 @@ async fn an_answer_that_cannot_be_written_stays_in_memory() {
     assert!(answers.cache().flush(Duration::from_secs(5)).await);
     assert_eq!(store.keys_of_entries(), [""; 0]);
     assert_eq!(answers.cache().stats().unserializable_values, 2);
+}
+
+#[tokio::test]
+async fn a_confidence_that_is_no_number_is_that_or_is_asked_for_again() {
+    #[derive(Clone, Debug, Serialize, Deserialize)]
+    struct Scored {
+        text: String,
+        confidence: f64,
+    }
+    impl Cacheable for Scored {
+        fn is_cacheable(&self) -> bool {
+            true
+        }
+    }
+    // JSON has no such number: what it writes is no confidence, and so a miss.
+    for (codec, is_found) in [(Codec::MessagePack, true), (Codec::Json, false)] {
+        let store = Arc::<MapStore>::default();
+        let process = || {
+            let config = roomy().codec(codec).build().expect("valid settings");
+            let cache = Cache::builder("scored", &config).store(store.clone());
+            cache.build().expect("a cache").ai()
+        };
+        let answer = Scored {
+            text: "calm".to_owned(),
+            confidence: f64::NAN,
+        };
+        let first = process();
+        let stored = first.store(&words(1), answer.clone()).await;
+        stored.expect("a request");
+        let found = first.lookup::<Scored>(&words(1)).await;
+        assert!(found.is_some_and(|it| it.confidence.is_nan()));
+        assert!(first.cache().flush(Duration::from_secs(5)).await);
+        let found = process().lookup::<Scored>(&words(1)).await;
+        assert_eq!(found.is_some(), is_found, "{codec:?}");
+        assert!(found.is_none_or(|it| it.confidence.is_nan() && it.text == "calm"));
+        let again = process();
+        let request = words(1);
+        let again = again.get_or_compute(&request, async || answer.clone());
+        assert!(again.await.confidence.is_nan());
+    }
+}
+
+#[tokio::test]
+async fn an_option_that_is_no_number_is_one_as_any_other() {
+    let answers = ai("numberless", roomy());
+    let request = |value: f64| AiRequest::new("score", TEXT).option("threshold", &value);
+    for (number, value) in [f64::NAN, 0.0, -0.0, f64::INFINITY].into_iter().enumerate() {
+        for _ in 0..2 {
+            let request = request(value);
+            let found = answers.get_or_compute(&request, async || number);
+            assert_eq!(found.await, number, "{value}");
+        }
+    }
+    // There is one of them, whatever its bits.
+    assert_eq!(answers.lookup(&request(-f64::NAN)).await, Some(0_usize));
+    assert_eq!(answers.cache().stats().computed, 4);
+}
+
+#[tokio::test]
+async fn listeners_hear_of_what_is_no_request() {
+    let answers = ai("overheard", roomy());
+    let heard = Arc::<Mutex<Vec<String>>>::default();
+    let listener = heard.clone();
+    let filter = EventFilter::all().only([EventKind::Miss]);
+    answers.cache().on_event(filter, move |event| {
+        if let Happened::Miss { ending, .. } = event.what() {
+            listener.lock().expect("no panic").push(ending.to_string());
+        }
+    });
+    let none = AiRequest::new("summarize", "");
+    assert_eq!(answers.get_or_compute(&none, async || 1).await, 1);
+    assert_eq!(answers.lookup::<i32>(&none).await, None);
+    assert_eq!(answers.lookup::<i32>(&words(1)).await, None);
+    answers.cache().flush_events().await;
+    let heard = heard.lock().expect("no panic");
+    assert_eq!(*heard, ["no_key", "no_key", "missed"]);
+    assert_eq!(answers.cache().stats().misses, 3);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@
 mod support;
 
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use larder::AlertLevel::{Critical, Error, Warning};
@@ -15,7 +15,7 @@ use larder::{
     CacheError, Threshold,
 };
 use support::map_store::MapStore;
-use support::{Log, register, roomy};
+use support::{Log, eventually, in_memory, register, roomy};
 use tokio::time::{Instant, sleep};
 
 /// Alerts, with the seconds since the beginning.
@@ -53,11 +53,6 @@ impl Told {
             .collect();
         assert_eq!(alerts, expected);
     }
-}
-
-fn in_memory(kind: &str) -> Cache {
-    let config = roomy().build().expect("valid settings");
-    Cache::builder(kind, &config).build().expect("a cache")
 }
 
 /// So many look-ups that find something, and so many that find nothing.
@@ -246,6 +241,107 @@ async fn alr_5_without_traffic_nobody_is_told() {
     ask(&cache, 0, 1).await;
     seconds(3600).await;
     told.is(&[]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn alr_5_of_one_call_that_the_store_did_not_answer_nothing_is_said() {
+    let store = Arc::<MapStore>::default();
+    let config = roomy().build().expect("valid settings");
+    let builder = Cache::builder("once", &config).store(store.clone());
+    let cache = builder.build().expect("a cache");
+    let told = Told::new();
+    let watch = AlertWatch::builder().cache("once", &cache);
+    let _watch = begin(watch.sink(told.sink()));
+    seconds(1).await;
+    cache.get_or_compute("there", async || 1).await;
+    for _ in 0..100 {
+        cache.get_or_compute("there", async || 1).await;
+    }
+    store.hangs.store(true, Ordering::SeqCst);
+    cache.get_or_compute("late", async || 1).await;
+    store.hangs.store(false, Ordering::SeqCst);
+    seconds(30).await;
+    told.is(&[]);
+    // With what comes next it is one of ten.
+    for key in 0..8 {
+        cache.get_or_compute(&key.to_string(), async || key).await;
+    }
+    seconds(30).await;
+    told.is(&[(60, "once", ErrorRate, Warning)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_over_is_told_to_those_who_ask_for_it() {
+    let (cache, told, ended) = (in_memory("mended"), Told::new(), Told::new());
+    ask(&cache, 0, 10).await;
+    let watch = AlertWatch::builder().cache("mended", &cache);
+    let watch = watch.sink(told.sink()).recovered(ended.sink());
+    let _watch = begin(watch.recovered(|_| panic!("as the test wants it")));
+    seconds(1).await;
+    ask(&cache, 60, 40).await;
+    seconds(30).await;
+    let expected = [
+        (0, "mended", HitRatio, Critical),
+        (30, "mended", HitRatio, Warning),
+    ];
+    told.is(&expected);
+    ended.is(&[]);
+    // Nobody asks for anything: that is no recovery.
+    seconds(30).await;
+    ended.is(&[]);
+    ask(&cache, 90, 10).await;
+    seconds(30).await;
+    ended.is(&[(90, "mended", HitRatio, Warning)]);
+    ask(&cache, 90, 10).await;
+    seconds(60).await;
+    ended.is(&[(90, "mended", HitRatio, Warning)]);
+    told.is(&expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_panics_is_unhealthy_and_no_end_of_the_watch() {
+    let store = Arc::<MapStore>::default();
+    let panics = store.on_connections.set(|| panic!("as the test wants it"));
+    panics.expect("not set");
+    let config = roomy().build().expect("valid settings");
+    let builder = Cache::builder("panics", &config).store(store.clone());
+    let cache = builder.build().expect("a cache");
+    cache.set("key", 1).await;
+    let told = Told::new();
+    let thresholds = AlertThresholds::default().memory_mb(0.0, 1e6);
+    let watch = AlertWatch::builder().thresholds(thresholds);
+    let watch = begin(watch.cache("panics", &cache).sink(told.sink()));
+    seconds(1).await;
+    told.is(&[(0, "panics", Health, Error), (0, "panics", Memory, Warning)]);
+    seconds(120).await;
+    assert!(watch.is_running());
+}
+
+#[test]
+fn an_application_that_occupies_all_threads_for_long_work_is_watched_all_the_same() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(1)
+        .build();
+    runtime.expect("a runtime").block_on(async {
+        let (go_on, may_go_on) = mpsc::channel::<()>();
+        let occupied = tokio::task::spawn_blocking(move || may_go_on.recv());
+        let (cache, told) = (in_memory("occupied"), Told::new());
+        let pace = Duration::from_millis(100);
+        let watch = AlertWatch::builder().cache("occupied", &cache);
+        let watch = watch.every(pace).resources_every(pace);
+        let watch = begin(watch.sink(told.sink()));
+        // The first look finds nothing, and then one at memory is due.
+        sleep(pace / 2).await;
+        ask(&cache, 0, 10).await;
+        eventually("it is told", async || {
+            !told.alerts.lock().expect("no panic").is_empty()
+        })
+        .await;
+        assert!(watch.is_running());
+        drop(go_on);
+        let _gone = occupied.await;
+    });
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,7 +4,7 @@
 mod support;
 
 use allocation_counter::{AllocationInfo, measure};
-use larder::{Cache, CacheConfig, EventFilter, EventKind, cached};
+use larder::{AiRequest, Cache, CacheConfig, EventFilter, EventKind, cached};
 use support::{register, roomy};
 
 #[cached(kind = "allocations")]
@@ -58,6 +58,36 @@ fn an_entry_of_a_short_key_and_a_text_of_100_bytes_takes_at_most_300_bytes() {
             assert!((90..=115).contains(&ratio), "weighed as {ratio} % of that");
         }
     }
+}
+
+/// Answers of language models have one for each operation and each set of names of options: ten thousand, if
+/// they are made up as the program runs.
+#[test]
+fn what_is_counted_of_an_operation_takes_little_room_until_it_is_needed() {
+    const OPERATIONS: u64 = 1000;
+    let config = CacheConfig::builder().l1_cache_size(1).build();
+    let cache = Cache::builder("operations", &config.expect("valid settings"));
+    let answers = cache.build().expect("a cache").ai();
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    let runtime = runtime.expect("a runtime");
+    let names: Vec<String> = (0..OPERATIONS).map(|it| format!("op{it:05}")).collect();
+    let each = |use_it: &mut dyn FnMut(AiRequest<'_>)| {
+        let requests = || names.iter().map(|name| AiRequest::new(name, "text"));
+        let taken = measure(|| requests().for_each(&mut *use_it));
+        let taken = u64::try_from(taken.bytes_current).expect("more than before");
+        taken / OPERATIONS
+    };
+    let known = each(&mut |request| {
+        let stored = runtime.block_on(answers.store(&request, 1_u32));
+        stored.expect("a request");
+    });
+    assert!(known <= 1250, "{known} bytes each");
+    // Counts by ending and reason, and how long misses and bodies take.
+    let called = each(&mut |request| {
+        let answer = runtime.block_on(answers.get_or_compute(&request, async || 2_u32));
+        assert!(answer > 0);
+    });
+    assert!(called <= 2000, "{called} bytes more");
 }
 
 #[test]

@@ -6,9 +6,11 @@ mod support;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use larder::{Cache, Cacheable, cached, call};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -152,7 +154,7 @@ async fn an_incomplete_answer_is_in_no_tier_whatever_the_function_returns() {
 }
 
 #[tokio::test]
-async fn only_kinds_with_settings_for_language_models_ask() {
+async fn other_kinds_ask_only_with_settings_for_language_models() {
     static RUNS: Runs = Runs::new();
     #[cached(kind = "unasked")]
     async fn unasked(reason: &str) -> Completion {
@@ -177,6 +179,24 @@ async fn only_kinds_with_settings_for_language_models_ask() {
     unasked("length").await;
     unasked("length").await;
     assert_eq!(RUNS.total(), 5);
+}
+
+#[tokio::test]
+async fn the_kind_ai_asks_with_and_without_settings() {
+    static RUNS: Runs = Runs::new();
+    #[cached(kind = "ai")]
+    async fn answer(reason: &str) -> Completion {
+        RUNS.count();
+        Completion::of(reason)
+    }
+    for config in [roomy(), roomy().ai()] {
+        register("ai", config);
+        let before = RUNS.total();
+        for reason in ["length", "length", "stop", "stop"] {
+            answer(reason).await;
+        }
+        assert_eq!(RUNS.total() - before, 3);
+    }
 }
 
 #[tokio::test]
@@ -211,6 +231,40 @@ async fn what_does_not_say_whether_it_is_to_be_kept_is_kept_as_ever() {
         assert_eq!(nothing(1).await, None);
         assert_eq!(RUNS.total(), 4);
     }
+}
+
+#[tokio::test]
+async fn a_stream_without_a_chunk_is_no_answer_and_chunks_are_not_asked_one_by_one() {
+    static RUNS: Runs = Runs::new();
+    type Chunks = Vec<Completion>;
+    #[cached(kind = "chunks")]
+    fn told(reasons: &str) -> impl Stream<Item = Result<Completion, Infallible>> {
+        RUNS.count();
+        let chunks: Chunks = reasons.split_whitespace().map(Completion::of).collect();
+        stream::iter(chunks).map(Ok)
+    }
+    #[cached(kind = "chunks.elsewhere")]
+    fn told_elsewhere(reasons: &str) -> impl Stream<Item = Result<Completion, Infallible>> {
+        RUNS.count();
+        let chunks: Chunks = reasons.split_whitespace().map(Completion::of).collect();
+        stream::iter(chunks).map(Ok)
+    }
+    let (cache, store) = register_ai("chunks");
+    register("chunks.elsewhere", roomy());
+
+    for (reasons, runs) in [("", 2), ("", 3), ("length stop", 5), ("length stop", 5)] {
+        let chunks: Chunks = told(reasons).try_collect().await.expect("infallible");
+        assert_eq!(chunks.len(), reasons.split_whitespace().count());
+        let elsewhere: Chunks = told_elsewhere(reasons)
+            .try_collect()
+            .await
+            .expect("infallible");
+        assert_eq!(elsewhere, chunks);
+        assert_eq!(RUNS.total(), runs, "{reasons:?}");
+    }
+    assert!(cache.flush(Duration::from_secs(1)).await);
+    assert_eq!(store.entries.lock().expect("no panic").len(), 1);
+    assert_eq!((cache.stats().computed, cache.stats().not_kept), (1, 2));
 }
 
 #[tokio::test]

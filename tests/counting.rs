@@ -13,6 +13,7 @@ use futures_util::FutureExt;
 use larder::call::{self, Control};
 use larder::{Cache, Counts, Ending, cached};
 use support::{eventually, poll_once, register, roomy};
+use tokio::sync::Notify;
 
 const CALLS: u64 = 100_000;
 const TASKS: u64 = 16;
@@ -248,4 +249,54 @@ async fn a_hundred_thousand_calls_end_in_one_way_each() {
             "{ending}: {stats:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_none_that_is_no_result_of_a_function_is_no_hit_of_it() {
+    #[cached(kind = "counting.shared", op = "shared", shared, none_ttl = "1h")]
+    async fn perhaps(id: u32) -> Option<u32> {
+        (id > 3).then_some(id)
+    }
+    #[cached(kind = "counting.shared", op = "shared", shared)]
+    async fn surely(id: u32) -> u32 {
+        id
+    }
+    let cache = register("counting.shared", roomy());
+    // From here on this thread knows both.
+    assert_eq!((surely(4).await, perhaps(4).await), (4, Some(4)));
+    cache.reset_statistics();
+    assert_eq!((perhaps(1).await, surely(1).await), (None, 1));
+    let of_tenant = async || (perhaps(1).await, surely(1).await);
+    assert_eq!(call::tenant("acme", of_tenant()).await, (None, 1));
+
+    let statistics = cache.statistics();
+    let all = &statistics.operations["shared"].counts;
+    assert_eq!((all.calls(), all.of(Ending::Computed)), (4, 4));
+    let acme = &statistics.tenants["acme"].operations["shared"];
+    assert_eq!((acme.calls(), acme.of(Ending::Computed)), (2, 2));
+    // What was computed has taken the place of the `None`.
+    assert_eq!(perhaps(1).await, Some(1));
+    let all = &cache.statistics().operations["shared"].counts;
+    assert_eq!((all.calls(), all.hits()), (5, 1));
+}
+
+#[tokio::test]
+async fn what_is_removed_while_it_is_computed_is_counted_as_not_kept() {
+    static ENDS: Notify = Notify::const_new();
+    #[cached(kind = "counting.removed", op = "slow")]
+    async fn slow() -> u32 {
+        ENDS.notified().await;
+        7
+    }
+    let cache = register("counting.removed", roomy());
+    let mut running = Box::pin(call::outcome(slow()));
+    assert!(poll_once(&mut running).is_pending());
+    call::remove(slow()).await;
+    ENDS.notify_one();
+    let outcome = running.await;
+    assert_eq!((outcome.value, outcome.stored_at), (7, None));
+    assert_eq!(call::peek(slow()).await, None);
+    let stats = cache.stats();
+    assert_eq!((stats.computed, stats.not_kept), (0, 1));
+    assert_eq!((stats.stopped, stats.missed), (1, 1));
 }

@@ -14,45 +14,8 @@ use larder::{
     Cache, CacheConfig, CacheEvent, CacheFactory, Ending, EventFilter, EventKind, Extent, Happened,
     Invalidation, KeyPrivacy, Ttl, cached,
 };
-use support::{Log, Runs, eventually, poll_once, register, roomy};
-
-/// What a listener makes of the events that it is told of.
-struct Notes<T>(Arc<Mutex<Vec<T>>>);
-
-impl<T: Send + 'static> Notes<T> {
-    fn of(
-        cache: &Cache,
-        filter: EventFilter,
-        note: impl Fn(&CacheEvent) -> T + Send + Sync + 'static,
-    ) -> Self {
-        let notes = Arc::<Mutex<Vec<T>>>::default();
-        let listened = notes.clone();
-        cache.on_event(filter, move |event| {
-            let note = note(event);
-            listened.lock().expect("no panic").push(note);
-        });
-        Self(notes)
-    }
-
-    /// What was noted since this was called last.
-    async fn since(&self, cache: &Cache) -> Vec<T> {
-        cache.flush_events().await;
-        std::mem::take(&mut self.0.lock().expect("no panic"))
-    }
-}
-
-fn kinds(cache: &Cache) -> Notes<EventKind> {
-    Notes::of(cache, EventFilter::all(), CacheEvent::kind)
-}
-
-fn what(cache: &Cache) -> Notes<Happened> {
-    Notes::of(cache, EventFilter::all(), |event| event.what().clone())
-}
-
-fn cache() -> Cache {
-    let config = roomy().build().expect("valid settings");
-    Cache::builder("events", &config).build().expect("a cache")
-}
+use support::notes::{Notes, kinds, what};
+use support::{Log, Runs, eventually, in_memory, poll_once, register, roomy};
 
 fn missed(reason: MissReason, ending: Ending) -> Happened {
     let reason = Some(reason);
@@ -117,7 +80,7 @@ async fn cb_1_listeners_from_the_beginning_and_from_later_are_called_in_their_or
 #[tokio::test]
 async fn cb_1_a_listener_that_fails_or_panics_is_counted_logged_once_and_called_again() {
     let log = Log::collect_warnings();
-    let cache = cache();
+    let cache = in_memory("events");
     cache.on_event(EventFilter::all(), |event| {
         assert!(event.key().is_some(), "secret: nobody asked for keys");
     });
@@ -238,7 +201,7 @@ async fn cb_4_listeners_can_be_chained() {
         move |event| first(event).and_then(|()| second(event))
     }
     static REACHED: AtomicUsize = AtomicUsize::new(0);
-    let cache = cache();
+    let cache = in_memory("events");
     let only_hits = |event: &CacheEvent| match event.what() {
         Happened::Hit(_) => Ok(()),
         _ => Err("no hit"),
@@ -345,7 +308,7 @@ async fn each_thing_that_happens_to_a_call_is_told_once() {
     let builder = Cache::builder("once", &config).clock(clock.clone());
     let cache = builder.build().expect("a cache");
     larder::register(cache.clone());
-    let notes = what(&cache);
+    let notes = what(&cache, EventFilter::all());
     let left = |told: &[Happened]| {
         let causes = told.iter().filter_map(|it| match it {
             Happened::Left(removal) => Some(removal.cause.into()),
@@ -534,8 +497,8 @@ async fn a_value_that_memory_does_not_take_is_told_as_too_large_and_not_as_store
 
 #[tokio::test]
 async fn a_call_that_waits_for_another_one_is_told_as_joined() {
-    let cache = cache();
-    let notes = what(&cache);
+    let cache = in_memory("events");
+    let notes = what(&cache, EventFilter::all());
     let (finish, finished) = tokio::sync::oneshot::channel();
     let computing = cache.get_or_compute("key", || async {
         finished.await.expect("the test says so")
@@ -611,7 +574,7 @@ fn functions_that_are_not_async_tell_without_any_runtime() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn events_agree_with_what_is_counted_and_come_in_order() {
-    let cache = cache();
+    let cache = in_memory("events");
     let (counted, counts) = mpsc::channel();
     cache.on_event(EventFilter::all(), move |event| {
         counted.send(event.what().clone())
@@ -798,7 +761,7 @@ async fn a_body_that_panics_and_one_that_takes_too_long_are_told_as_misses() {
         Ok(number)
     }
     let cache = register("bad", roomy());
-    let notes = what(&cache);
+    let notes = what(&cache, EventFilter::all());
     let panics = cache.get_or_compute("key", || async {
         assert_eq!(1, 2, "as the test wants it");
         1
@@ -820,7 +783,7 @@ async fn a_body_that_panics_and_one_that_takes_too_long_are_told_as_misses() {
 
 #[tokio::test]
 async fn a_call_that_is_dropped_is_told_as_far_as_it_came() {
-    let cache = cache();
+    let cache = in_memory("events");
     let notes = kinds(&cache);
     let mut computing = Box::pin(cache.get_or_compute("key", std::future::pending::<i32>));
     assert!(poll_once(&mut computing).is_pending());

@@ -3,18 +3,16 @@
 
 mod support;
 
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fixture::RedisServer;
 use larder::call::{self, MissReason, Origin};
 use larder::{
-    Breaker, Cache, CacheConfigBuilder, CacheFactory, Ending, EventFilter, EventKind, Extent,
-    Happened, Invalidation, StoreChange, cached,
+    Breaker, CacheConfigBuilder, CacheFactory, Ending, EventFilter, EventKind, Extent, Happened,
+    Invalidation, StoreChange, cached,
 };
+use support::notes::{Notes, what};
 use support::{eventually, register, roomy};
-
-type Told<T> = Arc<Mutex<Vec<T>>>;
 
 fn over(server: &RedisServer) -> CacheConfigBuilder {
     roomy()
@@ -22,21 +20,8 @@ fn over(server: &RedisServer) -> CacheConfigBuilder {
         .store_budget(Duration::from_secs(2))
 }
 
-fn told<T: Clone>(told: &Told<T>) -> Vec<T> {
-    told.lock().expect("no panic").clone()
-}
-
-fn watch(cache: &Cache, filter: EventFilter) -> Told<Happened> {
-    let told = Told::default();
-    let noted = Arc::clone(&told);
-    cache.on_event(filter, move |event| {
-        noted.lock().expect("no panic").push(event.what().clone());
-    });
-    told
-}
-
 #[tokio::test]
-async fn a_value_from_redis_is_told_once_with_its_key_and_its_value() {
+async fn cb_2_a_value_from_redis_is_told_once_with_its_key_and_its_value() {
     #[cached(kind = "from-redis", op = "square", ttl = "1h")]
     async fn square(number: u64) -> u64 {
         number * number
@@ -49,26 +34,22 @@ async fn a_value_from_redis_is_told_once_with_its_key_and_its_value() {
 
     let second = register("from-redis", over(&server));
     assert!(second.connect().await);
-    let notes = Told::default();
-    let listened = Arc::clone(&notes);
     let filter = EventFilter::all().with_keys().with_values();
-    second.on_event(filter, move |event| {
+    let notes = Notes::of(&second, filter, |event| {
         let key = event.key().map(str::to_owned);
         let value = event.value::<u64>().copied();
-        let note = (event.what().clone(), key, value);
-        listened.lock().expect("no panic").push(note);
+        (event.what().clone(), key, value)
     });
     let key = call::key(square(9)).await;
     assert!(key.is_some());
     square(9).await;
     square(9).await;
     call::remove(square(9)).await;
-    second.flush_events().await;
     let hit = |origin| (Happened::Hit(origin), key.clone(), Some(81));
     let extent = Extent::Key;
     let how = Invalidation::Remove;
     let removed = (Happened::Invalidated { extent, how }, key.clone(), None);
-    let mut told = told(&notes);
+    let mut told = notes.since(&second).await;
     told.retain(|(what, ..)| !matches!(what, Happened::Left(_)));
     assert_eq!(told, [hit(Origin::Store), hit(Origin::Memory), removed]);
 }
@@ -78,12 +59,12 @@ async fn what_is_stored_in_redis_alone_is_told() {
     let server = RedisServer::start();
     let cache = register("alone", over(&server).enable_l1_cache(false));
     assert!(cache.connect().await);
-    let notes = watch(&cache, EventFilter::all());
+    let notes = what(&cache, EventFilter::all());
     cache.set("key", 1).await;
     assert_eq!(cache.get::<i32>("key").await, Some(1));
     cache.get_or_compute("other", || async { 2 }).await;
     cache.flush_events().await;
-    let kinds = told(&notes).into_iter().map(|what| match what {
+    let kinds = notes.so_far().into_iter().map(|what| match what {
         Happened::Stored { .. } => EventKind::Stored,
         Happened::Hit(Origin::Store) => EventKind::Hit,
         Happened::Miss { .. } => EventKind::Miss,
@@ -102,9 +83,9 @@ async fn what_is_stored_in_redis_alone_is_told() {
 async fn a_redis_that_dies_and_comes_back_is_told_once_each_time() {
     let mut server = RedisServer::start();
     let cache = register("dying", over(&server));
-    let connections = watch(&cache, EventFilter::all().only([EventKind::Connection]));
-    let breaker = watch(&cache, EventFilter::all().only([EventKind::Breaker]));
-    let misses = watch(&cache, EventFilter::all().only([EventKind::Miss]));
+    let connections = what(&cache, EventFilter::all().only([EventKind::Connection]));
+    let breaker = what(&cache, EventFilter::all().only([EventKind::Breaker]));
+    let misses = what(&cache, EventFilter::all().only([EventKind::Miss]));
     assert!(cache.connect().await);
     for round in 1..=2 {
         server.kill();
@@ -125,11 +106,11 @@ async fn a_redis_that_dies_and_comes_back_is_told_once_each_time() {
         .await;
         eventually("that is told", async || {
             cache.flush_events().await;
-            told(&connections).len() == 1 + 2 * round
+            connections.so_far().len() == 1 + 2 * round
         })
         .await;
     }
-    let is_there = told(&connections).into_iter().map(|what| match what {
+    let is_there = connections.so_far().into_iter().map(|what| match what {
         Happened::Store(StoreChange::Back { server }) => (server, true),
         Happened::Store(StoreChange::Gone { server, reason }) => {
             assert!(!reason.is_empty());
@@ -142,7 +123,7 @@ async fn a_redis_that_dies_and_comes_back_is_told_once_each_time() {
     let port = server.port().to_string();
     assert!(servers.iter().all(|server| server.contains(&port)));
 
-    let stands = told(&breaker).into_iter().map(|what| match what {
+    let stands = breaker.so_far().into_iter().map(|what| match what {
         Happened::Store(StoreChange::Breaker { breaker, .. }) => breaker,
         other => panic!("{other:?}"),
     });
@@ -154,7 +135,7 @@ async fn a_redis_that_dies_and_comes_back_is_told_once_each_time() {
     let closed = stands.iter().filter(|it| **it == Breaker::Closed).count();
     assert_eq!(closed, 2, "{stands:?}");
     assert!(stands.contains(&Breaker::HalfOpen));
-    let endings = told(&misses);
+    let endings = misses.so_far();
     let all = endings.iter().all(|what| {
         matches!(
             what,
@@ -175,8 +156,8 @@ async fn a_redis_that_was_never_there_is_told_once() {
     }
     let server = RedisServer::absent();
     let cache = register("never", over(&server));
-    let connections = watch(&cache, EventFilter::all().only([EventKind::Connection]));
-    let misses = watch(&cache, EventFilter::all().only([EventKind::Miss]));
+    let connections = what(&cache, EventFilter::all().only([EventKind::Connection]));
+    let misses = what(&cache, EventFilter::all().only([EventKind::Miss]));
     assert!(!cache.connect().await);
     for number in 0..5 {
         answer(number).await;
@@ -184,14 +165,14 @@ async fn a_redis_that_was_never_there_is_told_once() {
     assert!(!cache.connect().await);
     cache.flush_events().await;
     assert!(matches!(
-        told(&connections)[..],
+        connections.so_far()[..],
         [Happened::Store(StoreChange::Gone { .. })]
     ));
     let away = Happened::Miss {
         reason: Some(MissReason::StoreAway),
         ending: Ending::Computed,
     };
-    assert_eq!(told(&misses), vec![away; 5]);
+    assert_eq!(misses.so_far(), vec![away; 5]);
 }
 
 #[tokio::test]
@@ -203,14 +184,14 @@ async fn kinds_that_share_a_connection_each_tell_of_it() {
     larder::init_with(&config).await.expect("caches");
     let [web, ai] = ["web", "ai"].map(|kind| larder::cache(kind).expect("registered"));
     let filter = EventFilter::all().only([EventKind::Connection]);
-    let notes = [&web, &ai].map(|cache| watch(cache, filter.clone()));
+    let notes = [&web, &ai].map(|cache| what(cache, filter.clone()));
     web.disconnect();
     assert!(web.connect().await);
     for notes in notes {
         let mut changes = Vec::new();
         eventually("it is told", async || {
             web.flush_events().await;
-            changes.extend(told(&notes));
+            changes.extend(notes.so_far());
             !changes.is_empty()
         })
         .await;
@@ -230,10 +211,10 @@ async fn cb_3_the_caches_of_the_factory_tell() {
         CacheFactory::for_ai_app(&server.url()).await,
     ] {
         let cache = cache.expect("a cache");
-        let notes = watch(&cache, EventFilter::all().only([EventKind::Hit]));
+        let notes = what(&cache, EventFilter::all().only([EventKind::Hit]));
         cache.set("key", 1).await;
         cache.get::<i32>("key").await;
         cache.flush_events().await;
-        assert_eq!(told(&notes), [Happened::Hit(Origin::Memory)]);
+        assert_eq!(notes.so_far(), [Happened::Hit(Origin::Memory)]);
     }
 }

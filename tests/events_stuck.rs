@@ -7,49 +7,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
-use larder::{Cache, CacheEvent, EventFilter, EventKind, cached};
-use support::{poll_once, register, roomy};
+use larder::{EventFilter, cached};
+use support::notes::kinds;
+use support::{in_memory, poll_once, register, roomy};
 
 static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
-
-/// What a listener makes of the events that it is told of.
-struct Notes<T>(Arc<Mutex<Vec<T>>>);
-
-impl<T: Send + 'static> Notes<T> {
-    fn of(
-        cache: &Cache,
-        filter: EventFilter,
-        note: impl Fn(&CacheEvent) -> T + Send + Sync + 'static,
-    ) -> Self {
-        let notes = Arc::<Mutex<Vec<T>>>::default();
-        let listened = notes.clone();
-        cache.on_event(filter, move |event| {
-            let note = note(event);
-            listened.lock().expect("no panic").push(note);
-        });
-        Self(notes)
-    }
-
-    /// What was noted since this was called last.
-    async fn since(&self, cache: &Cache) -> Vec<T> {
-        cache.flush_events().await;
-        std::mem::take(&mut self.0.lock().expect("no panic"))
-    }
-}
-
-fn kinds(cache: &Cache) -> Notes<EventKind> {
-    Notes::of(cache, EventFilter::all(), CacheEvent::kind)
-}
-
-fn cache() -> Cache {
-    let config = roomy().build().expect("valid settings");
-    Cache::builder("events", &config).build().expect("a cache")
-}
 
 #[tokio::test]
 async fn cb_6_a_listener_that_was_taken_away_is_not_called_for_what_is_under_way() {
     let _alone = ALONE.lock().await;
-    let cache = cache();
+    let cache = in_memory("events");
     let (begun, has_begun) = mpsc::channel();
     let (go_on, may_go_on) = mpsc::channel::<()>();
     let may_go_on = Mutex::new(may_go_on);

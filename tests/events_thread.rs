@@ -4,44 +4,9 @@
 
 mod support;
 
-use std::sync::{Arc, Mutex};
-
-use larder::{Cache, CacheEvent, EventFilter, EventKind};
-use support::{eventually, roomy};
-
-/// What a listener makes of the events that it is told of.
-struct Notes<T>(Arc<Mutex<Vec<T>>>);
-
-impl<T: Send + 'static> Notes<T> {
-    fn of(
-        cache: &Cache,
-        filter: EventFilter,
-        note: impl Fn(&CacheEvent) -> T + Send + Sync + 'static,
-    ) -> Self {
-        let notes = Arc::<Mutex<Vec<T>>>::default();
-        let listened = notes.clone();
-        cache.on_event(filter, move |event| {
-            let note = note(event);
-            listened.lock().expect("no panic").push(note);
-        });
-        Self(notes)
-    }
-
-    /// What was noted since this was called last.
-    async fn since(&self, cache: &Cache) -> Vec<T> {
-        cache.flush_events().await;
-        std::mem::take(&mut self.0.lock().expect("no panic"))
-    }
-}
-
-fn kinds(cache: &Cache) -> Notes<EventKind> {
-    Notes::of(cache, EventFilter::all(), CacheEvent::kind)
-}
-
-fn cache() -> Cache {
-    let config = roomy().build().expect("valid settings");
-    Cache::builder("events", &config).build().expect("a cache")
-}
+use larder::{EventFilter, EventKind};
+use support::notes::kinds;
+use support::{eventually, in_memory};
 
 #[tokio::test]
 async fn the_thread_begins_with_the_first_listener_and_ends_with_the_last() {
@@ -52,7 +17,7 @@ async fn the_thread_begins_with_the_first_listener_and_ends_with_the_last() {
         });
         names.filter(|name| name.trim() == "larder-events").count()
     }
-    let (one, other) = (cache(), cache());
+    let (one, other) = (in_memory("one"), in_memory("other"));
     one.set("key", 1).await;
     assert_eq!(threads(), 0, "nobody listens");
     let first = one.on_event(EventFilter::all(), |_| ());

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder::insight::InvalidationTarget::{Kind, Matching, Operation, Tag, Tenant};
-use larder::insight::{Advice, AiFigures, AiSummary, InvalidationRate};
+use larder::insight::{Advice, AiFigures, AiSummary, Level};
 use larder::testing::ManualClock;
 use larder::{Cache, CacheConfig, CacheConfigBuilder, Setting, TextTier, cached, call};
 use support::map_store::MapStore;
@@ -179,9 +179,55 @@ async fn mon_11_operations_have_their_times() {
         assert!(part.p99_ms <= part.max_ms, "{part:?}");
     }
     assert!(times.calls.max_ms >= 5.0);
+    // Few hits in memory are timed, and all of them are calls.
+    for _ in 0..90 {
+        slow(3).await;
+    }
+    let times = cache.operation_performance()["slow"];
+    assert!(times.calls.avg_ms < times.misses.avg_ms / 2.0, "{times:?}");
     // Anew.
     cache.reset_statistics();
     assert!(cache.operation_performance().is_empty());
+}
+
+#[tokio::test]
+async fn mon_2_what_takes_more_than_50_ms_is_slow() {
+    #[cached(kind = "insight.slow", op = "nap")]
+    async fn nap(millis: u64) -> u64 {
+        tokio::time::sleep(Duration::from_millis(millis)).await;
+        millis
+    }
+    let cache = register("insight.slow", ai());
+    for millis in [1, 2, 60, 70] {
+        nap(millis).await;
+    }
+    let statistics = cache.performance_statistics();
+    let calls = statistics.cache_operations.calls;
+    let by_operation = &statistics.cache_operations.by_operation["nap"];
+    // On a busy machine a quick one may become slow.
+    assert!((2..=4).contains(&calls.slow), "{calls:?}");
+    assert_eq!((calls.slow, calls.count), (by_operation.misses.slow, 4));
+    assert!(by_operation.bodies.slow >= 2, "{by_operation:?}");
+    assert_eq!(statistics.key_generation.slow_keys, 0);
+    // They stay with the numbers that only grow, and a reset begins anew.
+    cache.reset_statistics();
+    assert_eq!(
+        cache.performance_statistics().cache_operations.calls.slow,
+        0
+    );
+    let since_start = cache.statistics_since_start().operations["nap"].misses;
+    assert_eq!(since_start.slow, calls.slow);
+}
+
+#[tokio::test]
+async fn mon_13_of_more_than_a_thousand_times_none_is_lost() {
+    let cache = register("insight.many", ai());
+    for _ in 0..3000 {
+        cache.get::<u32>("absent").await;
+    }
+    let times = cache.operation_performance()["keys"];
+    assert_eq!((times.misses.count, times.calls.count), (3000, 3000));
+    assert!(times.misses.min_ms > 0.0 && times.misses.p50_ms <= times.misses.p99_ms);
 }
 
 #[tokio::test]
@@ -214,6 +260,26 @@ async fn mon_14_the_tenth_request_brings_the_first_recommendation() {
         let setting = one.suggestion.setting;
         assert!(Setting::all().any(|it| it.name() == setting), "{setting}");
     }
+}
+
+#[tokio::test]
+async fn what_memory_pushed_out_before_a_reset_is_no_reason_for_more_room_after_it() {
+    let cache = register("insight.pushed", CacheConfig::builder().l1_cache_size(10));
+    for number in 0..100 {
+        cache.set(&number.to_string(), number).await;
+    }
+    let ask = async |number: u32| {
+        for key in 0..number {
+            cache.get::<u32>(&format!("absent {key}")).await;
+        }
+        let mut found = cache.recommendations();
+        found.retain(|it| it.advice == Advice::LowHitRate);
+        found.pop().expect("nothing was found").suggestion.setting
+    };
+    assert_eq!(ask(20).await, "l1_cache_size");
+    assert_eq!(ask(1000).await, "default_ttl");
+    cache.reset_statistics();
+    assert_eq!(ask(20).await, "default_ttl");
 }
 
 #[tokio::test]
@@ -306,10 +372,10 @@ async fn mon_2_invalidations_are_remembered_for_an_hour() {
     let builder = Cache::builder("insight.hour", &config).clock(clock.clone());
     let cache = builder.build().expect("a cache");
     for (number, expected) in [
-        (49, InvalidationRate::Usual),
-        (1, InvalidationRate::Warning),
-        (49, InvalidationRate::Warning),
-        (1, InvalidationRate::Critical),
+        (49, Level::Usual),
+        (1, Level::Warning),
+        (49, Level::Warning),
+        (1, Level::Critical),
     ] {
         for _ in 0..number {
             cache.remove_matching("user:*").await;

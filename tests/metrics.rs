@@ -9,17 +9,19 @@
 mod exposition;
 mod support;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use exposition::Exposition;
 use futures_util::FutureExt;
 use larder::call::{self, MissReason};
 use larder::testing::{ManualClock, registry_scope};
-use larder::{Cache, CacheConfig, Ending, TimedOut, cached, publish_metrics};
+use larder::{
+    Cache, CacheConfig, Ending, EventFilter, EventKind, TimedOut, cached, publish_metrics,
+};
 use metrics::with_local_recorder;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 use support::map_store::MapStore;
@@ -399,6 +401,101 @@ async fn invalidations_of_the_last_hour_and_lost_events_are_published() {
     assert_eq!(by_target, BTreeMap::from(expected));
     let dropped = read.value("cache_dropped_events_total", &kind);
     assert_eq!(dropped, Some(0.0));
+
+    // A listener that is stuck: one event is with it, and 4096 wait.
+    let (begun, has_begun) = mpsc::channel();
+    let (go_on, may_go_on) = mpsc::channel::<()>();
+    let may_go_on = Mutex::new(may_go_on);
+    cache.on_event(EventFilter::all().only([EventKind::Miss]), move |_| {
+        let _nobody_waits = begun.send(());
+        // Until the test lets it go.
+        let _gone = may_go_on.lock().expect("no panic").recv();
+    });
+    cache.get::<u32>("absent").await;
+    has_begun.recv().expect("it is called");
+    for _ in 0..4096 + 7 {
+        cache.get::<u32>("absent").await;
+    }
+    let dropped = published().0.value("cache_dropped_events_total", &kind);
+    assert_eq!(dropped, Some(7.0));
+    drop(go_on);
+    cache.flush_events().await;
+}
+
+#[test]
+fn every_metric_is_documented_and_every_documented_one_is_there() {
+    let names = |text: &str, quote: char| -> BTreeSet<String> {
+        let is_name = |it: &&str| {
+            let mut characters = it.chars();
+            it.starts_with("cache_") && characters.all(|c| c.is_ascii_lowercase() || c == '_')
+        };
+        text.split(quote)
+            .filter(is_name)
+            .map(str::to_owned)
+            .collect()
+    };
+    let mut made = names(
+        include_str!("../cache-runtime/src/observe/metrics/family.rs"),
+        '"',
+    );
+    // They are documented together.
+    let all = made.clone();
+    made.retain(|name| {
+        let stem = name
+            .strip_suffix("_sum")
+            .or_else(|| name.strip_suffix("_count"));
+        stem.is_none_or(|stem| !all.contains(stem))
+    });
+    assert!(all.len() > 50 && all.len() == made.len() + 8, "{all:?}");
+    let page = include_str!("../docs/observability.md");
+    assert_eq!(names(page, '`'), made);
+}
+
+#[test]
+fn the_text_format_is_read_strictly() {
+    const GOOD: &str = "# HELP a_total b\n# TYPE a_total counter\na_total{k=\"v\"} 1\n";
+    let read = Exposition::read(GOOD).expect("as it should be");
+    assert_eq!(read.value("a_total", &[("k", "v")]), Some(1.0));
+    for (from, to) in [
+        // No type, no help, another order, a type that is none of ours.
+        ("# TYPE a_total counter\n", ""),
+        ("# HELP a_total b\n", ""),
+        ("# HELP a_total b", "# HELP b_total b"),
+        ("counter", "gauge"),
+        ("counter", "histogram"),
+        ("counter", "untyped"),
+        ("a_total{", "b_total{"),
+        ("# HELP a_total b", r"# HELP a_total \b"),
+        ("# HELP", "# EOF"),
+        ("# HELP", "#HELP"),
+        // A sample that is none.
+        (" 1\n", " 1"),
+        (" 1\n", "  1\n"),
+        (" 1\n", " 1 1700000000\n"),
+        (" 1\n", "\n"),
+        (" 1\n", " NaN\n"),
+        (" 1\n", " +Inf\n"),
+        (" 1\n", " 1e999\n"),
+        (" 1\n", " -1\n"),
+        ("{k=\"v\"}", "{k=\"v}"),
+        ("{k=\"v\"}", "{k=v}"),
+        ("{k=\"v\"}", "{k=\"v\"k=\"w\"}"),
+        ("{k=\"v\"}", "{k=\"v\",k=\"w\"}"),
+        ("{k=\"v\"}", "{k-k=\"v\"}"),
+        ("{k=\"v\"}", r#"{k="\v"}"#),
+        ("{k=\"v\"}", "{k=\"a\nb\"}"),
+        ("{k=\"v\"}", "{k=\"a\"b\"}"),
+        // There before.
+        (" 1\n", " 1\na_total{k=\"v\"} 2\n"),
+        (" 1\n", " 1\n# HELP a_total b\n# TYPE a_total counter\n"),
+        // Without what belongs to it.
+        (" 1\n", " 1\n# HELP b_total b\n"),
+    ] {
+        assert!(GOOD.contains(from), "{from}");
+        let wrong = GOOD.replacen(from, to, 1);
+        assert!(Exposition::read(&wrong).is_err(), "{wrong}");
+    }
+    assert!(Exposition::read("").is_err());
 }
 
 #[tokio::test]

@@ -1,8 +1,11 @@
 //! The example with OpenTelemetry, as a process: what it exports is read from what it prints.
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
+mod support;
+
 use std::collections::BTreeMap;
-use std::process::Command;
+
+use support::example::command;
 
 /// One span, as it is printed.
 type Span = BTreeMap<String, String>;
@@ -25,15 +28,8 @@ fn spans(printed: &str) -> Vec<Span> {
 
 #[test]
 fn the_spans_of_a_cached_call_are_exported_below_that_of_its_request() {
-    let test = std::env::current_exe().expect("the path of this test");
-    let profile = test.ancestors().nth(2).expect("the folder of the profile");
-    let binary = profile.join("examples/opentelemetry");
-    let output = Command::new(&binary)
-        .env_remove("CACHE_PRESET")
-        .env_remove("ENABLE_AI_CACHE")
-        .env_remove("CACHE_REDIS_URL")
-        .output()
-        .expect("run `cargo build --example opentelemetry` first");
+    let output = command("opentelemetry", &[]).output();
+    let output = output.expect("the example starts");
     assert!(output.status.success(), "{output:?}");
     let printed = String::from_utf8(output.stdout).expect("text");
     let spans = spans(&printed);

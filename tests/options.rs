@@ -216,6 +216,88 @@ async fn the_order_of_fields_and_the_name_of_the_type_do_not_count() {
     assert_eq!(call::key(ask(&after)).await, Some(name));
 }
 
+/// What serde hides of what is inside of a field would have two requests get one answer.
+#[tokio::test]
+async fn options_inside_of_options_say_themselves_what_counts() {
+    static RUNS: Runs = Runs::new();
+    #[derive(Clone, Default, Serialize, Options)]
+    struct Message {
+        text: String,
+        #[serde(skip)]
+        #[options(count)]
+        image: u8,
+        #[options(skip)]
+        sent_at: u64,
+    }
+    /// Nothing for serde.
+    #[derive(Clone, Default, Options)]
+    struct Sampling {
+        seed: u32,
+        inner: Option<Box<Sampling>>,
+    }
+    #[derive(Clone, Default, Options)]
+    struct Chat<T> {
+        messages: Vec<Message>,
+        last: Option<Arc<Message>>,
+        sampling: Sampling,
+        seen_by_serde: T,
+    }
+    type Change = fn(&mut Chat<Message>);
+    #[cached(kind = "nested", options = chat)]
+    async fn complete(chat: &Chat<Message>) -> usize {
+        RUNS.count();
+        chat.messages.len()
+    }
+    #[cached(kind = "nested", options = messages)]
+    async fn listed(messages: &[Message]) -> usize {
+        RUNS.count();
+        messages.len()
+    }
+    register("nested", roomy());
+
+    let message = |image, sent_at| Message {
+        image,
+        sent_at,
+        ..Message::default()
+    };
+    let changes: [(&str, usize, Change); 8] = [
+        ("nothing", 1, |_| ()),
+        ("in a list", 2, |it| it.messages[0].image = 1),
+        ("behind an option", 3, |it| it.last = Some(Arc::default())),
+        ("inside", 4, |it| it.sampling.seed = 1),
+        ("deep inside", 5, |it| {
+            it.sampling.inner = Some(Box::default());
+        }),
+        ("skipped", 5, |it| it.messages[0].sent_at = 1),
+        ("by serde in a type parameter", 6, |it| {
+            it.seen_by_serde.sent_at = 1;
+        }),
+        ("not by serde in a type parameter", 6, |it| {
+            it.seen_by_serde.image = 1;
+        }),
+    ];
+    for (what, runs, change) in changes {
+        let mut chat = Chat {
+            messages: vec![message(0, 0)],
+            ..Chat::default()
+        };
+        change(&mut chat);
+        for _ in 0..2 {
+            complete(&chat).await;
+            assert_eq!(RUNS.total(), runs, "{what}");
+        }
+    }
+    for (messages, runs) in [
+        (vec![], 7),
+        (vec![message(0, 1)], 8),
+        (vec![message(0, 2)], 8),
+        (vec![message(1, 2)], 9),
+    ] {
+        assert_eq!(listed(&messages).await, messages.len());
+        assert_eq!(RUNS.total(), runs);
+    }
+}
+
 #[test]
 fn serde_sees_the_fields_by_their_names_sorted() {
     let request = Request {

@@ -213,6 +213,57 @@ async fn an_old_answer_in_the_place_of_a_failure_is_replayed() {
 }
 
 #[tokio::test]
+async fn an_old_answer_is_replayed_once_whatever_becomes_of_the_body_behind_it() {
+    static FAILS: AtomicBool = AtomicBool::new(false);
+    #[cached(kind = "failing.behind", op = "renewed", ttl = "1m", stale_while_revalidate = "1h", stale_if_error = "1h", tokens = |it| it.tokens)]
+    async fn renewed(tokens: u32) -> Result<Answer, String> {
+        if FAILS.load(Ordering::SeqCst) {
+            return Err("away".to_owned());
+        }
+        Ok(Answer::of(tokens))
+    }
+    let clock = ManualClock::new();
+    let config = roomy().build().expect("valid settings");
+    let cache = Cache::builder("failing.behind", &config).clock(clock.clone());
+    let cache = cache.build().expect("a cache");
+    larder::register(cache.clone());
+
+    renewed(7).await.expect("an answer");
+    FAILS.store(true, Ordering::SeqCst);
+    clock.advance(Duration::from_secs(61));
+    renewed(7).await.expect("the old answer");
+    eventually("the body has failed", async || cache.stats().refreshed == 1).await;
+    assert_eq!(both(&cache, "renewed"), [(1, 7, 0), (1, 7, 0)]);
+    let operation = cache.statistics().operations.remove("renewed");
+    let operation = operation.expect("it was called");
+    // The body that failed is none of those that say how long an answer takes.
+    assert_eq!((operation.counts.calls(), operation.bodies.count), (2, 1));
+}
+
+#[tokio::test]
+async fn failures_do_not_make_answers_look_quick() {
+    static RUNS: Runs = Runs::new();
+    #[cached(kind = "failing.first", op = "ask")]
+    async fn ask(_id: u32) -> Result<u32, String> {
+        if RUNS.count() < 10 {
+            return Err("too many requests".to_owned());
+        }
+        std::thread::sleep(Duration::from_millis(5));
+        Ok(1)
+    }
+    let cache = register("failing.first", roomy());
+    for _ in 0..9 {
+        ask(1).await.expect_err("too many");
+    }
+    assert_eq!(cache.statistics().savings.time, None);
+    for _ in 0..2 {
+        ask(1).await.expect("an answer");
+    }
+    let saved = cache.statistics().savings.time.expect("an estimate");
+    assert!(saved >= Duration::from_millis(5), "{saved:?}");
+}
+
+#[tokio::test]
 async fn answers_that_are_not_kept_are_billed_each_time() {
     struct Refuses;
     impl Serialize for Refuses {

@@ -6,11 +6,11 @@ mod support;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures_util::FutureExt;
+use futures_util::{FutureExt, Stream, StreamExt, stream};
 use larder::{cached, call};
 use support::map_store::MapStore;
 use support::{eventually, poll_once, register, register_over, roomy};
@@ -368,6 +368,41 @@ async fn what_is_not_kept_and_what_fails_is_noted() {
 }
 
 #[tokio::test]
+async fn the_body_of_a_stream_has_its_span_where_the_stream_was_made() {
+    #[cached(kind = "spans", op = "spans.words")]
+    fn words(n: u32) -> impl Stream<Item = Result<u32, String>> + Send {
+        stream::iter(0..n).then(async |n| {
+            drop(info_span!("in_body"));
+            if n == 2 { Err("no".into()) } else { Ok(n) }
+        })
+    }
+    let _alone = ALONE.lock().await;
+    register("spans", roomy());
+    for (n, outcome) in [(1, "computed"), (3, "failed")] {
+        let (spans, _guard) = Spans::collect(LevelFilter::DEBUG);
+        let made = in_request(async { words(n) }).await;
+        // Whoever polls it.
+        let read = async { made.collect::<Vec<_>>().await };
+        assert_eq!(
+            read.instrument(info_span!("reader")).await.len(),
+            n as usize
+        );
+        spans
+            .only("larder.compute")
+            .is("request", "spans.words", &[("outcome", outcome)]);
+        let of_body = |span: &&Seen| span.name == "in_body";
+        let parents = spans.lock();
+        let mut parents = parents.iter().filter(of_body).map(|span| span.parent);
+        assert!(parents.all(|parent| parent == Some("larder.compute")));
+    }
+    // Below its level the body is in the span of its maker all the same.
+    let (spans, _guard) = Spans::collect(LevelFilter::INFO);
+    let made = in_request(async { words(2) }).await;
+    assert_eq!(made.take(1).count().await, 1);
+    assert_eq!(spans.only("in_body").parent, Some("request"));
+}
+
+#[tokio::test]
 async fn a_body_that_outlives_its_caller_stays_in_its_span() {
     static ENDS: Notify = Notify::const_new();
     #[cached(kind = "spans", op = "spans.detached", detach)]
@@ -393,6 +428,38 @@ async fn a_body_that_outlives_its_caller_stays_in_its_span() {
         .is("request", "spans.detached", &[("outcome", "computed")]);
     assert_eq!(spans.only("in_body").parent, Some("larder.compute"));
     assert!(spans.only("request").is_closed);
+}
+
+#[tokio::test]
+async fn a_body_in_whose_place_an_old_value_is_served_has_failed() {
+    static FAILS: AtomicBool = AtomicBool::new(false);
+    #[cached(
+        kind = "spans",
+        op = "spans.survived",
+        ttl = "1s",
+        stale_if_error = "1h"
+    )]
+    async fn survived(n: u32) -> Result<u32, String> {
+        if FAILS.load(Ordering::SeqCst) {
+            return Err("away".to_owned());
+        }
+        Ok(n)
+    }
+    let _alone = ALONE.lock().await;
+    let clock = larder::testing::ManualClock::new();
+    let config = roomy().build().expect("valid settings");
+    let cache = larder::Cache::builder("spans", &config).clock(clock.clone());
+    larder::register(cache.build().expect("a cache"));
+    survived(1).await.expect("a value");
+    FAILS.store(true, Ordering::SeqCst);
+    clock.advance(Duration::from_secs(2));
+
+    let (spans, _guard) = Spans::collect(LevelFilter::DEBUG);
+    let old = in_request(survived(1)).await;
+    assert_eq!(old, Ok(1));
+    spans
+        .only("larder.compute")
+        .is("request", "spans.survived", &[("outcome", "failed")]);
 }
 
 #[tokio::test]

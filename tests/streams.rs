@@ -5,7 +5,6 @@ mod support;
 
 use std::convert::Infallible;
 use std::future::ready;
-use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Once};
 use std::task::{Context, Poll, Wake, Waker};
@@ -19,7 +18,7 @@ use larder::{Cache, cached};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use support::feed::{Feed, Next};
+use support::feed::{Cut, Feed, Next, chunks, given};
 use support::map_store::MapStore;
 use support::{Runs, poll_once, register, register_over, roomy};
 use tokio::time::Instant;
@@ -35,15 +34,6 @@ fn told(id: u32, feed: Arc<Feed>) -> impl Stream<Item = Item> + Send + use<> {
 fn kind() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| drop(register("streams", roomy())));
-}
-
-/// Chunks 0, 1, 2 and so on.
-fn chunks(number: usize) -> Vec<String> {
-    (0..number).map(|chunk| format!("chunk {chunk}")).collect()
-}
-
-fn given(number: usize, last: Option<Next>) -> Arc<Feed> {
-    Feed::of(chunks(number).into_iter().map(Next::Chunk).chain(last))
 }
 
 fn complete(number: usize) -> Arc<Feed> {
@@ -106,43 +96,20 @@ async fn a_stream_that_is_cut_at_any_chunk_is_not_kept() {
     kind();
     let mut id = 100;
     for number in 0..=4 {
-        for cut in [
-            None,
-            Some(Next::Failure("cut".to_owned())),
-            Some(Next::Panic),
-        ] {
+        for cut in Cut::ALL {
             id += 1;
-            let feed = given(number, cut.clone());
+            let feed = cut.feed(number);
             let mut stream = told(id, feed.clone());
-            let reads = AssertUnwindSafe(async {
-                for chunk in chunks(number) {
-                    assert_eq!(stream.next().await, Some(Ok(chunk)));
-                }
-                if let Some(Next::Failure(failure)) = &cut {
-                    assert_eq!(stream.next().await, Some(Err(failure.clone())));
-                } else if cut.is_some() {
-                    stream.next().await;
-                }
-            });
-            let panicked = reads.catch_unwind().await.is_err();
-            assert_eq!(panicked, matches!(cut, Some(Next::Panic)));
-            assert!(!is_kept(id).await);
+            cut.read(&mut stream, &feed, number).await;
+            assert!(!is_kept(id).await, "{cut:?} after {number}");
             drop(stream);
-            let runs = usize::from(number > 0 || cut.is_some());
+            let runs = usize::from(cut.begins(number));
             assert_eq!((feed.runs(), feed.dropped()), (runs, runs));
-            assert!(!is_kept(id).await);
+            assert!(!is_kept(id).await, "{cut:?} after {number}");
             // The next one is not in its way.
             assert_eq!(all(told(id, complete(2))).await, Ok(chunks(2)));
             assert!(is_kept(id).await);
         }
-        // All chunks were seen, but not that these were all.
-        id += 1;
-        let mut stream = told(id, complete(number));
-        for chunk in chunks(number) {
-            assert_eq!(stream.next().await, Some(Ok(chunk)));
-        }
-        drop(stream);
-        assert!(!is_kept(id).await);
     }
 }
 
@@ -771,6 +738,60 @@ async fn a_stream_that_never_ends_ends_with_its_reader() {
     let mut again = call::stream(Control::new(), endless(gone.clone()));
     again.next().await;
     assert_eq!(again.origin(), Some(Origin::Computed));
+}
+
+#[tokio::test]
+async fn a_stream_with_a_text_that_is_too_long_goes_past_the_cache() {
+    #[cached(kind = "brief", op = "brief", text = text)]
+    fn brief(text: &str) -> impl Stream<Item = Result<usize, Infallible>> + Send + use<> {
+        let length = text.len();
+        stream::iter([Ok(length), Ok(length)])
+    }
+    let cache = register("brief", roomy().ai().max_text_length(4));
+    for (text, origins) in [
+        ("äöüß", [Origin::Computed, Origin::Memory]),
+        ("abcde", [Origin::Uncached, Origin::Uncached]),
+    ] {
+        for origin in origins {
+            let told = outcome(brief(text), Control::new()).await;
+            assert_eq!(told, (Ok(vec![text.len(); 2]), Some(origin)));
+        }
+    }
+    assert_eq!(cache.stats().text_too_long, 2);
+}
+
+#[tokio::test]
+async fn a_chunk_that_cannot_be_written_keeps_the_stream_in_memory() {
+    #[derive(Clone, Debug, PartialEq, Deserialize)]
+    struct Unwritable(u8);
+    impl Serialize for Unwritable {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            if self.0 == 2 {
+                return Err(serde::ser::Error::custom("on purpose"));
+            }
+            serializer.serialize_u8(self.0)
+        }
+    }
+    #[cached(kind = "unwritable", op = "unwritable", key = last)]
+    fn up_to(last: u8) -> impl Stream<Item = Result<Unwritable, Infallible>> + Send {
+        stream::iter((0..=last).map(|n| Ok(Unwritable(n))))
+    }
+    let store = Arc::<MapStore>::default();
+    let cache = register_over("unwritable", &store);
+    for origin in [Origin::Computed, Origin::Memory] {
+        let told = outcome(up_to(2), Control::new()).await;
+        assert_eq!(told, (Ok((0..3).map(Unwritable).collect()), Some(origin)));
+    }
+    assert!(cache.flush(Duration::from_secs(5)).await);
+    assert_eq!(store.keys_of_entries(), [""; 0]);
+    assert_eq!(cache.stats().unserializable_values, 1);
+    // Others are none the worse for it.
+    assert_eq!(
+        outcome(up_to(1), Control::new()).await.0,
+        Ok((0..2).map(Unwritable).collect())
+    );
+    assert!(cache.flush(Duration::from_secs(5)).await);
+    assert_eq!(store.keys_of_entries().len(), 1);
 }
 
 #[tokio::test]

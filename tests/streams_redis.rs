@@ -3,7 +3,6 @@
 
 mod support;
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +14,7 @@ use larder::call::{self, Control, Origin};
 use larder::{Cache, Codec, cached};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use support::feed::{Feed, Next};
+use support::feed::{Cut, Feed, Next, chunks};
 use support::{Runs, eventually, register, roomy};
 
 type Item = Result<String, String>;
@@ -41,10 +40,6 @@ async fn entries(cache: &Cache, server: &RedisServer) -> usize {
         .count()
 }
 
-fn chunks(number: usize) -> Vec<String> {
-    (0..number).map(|chunk| format!("chunk {chunk}")).collect()
-}
-
 async fn outcome<T, E>(
     stream: impl Stream<Item = Result<T, E>>,
 ) -> (Result<Vec<T>, E>, Option<Origin>) {
@@ -63,26 +58,14 @@ async fn a_stream_that_is_cut_at_any_chunk_is_not_stored() {
     let server = RedisServer::start();
     let cache = fresh("cut", &server, Codec::MessagePack).await;
     for number in 0..=4 {
-        for cut in [
-            None,
-            Some(Next::Failure("cut".to_owned())),
-            Some(Next::Panic),
-        ] {
-            let given = chunks(number).into_iter().map(Next::Chunk);
-            // All chunks may have been seen, but not the end.
-            let last = cut.clone().unwrap_or(Next::End);
-            let mut stream = told(number, Feed::of(given.chain([last])));
-            let reads = AssertUnwindSafe(async {
-                let seen = (&mut stream).take(number).try_collect::<Vec<_>>().await;
-                assert_eq!(seen, Ok(chunks(number)));
-                if cut.is_some() {
-                    assert!(matches!(stream.next().await, Some(Err(_))));
-                }
-            });
-            let panicked = reads.catch_unwind().await.is_err();
-            assert_eq!(panicked, matches!(cut, Some(Next::Panic)));
+        for cut in Cut::ALL {
+            let feed = cut.feed(number);
+            let mut stream = told(number, feed.clone());
+            cut.read(&mut stream, &feed, number).await;
+            assert_eq!(entries(&cache, &server).await, 0, "{cut:?} after {number}");
             drop(stream);
             assert_eq!(entries(&cache, &server).await, 0, "{cut:?} after {number}");
+            assert_eq!(feed.runs(), usize::from(cut.begins(number)));
         }
     }
     let complete = chunks(2).into_iter().map(Next::Chunk).chain([Next::End]);

@@ -1,7 +1,7 @@
 //! The attribute `#[cached]`.
 //!
 //! This crate turns an attribute and a signature into tokens; what they do at run time is in
-//! `cache-runtime`. Use it through the crate `larder`. One file a stage:
+//! `cache-runtime`. Use it through the crate `larder`. One room a stage:
 //!
 //! - `attribute`: what was written between the parentheses; `vocabulary`: the names of the options
 //! - `signature`: what the function looks like

@@ -209,10 +209,14 @@ fn body(fields: &[Counted<'_>], larder: Option<&Path>) -> TokenStream {
         let Ends { first, last } = Ends::of(&field.ty);
         let mut argument = value.clone();
         argument.set_span(last.resolved_at(value.span()));
-        let argument = quote_spanned!(first.resolved_at(value.span())=> #argument);
-        view = quote!(#view.and(#text, #argument));
+        let place = first.resolved_at(value.span());
+        let shown = quote_spanned!(place=> (&&#here::Field(#argument)).__larder_in_key());
+        view = quote!(#view.and(#text, #shown));
     }
+    let is_used = fields.iter().any(|field| field.is_in_key);
+    let methods = is_used.then(|| quote!(use #here::InKey as _;));
     quote! {
+        #methods
         let Self { #pattern } = self;
         #view
     }

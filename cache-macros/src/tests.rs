@@ -158,3 +158,33 @@ fn a_function_with_a_mistake_stays_as_it_is() {
     assert!(expansion.contains("compile_error"), "{expansion}");
     assert!(expansion.ends_with(&function.to_string()), "{expansion}");
 }
+
+#[test]
+fn each_option_has_its_line_in_the_reference() {
+    let reference = include_str!("cached.md");
+    let (_, table) = reference.split_once("# Options\n").expect("a table");
+    let (table, _) = table.split_once("\n# ").expect("a section after it");
+    for option in crate::vocabulary::OPTIONS {
+        let is_its_line = |line: &&str| {
+            let cell = line.split(" | ").next().unwrap_or_default();
+            cell.split(['[', '`', ' ', '(', '=', ']', ','])
+                .any(|word| word == option)
+        };
+        let lines: Vec<_> = table.lines().filter(is_its_line).collect();
+        assert!(!lines.is_empty(), "{option}");
+        for line in lines {
+            let (_, link) = line.split_once("](#").expect("a link");
+            let (link, _) = link.split_once(')').expect("a link");
+            let headings = reference.lines().filter_map(|it| it.strip_prefix("## "));
+            let mut sections = headings.chain(["Streams"]).map(|heading| {
+                let heading = heading.to_lowercase().replace(' ', "-");
+                heading.replace(
+                    |it: char| !(it.is_alphanumeric() || it == '_' || it == '-'),
+                    "",
+                )
+            });
+            let link = link.trim_end_matches("-1");
+            assert!(sections.any(|heading| heading == link), "{option}: {link}");
+        }
+    }
+}

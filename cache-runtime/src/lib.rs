@@ -88,11 +88,10 @@ pub use verify::{sites, verify};
 pub mod insight {
     pub use crate::observe::insight::{
         Advice, AiFigures, AiMetrics, AiSummary, CacheMetrics, CacheOperations, Completeness,
-        CompressionPerformance, Insight, InvalidatedPattern, InvalidationRate,
-        InvalidationStatistics, InvalidationTarget, KeyGeneration, MemoryUsage,
-        OperationPerformance, PerformanceStatistics, Priority, Recommendation, Suggestion,
-        TextSizes, TierAnalysis, TierConfiguration, TierFinding, TierOpportunity, TierStatistics,
-        Timings,
+        CompressionPerformance, Insight, InvalidatedPattern, InvalidationStatistics,
+        InvalidationTarget, KeyGeneration, Level, MemoryUsage, OperationPerformance,
+        PerformanceStatistics, Priority, Recommendation, Suggestion, TextSizes, TierAnalysis,
+        TierConfiguration, TierFinding, TierOpportunity, TierStatistics, Timings,
     };
 }
 
@@ -108,7 +107,7 @@ pub mod expansion {
 
     pub use serde::Serialize;
 
-    pub use crate::key::{Fields, KeyWriter, Options};
+    pub use crate::key::{Field, Fields, InKey, KeyWriter, Options};
     pub use crate::memory::Weight;
     pub use crate::policy::TextNormalization;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::http::StatusCode;
-use cache_runtime::{Cache, CacheStats, Ending};
+use cache_runtime::Cache;
 use tokio::sync::Mutex;
 
 use crate::problem::Problem;
@@ -55,31 +55,4 @@ pub(crate) async fn of_each<T: Send + 'static>(
             .collect()
     })
     .await
-}
-
-/// How calls and look-ups have ended, each of them once.
-pub(crate) fn outcomes(stats: &CacheStats) -> [(&'static str, u64); Ending::ALL.len()] {
-    Ending::ALL.map(|ending| {
-        let count = match ending {
-            Ending::MemoryHit => stats.memory_hits,
-            Ending::StoreHit => stats.store_hits,
-            Ending::Joined => stats.joined,
-            Ending::Stale => stats.stale,
-            Ending::Computed => stats.computed,
-            Ending::NotKept => stats.not_kept,
-            Ending::Failed => stats.failed,
-            Ending::Panicked => stats.panicked,
-            Ending::Missed => stats.missed,
-            Ending::NoKey => stats.no_key,
-            Ending::TextTooLong => stats.text_too_long,
-            Ending::NoTenant => stats.no_tenant,
-            Ending::TimedOut => stats.timed_out,
-            Ending::Abandoned => stats.abandoned,
-            Ending::Bypassed => stats.bypassed,
-            Ending::SwitchedOff => stats.switched_off,
-            Ending::Stopped => stats.stopped,
-            _ => 0,
-        };
-        (ending.name(), count)
-    })
 }

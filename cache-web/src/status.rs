@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::http::header::CACHE_CONTROL;
 use axum::response::{IntoResponse, Response};
-use cache_runtime::{Breaker, Cache, CacheStats, Charges, Savings};
+use cache_runtime::{Breaker, Cache, CacheStats, Charges, Ending, Savings};
 use serde::Serialize;
 
-use crate::figures::{of_each, outcomes};
+use crate::figures::of_each;
 use crate::health::InShort;
 use crate::problem::Problem;
 
@@ -68,6 +68,7 @@ struct Saved {
 
 #[derive(Serialize)]
 struct Price {
+    calls: u64,
     tokens: u64,
     cost: f64,
 }
@@ -102,13 +103,17 @@ struct Store {
 impl KindStatus {
     fn of(cache: &Cache) -> Self {
         let stats = &cache.stats();
+        let statistics = cache.statistics_since_start();
+        // All of one moment, so that the outcomes add up to what is made of them.
+        let counts = &statistics.counts;
+        let outcomes = Ending::ALL.map(|ending| (ending.name(), counts.of(ending)));
         Self {
             backend: stats.backend_type,
-            hits: stats.hits,
-            misses: stats.misses,
-            hit_ratio: stats.hit_ratio(),
-            outcomes: outcomes(stats).into_iter().collect(),
-            savings: Saved::of(&cache.statistics_since_start().savings),
+            hits: counts.hits(),
+            misses: counts.misses(),
+            hit_ratio: counts.hit_ratio(),
+            outcomes: outcomes.into(),
+            savings: Saved::of(&statistics.savings),
             failed_listeners: stats.failed_listeners,
             dropped_events: stats.dropped_events,
             memory: Memory {
@@ -130,6 +135,7 @@ impl KindStatus {
 impl Saved {
     fn of(savings: &Savings) -> Self {
         let price = |charges: &Charges| Price {
+            calls: charges.calls,
             tokens: charges.tokens,
             cost: charges.cost(),
         };

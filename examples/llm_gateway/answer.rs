@@ -4,13 +4,19 @@ use std::collections::BTreeSet;
 
 use larder::Cacheable;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// Dollars for a million tokens: those of your models belong here.
 const PROMPT_PRICE: f64 = 0.15;
 const COMPLETION_PRICE: f64 = 0.60;
 
-/// How an answer ends that is complete. One that was cut off or filtered ends in another way.
-const COMPLETE: &str = "stop";
+/// How an answer ends that is complete: it says something, or has tools called. One that was cut off or
+/// filtered ends in another way.
+const COMPLETE: [&str; 3] = ["stop", "tool_calls", "function_call"];
+
+fn is_complete_end(finish_reason: Option<&str>) -> bool {
+    finish_reason.is_some_and(|reason| COMPLETE.contains(&reason))
+}
 
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -49,12 +55,12 @@ impl Completion {
         }
         #[derive(Deserialize)]
         struct Choice {
-            message: Content,
+            message: Said,
             finish_reason: Option<String>,
         }
         let read: Read = serde_json::from_str(&body)?;
         let is_complete = |choice: &Choice| {
-            choice.finish_reason.as_deref() == Some(COMPLETE) && choice.message.says_something()
+            is_complete_end(choice.finish_reason.as_deref()) && choice.message.says_something()
         };
         Ok(Self {
             is_complete: !read.choices.is_empty() && read.choices.iter().all(is_complete),
@@ -101,7 +107,7 @@ impl Chunk {
             #[serde(default)]
             index: u32,
             #[serde(default)]
-            delta: Content,
+            delta: Said,
             finish_reason: Option<String>,
         }
         let read: Read = serde_json::from_str(&data)?;
@@ -139,18 +145,23 @@ pub(crate) fn is_complete(chunks: &[Chunk]) -> bool {
             .collect()
     };
     let all = which(|_| true);
-    let complete = which(|part| part.finish_reason.as_deref() == Some(COMPLETE));
+    let complete = which(|part| is_complete_end(part.finish_reason.as_deref()));
     let spoken = which(|part| part.says_something);
     !all.is_empty() && all == complete && all == spoken
 }
 
 #[derive(Default, Deserialize)]
-struct Content {
+struct Said {
     content: Option<String>,
+    /// What the client is to call, as it came.
+    tool_calls: Option<Vec<Value>>,
+    /// The same in the way of older clients.
+    function_call: Option<Value>,
 }
 
-impl Content {
+impl Said {
     fn says_something(&self) -> bool {
-        self.content.is_cacheable()
+        let calls = self.tool_calls.is_cacheable() || self.function_call.is_cacheable();
+        calls || self.content.is_cacheable()
     }
 }

@@ -46,9 +46,14 @@ impl Upstream {
     pub(crate) fn from_env() -> Result<Self, Box<dyn Error>> {
         let base_url = env::var("OPENAI_BASE_URL").unwrap_or_else(|_| ENDPOINT.to_owned());
         let base_url = base_url.trim_end_matches('/').to_owned();
-        base_url
-            .parse::<Uri>()
-            .map_err(|error| format!("OPENAI_BASE_URL is no address: {error}"))?;
+        let is_address = base_url.parse::<Uri>().is_ok_and(|uri| {
+            uri.host().is_some() && matches!(uri.scheme_str(), Some("http" | "https"))
+        });
+        if !is_address {
+            return Err(
+                "OPENAI_BASE_URL is no address: expected http:// or https:// and a host".into(),
+            );
+        }
         let key = env::var("OPENAI_API_KEY").ok().map(|key| {
             let mut key = HeaderValue::try_from(format!("Bearer {key}"))
                 .map_err(|_| "OPENAI_API_KEY is no key")?;
@@ -112,7 +117,11 @@ impl Upstream {
             .body(Full::from(body))
             .map_err(|_| Failure::Unreachable)?;
         let sent = self.http.request(post).await;
-        let response = sent.map_err(|_| Failure::Unreachable)?;
+        let response = sent.map_err(|error| {
+            // What it says is of connections, and not of what was asked.
+            tracing::warn!(%error, cause = error.source().map(tracing::field::display), "no answer");
+            Failure::Unreachable
+        })?;
         let status = response.status();
         if status.is_success() {
             return Ok(response);

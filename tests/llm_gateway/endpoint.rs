@@ -118,7 +118,9 @@ async fn complete(
         _ => format!("Answer {number}: “{question}” – schön!"),
     };
     let ends = match model {
-        "length" | "content_filter" => model,
+        "length" | "content_filter" | "function_call" => model,
+        "tool_calls" | "no_tool_calls" => "tool_calls",
+        // As it ends where the client has said which tool is to be called, too.
         _ => "stop",
     };
     let is_stream = request["stream"] == true;
@@ -164,12 +166,29 @@ fn usage() -> Value {
     })
 }
 
+/// What is said in one message, or in one piece of it.
+fn said_by(model: &str, text: &str) -> Value {
+    let function = json!({"name": "look_up", "arguments": text});
+    match model {
+        "tool_calls" | "forced_tool_call" => {
+            let call = json!({"index": 0, "type": "function", "function": function});
+            json!({"content": null, "tool_calls": [call]})
+        }
+        "function_call" => json!({"content": null, "function_call": function}),
+        "no_tool_calls" => json!({"content": null, "tool_calls": []}),
+        "refusal" => json!({"content": null, "refusal": text}),
+        _ => json!({"content": text}),
+    }
+}
+
 fn one_piece(model: &str, text: &str, ends: &str) -> Vec<Step> {
+    let mut message = said_by(model, text);
+    message["role"] = "assistant".into();
     let answer = json!({
         "object": "chat.completion",
         "choices": [{
             "index": 0,
-            "message": {"role": "assistant", "content": text},
+            "message": message,
             "finish_reason": ends,
         }],
         "usage": usage(),
@@ -207,7 +226,7 @@ fn pieces(model: &str, text: &str, ends: &str, wants_usage: bool) -> Vec<Step> {
         Value::Null,
     )];
     let words = text.split_inclusive(' ');
-    events.extend(words.map(|word| said(json!({"content": word}), Value::Null)));
+    events.extend(words.map(|word| said(said_by(model, word), Value::Null)));
     let half = events.len() / 2;
     match model {
         "cut" | "stalls" | "unfinished" => events.truncate(half),

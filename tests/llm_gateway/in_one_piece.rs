@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use hyper::StatusCode;
 use serde_json::{Value, json};
 
-use crate::client::{Gateway, asks};
+use crate::client::{Gateway, asks, streams};
 use crate::endpoint::Endpoint;
 use crate::support::eventually;
 
@@ -26,6 +26,24 @@ async fn what_is_asked_again_is_answered_without_the_endpoint() {
             .is_ok_and(|age| age.parse::<u64>().is_ok())
     );
     assert_eq!(endpoint.calls(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_has_tools_called_is_one_as_any_other() {
+    let endpoint = Endpoint::start().await;
+    let gateway = Gateway::before(&endpoint);
+    for model in ["tool_calls", "forced_tool_call", "function_call"] {
+        for request in [asks(model, "Why?"), streams(model, "Why?")] {
+            let before = endpoint.calls();
+            let first = gateway.ask("acme", &request).await;
+            assert_eq!((first.status.as_u16(), first.source()), (200, "miss"));
+            assert!(first.body.contains("look_up"), "{first:?}");
+            let again = gateway.ask("acme", &request).await;
+            let seen = (again.source(), &again.body);
+            assert_eq!(seen, ("hit", &first.body), "{request}");
+            assert_eq!(endpoint.calls(), before + 1, "{request}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

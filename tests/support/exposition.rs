@@ -77,6 +77,9 @@ impl Exposition {
             }
             read.samples.push(sample);
         }
+        if helped.is_some() {
+            return Err("the last help has no type".to_owned());
+        }
         Ok(read)
     }
 
@@ -109,7 +112,7 @@ impl Sample {
         Some(Self {
             family: family.to_owned(),
             labels,
-            value: value.parse().ok()?,
+            value: value.parse().ok().filter(|it: &f64| it.is_finite())?,
         })
     }
 }

@@ -1,11 +1,14 @@
 //! Streams whose chunks a test gives out by hand.
 
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
-use futures_util::Stream;
+use futures_util::{FutureExt, Stream, StreamExt};
+
+use super::eventually;
 
 /// What a stream gives next.
 #[derive(Clone, Debug)]
@@ -14,6 +17,81 @@ pub enum Next {
     Failure(String),
     Panic,
     End,
+}
+
+/// Chunks 0, 1, 2 and so on.
+pub fn chunks(number: usize) -> Vec<String> {
+    (0..number).map(|chunk| format!("chunk {chunk}")).collect()
+}
+
+/// So many chunks, and what comes after them.
+pub fn given(number: usize, last: impl IntoIterator<Item = Next>) -> Arc<Feed> {
+    Feed::of(chunks(number).into_iter().map(Next::Chunk).chain(last))
+}
+
+/// How a stream does not come to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// Its reader goes, and has not seen whether there is more.
+    Left,
+    /// Its reader goes although there is more.
+    LeftEarly,
+    /// Its reader goes while it waits.
+    LeftWaiting,
+    Failure,
+    Panic,
+}
+
+impl Cut {
+    pub const ALL: [Self; 5] = [
+        Self::Left,
+        Self::LeftEarly,
+        Self::LeftWaiting,
+        Self::Failure,
+        Self::Panic,
+    ];
+
+    /// What is cut after so many chunks.
+    pub fn feed(self, number: usize) -> Arc<Feed> {
+        let end = || Some(Next::End);
+        match self {
+            Self::Left => given(number, end()),
+            Self::LeftEarly => given(number + 2, end()),
+            Self::LeftWaiting => given(number, None),
+            Self::Failure => given(number, [Next::Failure("cut".to_owned()), Next::End]),
+            Self::Panic => given(number, [Next::Panic]),
+        }
+    }
+
+    /// Whether the body begins of a stream that is cut after so many chunks.
+    pub fn begins(self, number: usize) -> bool {
+        number > 0 || !matches!(self, Self::Left | Self::LeftEarly)
+    }
+
+    /// Reads so many chunks of a stream of this feed, and to where it is cut after them.
+    pub async fn read<S>(self, stream: &mut S, feed: &Feed, number: usize)
+    where
+        S: Stream<Item = Result<String, String>> + Unpin,
+    {
+        for chunk in chunks(number) {
+            assert_eq!(stream.next().await, Some(Ok(chunk)));
+        }
+        match self {
+            Self::Left | Self::LeftEarly => {}
+            Self::LeftWaiting => {
+                eventually("it has begun", async || {
+                    assert!(stream.next().now_or_never().is_none());
+                    feed.runs() == 1
+                })
+                .await;
+            }
+            Self::Failure => assert_eq!(stream.next().await, Some(Err("cut".to_owned()))),
+            Self::Panic => {
+                let next = AssertUnwindSafe(stream.next()).catch_unwind().await;
+                assert!(next.is_err());
+            }
+        }
+    }
 }
 
 /// All that a body of this feed gives: every run of it begins at the first one.

@@ -9,6 +9,7 @@
 pub mod example;
 pub mod feed;
 pub mod map_store;
+pub mod notes;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -41,6 +42,12 @@ pub fn register(kind: &str, config: CacheConfigBuilder) -> Cache {
         .expect("a cache");
     larder::register(cache.clone());
     cache
+}
+
+/// A cache in memory that nobody registered.
+pub fn in_memory(kind: &str) -> Cache {
+    let config = roomy().build().expect("valid settings");
+    Cache::builder(kind, &config).build().expect("a cache")
 }
 
 /// Registers a cache of this kind over a store, with an empty memory, and gives its handle.

@@ -33,7 +33,7 @@ async fn is_kept<F: Future<Output = u32>>(call: F) -> bool {
 }
 
 #[tokio::test]
-async fn what_is_named_is_forgotten_and_nothing_else() {
+async fn mon_23_what_is_named_is_forgotten_and_nothing_else() {
     #[cached(kind = "named", op = "named.one", tags("id:{id}"))]
     async fn one(id: u32) -> u32 {
         id

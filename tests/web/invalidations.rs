@@ -39,7 +39,7 @@ async fn of_kind(router: &Router, path: &str) -> Json {
 }
 
 #[tokio::test]
-async fn what_was_invalidated_in_the_last_hour_is_told_by_kind() {
+async fn mon_23_what_was_invalidated_in_the_last_hour_is_told_by_kind() {
     let _scope = registry_scope();
     let cache = invalidated().await;
     register("untouched", roomy());
@@ -60,7 +60,7 @@ async fn what_was_invalidated_in_the_last_hour_is_told_by_kind() {
 }
 
 #[tokio::test]
-async fn recommendations_about_invalidations_are_told_and_no_others() {
+async fn mon_23_recommendations_about_invalidations_are_told_and_no_others() {
     let _scope = registry_scope();
     let cache = invalidated().await;
     let router = Routes::new().into_router();

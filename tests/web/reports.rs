@@ -92,6 +92,28 @@ async fn metrics_are_in_the_text_format_and_count_every_call_once() {
 }
 
 #[tokio::test]
+async fn mon_20_prometheus_finds_the_three_names_of_the_documents() {
+    let _scope = registry_scope();
+    let cache = register("scraped", roomy());
+    cache.get::<u32>("nothing").await;
+    let router = Routes::new().into_router();
+    for path in ["/cache/metrics", "/metrics/cache"] {
+        let answer = get(&router, path).await;
+        let read = Exposition::read(&answer.body).expect("the text format");
+        for (name, kind) in [
+            ("cache_hit_ratio", "gauge"),
+            ("cache_operations_total", "counter"),
+            ("cache_memory_usage_bytes", "gauge"),
+        ] {
+            assert_eq!(read.families[name], kind, "{path}");
+            let mut samples = read.samples.iter();
+            let found = samples.any(|it| it.family == name && it.labels["kind"] == "scraped");
+            assert!(found, "{name} at {path}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn kinds_whose_names_differ_by_a_backslash_are_told_apart_in_the_metrics() {
     let _scope = registry_scope();
     let kinds = [
@@ -182,8 +204,14 @@ async fn status_says_what_was_saved_and_which_listeners_failed() {
     let time = cache.statistics_since_start().savings.time;
     let seconds = time.map(|time| time.as_secs_f64());
     assert_eq!(savings["time_seconds"], json!(seconds));
-    assert_eq!(savings["billed"], json!({"tokens": 10, "cost": 2.5}));
-    assert_eq!(savings["replayed"], json!({"tokens": 20, "cost": 5.0}));
+    assert_eq!(
+        savings["billed"],
+        json!({"calls": 1, "tokens": 10, "cost": 2.5})
+    );
+    assert_eq!(
+        savings["replayed"],
+        json!({"calls": 2, "tokens": 20, "cost": 5.0})
+    );
 }
 
 #[tokio::test]
@@ -342,7 +370,7 @@ async fn a_store_that_panics_is_no_end_of_the_application() {
 }
 
 #[tokio::test]
-async fn reports_are_asked_for_by_get_and_by_head() {
+async fn mon_23_reports_are_asked_for_by_get_and_by_head() {
     let router = Routes::new().into_router();
     for path in [
         "/health/live",

@@ -26,13 +26,13 @@ fn tokens_of(answer: &Answer) -> u32 {
 trait Priced {
     const RATE: f64;
 
-    fn tokens(&self) -> u64;
+    fn spent(&self) -> u64;
 }
 
 impl Priced for Answer {
     const RATE: f64 = 0.5;
 
-    fn tokens(&self) -> u64 {
+    fn spent(&self) -> u64 {
         self.tokens.into()
     }
 }
@@ -48,7 +48,7 @@ trait Asks {
 
 #[async_trait]
 impl Asks for Model {
-    #[cached(key = (self.base, n), tokens = tokens_of, cost = |it: &Answer| it.tokens() as f64 * Answer::RATE)]
+    #[cached(key = (self.base, n), tokens = tokens_of, cost = |it: &Answer| it.spent() as f64 * Answer::RATE)]
     async fn ask(&self, n: u32) -> Result<Answer, String> {
         Ok(Answer {
             tokens: self.base + n,
@@ -78,7 +78,7 @@ async fn prices_of_methods() {
 #[tokio::test]
 async fn prices_of_generic_functions() {
     static RUNS: Runs = Runs::new();
-    #[cached(tokens = Priced::tokens, cost = |it| it.tokens() as f64 * T::RATE)]
+    #[cached(tokens = Priced::spent, cost = |it| it.spent() as f64 * T::RATE)]
     async fn generic<T>(n: u32) -> Result<T, String>
     where
         T: Priced + Clone + Send + Sync + Serialize + DeserializeOwned + 'static,

@@ -1,4 +1,5 @@
 //! Functions that return a stream.
+#![allow(clippy::cast_precision_loss, reason = "numbers of chunks are small")]
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -191,7 +192,10 @@ async fn with_every_option_that_streams_have() {
         cache_if = |chunks| chunks.len() == 2,
         unless = |chunks: &Vec<String>| chunks.is_empty(),
         weight = |chunks| chunks.iter().map(String::len).sum::<usize>(),
+        tokens = Vec::len,
+        cost = |chunks: &Vec<String>| chunks.len() as f64 / 2.0,
         text = text,
+        normalize = "trim",
         skip(_log),
         detach,
         share_errors,
@@ -209,6 +213,103 @@ async fn with_every_option_that_streams_have() {
     make_room();
     let log = Arc::from("");
     runs_once!(RUNS: optioned("a", 1, &log) => ["a", "1"]);
+    assert_eq!(all(optioned(" a ", 1, &log)).await, ["a", "1"]);
+    assert_eq!(RUNS.total(), 1);
+}
+
+#[derive(Clone, larder::Options)]
+struct Request {
+    words: usize,
+    #[options(skip)]
+    _trace: u32,
+}
+
+/// What is not for serde.
+#[derive(Clone, Debug, PartialEq)]
+struct Word(String);
+
+#[tokio::test]
+async fn with_the_options_that_do_not_go_with_others() {
+    static LOCAL: Runs = Runs::new();
+    static REQUESTED: Runs = Runs::new();
+    static KEYED: Runs = Runs::new();
+    #[cached(local, single_flight = "off", weight = Vec::len)]
+    fn local(text: &str) -> impl Stream<Item = Result<Word, Infallible>> {
+        LOCAL.count();
+        stream::iter([Ok(Word(text.to_owned()))])
+    }
+    #[cached(options = request, unless = Vec::is_empty, ttl = |_| larder::Ttl::Never)]
+    fn requested(text: &str, request: &Request) -> impl Stream<Item = Chunk> {
+        REQUESTED.count();
+        stream::iter(vec![Ok(text.to_owned()); request.words])
+    }
+    #[cached(key = "{text}:{words.len()}", tags("{text}"), crate = larder)]
+    fn keyed(text: &str, words: &[String]) -> impl Stream<Item = Chunk> {
+        KEYED.count();
+        stream::iter([Ok(text.to_owned()), Ok(words.concat())])
+    }
+    make_room();
+    runs_once!(LOCAL: local("a") => [Word("a".to_owned())]);
+    let request = |trace| Request {
+        words: 2,
+        _trace: trace,
+    };
+    runs_once!(REQUESTED: requested("a", &request(1)) => ["a", "a"]);
+    runs_once!(REQUESTED: requested("a", &request(2)) => ["a", "a"]);
+    runs_once!(KEYED: keyed("a", &["b".to_owned()]) => ["a", "b"]);
+}
+
+#[tokio::test]
+async fn traits_with_streams() {
+    static DEFAULT: Runs = Runs::new();
+    static NAMELESS: Runs = Runs::new();
+    static BESIDE: Runs = Runs::new();
+    trait Tells: Send + Sync + 'static {
+        fn name(&self) -> String;
+
+        #[cached(key = (self.name(), times))]
+        fn tell(self: Arc<Self>, times: usize) -> impl Stream<Item = Chunk> + Send {
+            DEFAULT.count();
+            stream::iter(vec![Ok(self.name()); times])
+        }
+
+        fn nameless(self: Arc<Self>, text: &str) -> impl Stream<Item = Chunk> + Send;
+    }
+    #[async_trait::async_trait]
+    trait Waits {
+        async fn wait(&self) -> u32;
+        fn told(self: Arc<Self>, text: &str) -> BoxStream<'static, Chunk>;
+    }
+    struct Teller(String);
+    impl Tells for Teller {
+        fn name(&self) -> String {
+            self.0.clone()
+        }
+
+        #[cached(skip(self))]
+        fn nameless(self: Arc<Self>, text: &str) -> impl Stream<Item = Chunk> + Send {
+            NAMELESS.count();
+            stream::iter([Ok(text.to_owned())])
+        }
+    }
+    #[async_trait::async_trait]
+    impl Waits for Teller {
+        async fn wait(&self) -> u32 {
+            7
+        }
+
+        #[cached(key = (&self.0, text))]
+        fn told(self: Arc<Self>, text: &str) -> BoxStream<'static, Chunk> {
+            BESIDE.count();
+            let text = text.to_owned();
+            stream::once(async move { Ok(format!("{text} {}", self.wait().await)) }).boxed()
+        }
+    }
+    make_room();
+    let teller = Arc::new(Teller("Ada".to_owned()));
+    runs_once!(DEFAULT: teller.clone().tell(2) => ["Ada", "Ada"]);
+    runs_once!(NAMELESS: teller.clone().nameless("a") => ["a"]);
+    runs_once!(BESIDE: teller.clone().told("a") => ["a 7"]);
 }
 
 #[tokio::test]

@@ -21,6 +21,10 @@ async fn annotated(key: &str) -> String {
     value(key)
 }
 
+async fn of_a_tenant(key: &str) -> String {
+    larder::call::tenant("a tenant", annotated(key)).await
+}
+
 /// What one would write without a library: an entry is a value and the end of its lifetime.
 async fn by_hand(key: &str) -> String {
     type Entry = Arc<(String, Instant)>;
@@ -73,7 +77,7 @@ async fn fill(entries: usize) {
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [function, bytes, calls, entries] = arguments.as_slice() else {
-        panic!("usage: instructions annotated|by-hand BYTES CALLS ENTRIES");
+        panic!("usage: instructions annotated|of-a-tenant|by-hand BYTES CALLS ENTRIES");
     };
     let key = "k".repeat(bytes.parse().expect("a number of bytes"));
     let key: &'static str = key.leak();
@@ -90,6 +94,14 @@ fn main() {
                 annotated(key).await;
             });
             counted(&runtime, calls, key, annotated);
+        }
+        "of-a-tenant" => {
+            runtime.block_on(async {
+                fill(entries).await;
+                of_a_tenant(key).await;
+                of_a_tenant(key).await;
+            });
+            counted(&runtime, calls, key, of_a_tenant);
         }
         "by-hand" => {
             runtime.block_on(by_hand(key));

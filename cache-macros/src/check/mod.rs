@@ -3,9 +3,11 @@
 mod explicit;
 mod item;
 mod key;
+mod names;
 mod returns;
 mod staleness;
 mod stream;
+mod template;
 
 use std::time::Duration;
 
@@ -15,12 +17,14 @@ use syn::{Error, Expr, ExprClosure, LitStr, Path};
 use crate::attribute::{Normalize, Options, Price, SingleFlight, Ttl};
 use crate::signature::{Form, Function};
 
-use explicit::{explicit_key, names, parse_template, stays_within};
+use explicit::{explicit_key, stays_within};
 pub(crate) use item::{is_closure, no_function};
 pub(crate) use key::{Key, KeyParameter, Role, TemplatePart};
 use key::{Named, check_parameters, check_skip, parameters_as_key};
+use names::{borrowed_in, names, parameter_in};
 use returns::{check_returns, nameless};
 pub(crate) use staleness::Staleness;
+use template::parse_template;
 
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -69,11 +73,15 @@ pub(crate) fn check(mut options: Options, function: &Function) -> syn::Result<Ch
     check_attributes(&mut mistakes, function);
     check_form(&mut mistakes, options.local, function);
     check_flags(&mut mistakes, &options);
+    check_answers(&mut mistakes, &options, function);
+    if staleness.outlives {
+        check_rules(&mut mistakes, &options, function);
+    }
     let pace = stream::pace(&mut mistakes, &options, function);
     stream::check_options(&mut mistakes, &options, function);
     check_returns(
         &mut mistakes,
-        options.is_plain,
+        options.plain.is_some(),
         options.local.is_some(),
         function,
     );
@@ -146,7 +154,7 @@ pub(crate) fn check(mut options: Options, function: &Function) -> syn::Result<Ch
             weight: options.weight,
             price: options.price,
             normalize: options.normalize.map(|(_, normalize)| normalize),
-            is_plain: options.is_plain,
+            is_plain: options.plain.is_some(),
             is_local: options.local.is_some(),
             pace,
             larder: options.larder,
@@ -187,8 +195,8 @@ fn check_form(mistakes: &mut Vec<Error>, local: Option<Span>, function: &Functio
         mistakes.push(Error::new(
             signature.fn_token.span,
             "`#[cached]` needs an `async fn`, or a result that is written as a future \
-             (`impl Future<Output = T>`); make it `async`, or write `local` to keep its answers in \
-             memory alone",
+             (`impl Future<Output = T>`) or as a stream (`impl Stream<Item = Result<T, E>>`); make it \
+             `async`, or write `local` to keep its answers in memory alone",
         ));
     }
 }
@@ -211,6 +219,50 @@ fn check_flags(mistakes: &mut Vec<Error>, options: &Options) {
             "`single_flight = \"cluster\"` and `local` do not go together: other processes have the \
              answer from the store; remove one of them",
         ));
+    }
+}
+
+/// What is asked of an answer that a hit finds, too, and there is nothing but the answer.
+fn check_answers(mistakes: &mut Vec<Error>, options: &Options, function: &Function) {
+    for (option, written) in [
+        ("weight", &options.weight),
+        ("tokens", &options.price.tokens),
+        ("cost", &options.price.cost),
+    ] {
+        let written = written.as_ref();
+        if let Some(parameter) = written.and_then(|it| parameter_in(it, function)) {
+            mistakes.push(Error::new(
+                parameter.span(),
+                format!(
+                    "`{option}` sees the answer alone, and `{parameter}` is a parameter; let the \
+                     answer say what has to be known"
+                ),
+            ));
+        }
+    }
+}
+
+/// What is asked of an answer when nobody may be there any more that the arguments are borrowed from.
+fn check_rules(mistakes: &mut Vec<Error>, options: &Options, function: &Function) {
+    let ttl = match &options.ttl {
+        Some(Ttl::OfValue(closure)) => Some(Expr::Closure(closure.clone())),
+        _ => None,
+    };
+    for (option, written) in [
+        ("ttl", &ttl),
+        ("cache_if", &options.cache_if),
+        ("unless", &options.unless),
+    ] {
+        let written = written.as_ref();
+        if let Some(parameter) = written.and_then(|it| borrowed_in(it, function)) {
+            mistakes.push(Error::new(
+                parameter.span(),
+                format!(
+                    "`{option}` is asked when the caller may have gone, and `{parameter}` is \
+                     borrowed from it; let the answer say what has to be known"
+                ),
+            ));
+        }
     }
 }
 

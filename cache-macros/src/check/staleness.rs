@@ -142,7 +142,7 @@ fn patience(mistakes: &mut Vec<Error>, written: Option<&(Span, LitStr)>) -> Opti
 }
 
 fn check_negative(mistakes: &mut Vec<Error>, options: &Options) {
-    if let (Some((place, _)), true) = (&options.none_ttl, options.is_plain) {
+    if let (Some((place, _)), true) = (&options.none_ttl, options.plain.is_some()) {
         mistakes.push(Error::new(
             *place,
             "with `value = plain` a `None` is kept as any other value; remove one of the two",
@@ -158,7 +158,7 @@ fn check_negative(mistakes: &mut Vec<Error>, options: &Options) {
         ("hard", options.hard.as_ref().map(|(place, _)| *place)),
     ];
     for (name, place) in about_errors {
-        if let (Some(place), true) = (place, options.is_plain) {
+        if let (Some(place), true) = (place, options.plain.is_some()) {
             mistakes.push(Error::new(
                 place,
                 format!(
@@ -227,12 +227,14 @@ fn check_form(mistakes: &mut Vec<Error>, options: &Options, function: &Function)
 fn check_arguments(mistakes: &mut Vec<Error>, why: &str, function: &Function) {
     for argument in &function.arguments {
         if let Argument::Bound(place, written) = argument {
-            let way_out = if written == "&self" {
+            let way_out = if written.contains("self") {
                 "take `self: Arc<Self>`"
             } else if written.contains("dyn ") {
                 "take an `Arc<dyn …>`"
             } else if written.contains("impl ") {
                 "take it by value"
+            } else if !written.contains('&') {
+                "take something that borrows nothing"
             } else {
                 "take it by value, behind an `Arc`, or as a `&T` where `T` is `Clone`"
             };

@@ -90,9 +90,9 @@ pub(super) fn check_options(mistakes: &mut Vec<Error>, options: &Options, functi
              followed; remove it",
         ));
     }
-    if options.is_plain {
+    if let Some(plain) = options.plain {
         mistakes.push(Error::new(
-            function.signature.ident.span(),
+            plain,
             "`value = plain` is not for streams: of their items the `Ok` is kept; remove it",
         ));
     }

@@ -36,7 +36,7 @@ impl AiCache {
 
     /// The answer, if there is a fresh one of this type.
     #[deprecated(note = "use `lookup`")]
-    pub async fn get_cached_response<T: Value>(
+    pub async fn get_cached_response<T: Value + Cacheable>(
         &self,
         text: &str,
         operation: &str,

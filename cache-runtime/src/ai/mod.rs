@@ -34,6 +34,9 @@ use crate::policy::Cacheable;
 /// [`max_text_length`](crate::CacheConfigBuilder::max_text_length) goes past the cache and is
 /// [counted](crate::CacheStats::text_too_long).
 ///
+/// An answer that says what it took, by [`Cacheable::tokens`] or [`Cacheable::cost`], is counted in
+/// [`Savings`](crate::Savings): as billed when it is computed or stored, and as replayed when it is found.
+///
 /// No method fails because of the store, and all work inside of [`call::tenant`](crate::call::tenant())
 /// as the methods of [`Cache`] do. Up to 10 000 different requests of a kind are kept, not counting
 /// texts and the values of options: names of operations and options are not meant to be made up as the
@@ -109,14 +112,16 @@ impl AiCache {
         response: T,
     ) -> Result<(), CacheError> {
         request.check()?;
-        if rule(&response).refuses() {
+        let kept = self.request::<T>(request);
+        kept.bill(&response);
+        if kept.refuses(rule(&response)) {
             return Ok(());
         }
         let kind = self.cache.kind();
         let others = self
             .parts(request)
             .map_or_else(Vec::new, |parts| kind.numbers(parts.identity));
-        self.request::<T>(request).set(response, &others).await;
+        kept.set(response, &others).await;
         Ok(())
     }
 
@@ -124,7 +129,7 @@ impl AiCache {
     ///
     /// [`call::outcome`](crate::call::outcome) and [`call::max_age`](crate::call::max_age) can be
     /// wrapped around it.
-    pub async fn lookup<T: Value>(&self, request: &AiRequest<'_>) -> Option<T> {
+    pub async fn lookup<T: Value + Cacheable>(&self, request: &AiRequest<'_>) -> Option<T> {
         let wishes = Wishes::of_look_up();
         self.request::<T>(request).look_up(wishes).await
     }
@@ -135,8 +140,8 @@ impl AiCache {
     /// dropped while it computes hands over to one that waits. What [`call`](crate::call) has for
     /// calls of annotated functions holds for this one too.
     ///
-    /// A `T` that is itself a `Result` or an `Option` is computed by each caller, and not kept: use
-    /// [`get_or_try_compute`](Self::get_or_try_compute), which keeps what is in an `Ok`.
+    /// A `Result` is for [`get_or_try_compute`](Self::get_or_try_compute), which keeps what is in an `Ok`. A
+    /// `T` that is itself an `Option` is computed by each caller, and not kept.
     pub async fn get_or_compute<T, F, Fut>(&self, request: &AiRequest<'_>, compute: F) -> T
     where
         T: Value + Cacheable,

@@ -13,7 +13,9 @@ impl Cache {
     /// one event after the other in the order in which things happened, and each event's listeners in
     /// the order in which they came. No call waits for them. Up to 4096 events wait: of more, the
     /// latest are dropped and [counted](crate::CacheStats::dropped_events). So a listener that is slow
-    /// holds up the others, and one that is slow for long costs events, nothing else.
+    /// holds up the others, of other caches too, and one that is slow for long costs events. One that never
+    /// returns has nobody told of anything any more, and [`close`](crate::close()) wait for it until its
+    /// deadline: what may block is to be sent elsewhere.
     ///
     /// A listener may do anything, such as call cached functions (with a runtime of its own where they
     /// are async). What the cache does on that thread is not told, so a listener never hears of itself

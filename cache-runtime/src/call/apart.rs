@@ -1,21 +1,23 @@
 //! Bodies that are run apart from their caller: it does not wait for them for ever, or it has its
 //! answer before they begin. They may go on when it has gone.
 
+use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::runtime::Handle;
 use tracing::{Instrument, Span};
 
 use super::failure::TimedOut;
 use super::local;
 use super::outcome::StaleCause;
-use super::pending::Deadlines;
 use super::results::served;
 use super::rule::Rule;
 use super::shape::Shape;
+use super::stand::Deadlines;
 use super::tenant::for_tenant;
 use super::turn::{Running, Turn};
 use crate::envelope::Erased;
@@ -131,9 +133,12 @@ impl Turn {
         B: Future<Output = S::Returned>,
     {
         if let Some(running) = &self.running {
-            let returned = body.await;
-            let value = S::kept(&returned).map(|value| value as &Erased);
-            running.kept_for.compare(value);
+            // A panic is as good as a failure: nobody waits for either.
+            let returned = AssertUnwindSafe(body).catch_unwind().await;
+            let value = returned.as_ref().ok().and_then(S::kept);
+            running
+                .kept_for
+                .compare(value.map(|value| value as &Erased));
         }
     }
 

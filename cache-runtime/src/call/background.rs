@@ -48,6 +48,11 @@ impl Background {
         Handle::try_current().is_ok() && self.room.available_permits() > 0
     }
 
+    /// The same for one that nobody waits for in the end: half of the room is for others.
+    pub(crate) fn has_room_to_spare(&self) -> bool {
+        self.has_room() && self.room.available_permits() > AT_ONCE / 2
+    }
+
     /// So many go on.
     #[cfg(feature = "metrics")]
     pub(crate) fn under_way(&self) -> usize {

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use super::control::{Control, Report, Way};
 use super::failure::Shareable;
 use super::outcome::{About, MissReason, Origin, StaleCause, Told};
-use super::pending::{Lead, Pending};
+use super::pending::Pending;
 use super::results::Results;
 use super::rule::Rule;
 use super::spans::Computing;
+use super::stand::Lead;
 use super::verdict::Verdict;
 use crate::envelope::{Erased, ValueType};
 use crate::flight::{Landing, Leader};
@@ -85,7 +86,7 @@ impl KeptFor {
 
     /// The rule with what the value says itself, where the kind asks it.
     pub(super) fn asked(&self, rule: Rule, is_cacheable: impl FnOnce() -> bool) -> Rule {
-        if self.pending.kind.ai.is_none() {
+        if !self.pending.kind.asks_answers() {
             return rule;
         }
         rule.cache_if(&(), |()| is_cacheable())
@@ -125,17 +126,20 @@ impl KeptFor {
     fn land_entry(mut self, mut entry: SharedEntry, ttl: Option<Ttl>) {
         self.time_body();
         let ttl = ttl.filter(|ttl| !ttl.is_zero());
-        let is_untouched = self.pending.is_untouched(&entry.head, self.asks_store());
+        // Invalidated neither with what it belongs to nor by its key alone. From here on that is done to what
+        // is kept.
+        let is_untouched =
+            self.pending.is_untouched(&entry.head, self.asks_store()) && !self.is_invalidated();
         if let Some(ttl) = ttl.filter(|_| is_untouched) {
             self.end(Ending::Computed);
             self.pending.note(&mut entry, self.results.value_type);
             let held = self.held.take();
             let is_written = self.asks_store();
             let took_in = self.keep(|| self.put(&entry, ttl, held));
-            if took_in.is_some_and(|took_in| took_in || is_written) {
+            self.is_kept = took_in.is_some_and(|took_in| took_in || is_written);
+            if self.is_kept {
                 self.pending.tell_stored(&entry, ttl);
             }
-            self.is_kept = true;
         } else {
             self.end(Ending::NotKept);
             // After an invalidation it says nothing about what is there by now.
@@ -146,8 +150,23 @@ impl KeptFor {
         self.land(Landing::Entry(entry));
     }
 
+    /// A stream of which nothing is kept. It goes on for those who have begun to read it, and who waits
+    /// for it to begin has one of its own.
+    pub(super) fn land_cut(mut self, ending: Ending, carried: Carried) {
+        if ending == Ending::NotKept {
+            self.time_body();
+        }
+        self.end(ending);
+        if ending == Ending::NotKept {
+            let head = self.head(Ttl::Never, carried);
+            if self.pending.is_untouched(&head, self.asks_store()) {
+                self.take_back_what_was_there();
+            }
+        }
+        self.land(Landing::Failed);
+    }
+
     pub(super) fn land_failure(mut self, failure: Option<Shareable>, carried: Carried) {
-        self.time_body();
         self.end(Ending::Failed);
         self.tell_failure();
         if let Some(spare) = self.spare.clone().filter(|_| self.is_answered) {
@@ -215,10 +234,28 @@ impl KeptFor {
         if matches!(origin, Origin::Stale(_)) && !is_invalidated {
             self.pause(&entry, carried);
         }
-        self.record.hit(&entry, origin);
-        self.tell_entry(&entry, origin);
-        self.is_answered = true;
+        self.answer(&entry, origin);
         Some(entry)
+    }
+
+    /// The same for one whose body has failed. Those who wait are served as it is.
+    pub(super) fn survive(&mut self, carried: &Carried) -> Option<SharedEntry> {
+        let was_answered = self.is_answered;
+        let spare = self.answer_with_spare(StaleCause::Failed, carried)?;
+        self.computing.end(Ending::Failed);
+        if was_answered {
+            self.record.end(Ending::Failed);
+        }
+        Some(spare)
+    }
+
+    /// This is the caller's answer, unless it has one.
+    fn answer(&mut self, entry: &SharedEntry, origin: Origin) {
+        if !self.is_answered {
+            self.record.hit(entry, origin);
+            self.tell_entry(entry, origin);
+            self.is_answered = true;
+        }
     }
 
     /// The caller gets an error.
@@ -240,21 +277,23 @@ impl KeptFor {
         if !self.is_shadow {
             self.pause(&entry, carried);
         }
-        self.record.hit(&entry, origin);
-        self.tell_entry(&entry, origin);
-        self.is_answered = true;
+        self.answer(&entry, origin);
         Some(entry)
     }
 
     /// Compares a value that the body has returned with the one that the caller has; `None`: it has
-    /// returned none.
+    /// returned none. What was invalidated meanwhile says nothing about its lifetime.
     pub(super) fn compare(&self, value: Option<&Erased>) {
         if let Some(value) = value {
             self.pending.charge(Charged::Billed, value);
         }
+        let has_changed = |spare| self.pending.has_changed(spare);
+        if self.is_invalidated() || self.spare.as_ref().is_some_and(has_changed) {
+            return;
+        }
         let digest = |value| self.results.value_type?.digest(value);
         let served = self.spare.as_ref().and_then(|spare| digest(&spare.value));
-        let shadow = &self.pending.operation.counters.shadow;
+        let shadow = self.pending.operation.counters.shadow();
         match served.zip(value.and_then(digest)) {
             Some((served, computed)) if served == computed => shadow.count_same(),
             Some(_) => shadow.count_different(),
@@ -290,6 +329,8 @@ impl KeptFor {
         self.leader.is_invalidated()
     }
 
+    /// Of a body that has brought an answer. Failures are often quick, and would make it look as if answers
+    /// were, too.
     fn time_body(&self) {
         let counters = &self.pending.operation.counters;
         counters.time(Timed::Body, self.began.elapsed());

@@ -4,7 +4,6 @@
 use std::any::TypeId;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::str::from_utf8;
 use std::sync::Arc;
 use std::thread::AccessError;
 use std::time::{Duration, Instant};
@@ -110,9 +109,17 @@ pub(super) struct Bound {
 impl Bound {
     /// Counts a hit in memory of a tenant, for a text of this length.
     pub(super) fn count_hit_of(&self, tenant: &[u8], text: TextMark) {
-        // It was written as a text; and nothing that counts comes back here.
-        if let (Ok(tenant), Ok(mut hits)) = (from_utf8(tenant), self.by_tenant.try_borrow_mut()) {
+        // Nothing that counts comes back here.
+        if let Ok(mut hits) = self.by_tenant.try_borrow_mut() {
             hits.count(&self.kind.tenants, &self.operation.counters, tenant, text);
+        }
+    }
+
+    /// The last hit in memory was none: what was found is no result of this function.
+    pub(super) fn take_back_hit(&self, tenant: Option<&[u8]>, text: TextMark) {
+        self.hits.decrement(text);
+        if let (Some(tenant), Ok(hits)) = (tenant, self.by_tenant.try_borrow()) {
+            hits.take_back(tenant, text);
         }
     }
 }
@@ -142,38 +149,54 @@ pub(super) fn give_back_buffer(buffer: Vec<u8>) {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Timing {
     began: Instant,
-    /// So long it took to write the key.
-    pub(super) key: Duration,
+    /// So long it took to write the key. `None`: it is being written.
+    key: Option<Duration>,
 }
 
 impl Timing {
     #[cold]
     pub(super) fn begin() {
         let _ = LOCAL.try_with(|local| local.until_timed.set(HITS_TIMED - 1));
-        Self::set(Instant::now(), Duration::ZERO);
+        Self::set(Instant::now(), None);
     }
 
     /// The key is written.
     #[cold]
     pub(super) fn note_key() {
         if let Ok(Some(Self { began, .. })) = LOCAL.try_with(|local| local.timing.take()) {
-            Self::set(began, began.elapsed());
+            Self::set(began, Some(began.elapsed()));
         }
     }
 
     /// The call has its answer from memory.
     pub(super) fn end_in_memory(self, counters: &Counters) {
-        counters.time(Timed::Key, self.key);
+        self.end_of_key(counters);
         counters.time(Timed::MemoryHit, self.began.elapsed());
     }
 
-    fn set(began: Instant, key: Duration) {
+    /// The call goes on without being timed from its beginning.
+    pub(super) fn end_of_key(self, counters: &Counters) {
+        if let Some(key) = self.key {
+            counters.time(Timed::Key, key);
+        }
+    }
+
+    fn set(began: Instant, key: Option<Duration>) {
         let _ = LOCAL.try_with(|local| local.timing.set(Some(Self { began, key })));
     }
 
-    /// That of the call whose key was written last, if it is timed.
+    /// That of the call whose key was written last, if it is timed. One whose key is being written stays: its
+    /// arguments may call cached functions.
     pub(super) fn take() -> Option<Self> {
-        LOCAL.try_with(|local| local.timing.take()).ok().flatten()
+        let taken = LOCAL.try_with(|local| {
+            let timing = local.timing.take();
+            if timing.is_some_and(|timing| timing.key.is_none()) {
+                local.timing.set(timing);
+                return None;
+            }
+            timing
+        });
+        taken.ok().flatten()
     }
 }
 
@@ -261,6 +284,20 @@ pub(super) fn with_bound<R>(
         })
         .ok()
         .flatten()
+}
+
+/// Runs `then` with what the site was bound to in the look-up just before, whatever has changed in the
+/// registry since.
+#[cold]
+pub(super) fn with_last_bound(function: Function, then: impl FnOnce(&Bound)) {
+    let _ = LOCAL.try_with(|local| {
+        let bindings = local.bindings.try_borrow().ok()?;
+        match bindings.of(function)? {
+            Binding::Bound(bound) => then(bound),
+            Binding::Watched(_) | Binding::Unbound(_) => {}
+        }
+        Some(())
+    });
 }
 
 /// What the site is bound to, looked up in the registry where this thread does not know it.

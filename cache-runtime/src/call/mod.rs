@@ -1,9 +1,9 @@
 //! The path of one cached call, from top to bottom.
 //!
 //! 1. [`enter`] writes the key and looks into memory. A hit ends here.
-//! 2. [`Miss::ask`] goes the long way, which is in `pending`: it joins or leads the flight of the
-//!    key and asks the store; `verdict` says what the entries are good for that it finds. Where there
-//!    is none, it is the call's [`Turn`]: its body runs.
+//! 2. [`Miss::ask`] makes it `pending` and goes the long way, which is in `stand`: it joins or leads the
+//!    flight of the key and asks the `tiers`; `verdict` says what the entries are good for that it finds.
+//!    Where there is none, it is the call's [`Turn`]: its body runs.
 //! 3. [`Turn::keep`] puts what is to be kept into memory at once, and to the store in the
 //!    background: `keeping`. A body that may outlive its caller takes the way over `apart`, and
 //!    goes on in `background`.
@@ -11,16 +11,19 @@
 //! Beside that path: `telling` is what those hear who listen; `probe`, `shape`, `demands`, `results`,
 //! `value`, `failure` and `rule` say what of a result is kept and shared, and how an entry becomes a
 //! result again; `price` what it took;
-//! `site` is what is known of a function before it is called; `control` and `tenant` are what a
-//! caller says about a single call, `outcome` what it is told; `streaming` is what streams take of the
+//! `description` and `site` are what is known of a function before it is called, `claims` says which of them
+//! an operation belongs to; `control`, `wrapped`, `wishes` and `tenant` are what a caller says about a single
+//! call, `outcome` what it is told; `streaming` is what streams take of the
 //! path, which go on in a room of their own; `many` and `warm` are for several at once; `request` is a
 //! call that no function makes; `local` is what each thread has at hand.
 
 mod apart;
 mod background;
 mod claiming;
+mod claims;
 mod control;
 mod demands;
+mod description;
 mod failure;
 mod keeping;
 mod local;
@@ -36,13 +39,17 @@ mod rule;
 mod shape;
 mod site;
 mod spans;
+mod stand;
 mod streaming;
 mod telling;
 mod tenant;
+mod tiers;
 mod turn;
 mod value;
 mod verdict;
 mod warm;
+mod wishes;
+mod wrapped;
 
 use std::any::{TypeId, type_name};
 use std::fmt::Display;
@@ -52,52 +59,53 @@ use std::sync::Arc;
 
 pub use apart::{Lent, copy_of};
 pub(crate) use background::Background;
-pub use control::{
-    Control, bypass, expire, key, max_age, outcome, peek, refresh, remove, sync, ttl,
-};
+pub use control::Control;
 pub use demands::{
     CanFail, HasNone, Keeping, Sharing, checked, keeping_errors, keeping_none, limited, sharing,
     surviving,
 };
+pub use description::Description;
 pub use failure::{Failing, ShareableError, SharedError, TimedOut, TimesOut};
 pub use outcome::{MissReason, Origin, Outcome, StaleCause};
 pub use price::{Price, PriceOf, priced};
 pub use probe::{LocalProbe, Probe, Probed, Wariness};
 pub use rule::{Rule, always};
 pub use shape::{Company, Shape, local_plain, plain, returned};
-pub use site::{CallSite, Collected, Description};
+pub use site::{CallSite, Collected};
 pub use streaming::{ControlledStream, stream};
 pub use tenant::{carry, tenant};
 pub use turn::{Answered, Asked, Miss, Turn};
 pub use value::{Local, LocalValue, Own, Shared, SharedValue, Value};
 pub use warm::{Warm, WarmReport, warm};
+pub use wishes::sync;
+pub use wrapped::{bypass, expire, key, max_age, outcome, peek, refresh, remove, ttl};
 
+pub(crate) use claims::{Function, claim, sites, unclear_claims};
 pub(crate) use failure::{Alone, Cloned, Shareable};
 pub(crate) use local::tenant as current_tenant;
 pub(crate) use many::Lot;
-pub(crate) use operation::Operation;
+pub(crate) use operation::{Operation, Said};
 pub(crate) use pending::Pending;
 pub(crate) use price::{Bill, Pricer};
 pub(crate) use request::{Request, Wishes};
 pub(crate) use results::Results;
 pub(crate) use shape::{fallible, opaque};
-pub(crate) use site::{Function, claim, sites, unclear_claims};
-pub(crate) use streaming::{Begun, follower, taken_control};
+pub(crate) use streaming::{Begun, Joining, follower, taken_control};
 pub(crate) use tenant::in_tenant;
 pub(crate) use value::Tiered;
 
 use control::WhileOff;
 use local::{Binding, Bound, Timing, Unbound};
 use outcome::About;
-use pending::Deadlines;
 use price::account;
 use results::served;
+use stand::Deadlines;
 use turn::Uncached;
 
 use crate::key::{KeyWriter, Written, is_longer, with_memory_key};
 use crate::kind::Kind;
 use crate::memory::SharedEntry;
-use crate::observe::{Charged, Ending, Record, TenantCounters, Timed};
+use crate::observe::{Charged, Ending, Record, TenantCounters};
 use crate::policy::{TextMark, TextTier, characters};
 use crate::registry;
 
@@ -126,7 +134,7 @@ pub fn enter<S: Shape, W: FnOnce(&mut KeyWriter<'_>)>(
     let mut noticed = write(&mut written, write_arguments);
     if is_timed {
         Timing::note_key();
-        noticed.is_noted = true;
+        noticed.is_timed = true;
     }
     let function = Function::of::<S, W>(site);
     let entered = look(function, &mut written, noticed, control);
@@ -301,18 +309,23 @@ fn look<S: Shape>(
         Ok(Some(tenant)) => noticed.add_tenant(&tenant, written),
         Err(_) => noticed.refused = true,
     }
+    let mut no_result = None;
     if control.is_none()
         && let Some(entry) = find(function, written, &mut noticed)
-        && let Some(answer) = served::<S>(&entry.value)
     {
-        return Entered::Hit(answer);
+        if let Some(answer) = served::<S>(&entry.value) {
+            return Entered::Hit(answer);
+        }
+        no_result = Some(entry.head.text());
     }
     let results = Results::of::<S>();
-    Entered::Miss(begin(function, written, &noticed, control, results))
+    let begun = begin(function, written, &noticed, control, results, no_result);
+    Entered::Miss(begun)
 }
 
-/// The entry in memory. Its value has this function's type: only functions that keep values of one
-/// type have the number that its key begins with.
+/// The entry in memory, counted as a hit. Its value has this function's type: only functions that keep values
+/// of one type have the number that its key begins with. It may be a `None` or a failure as well, which not
+/// each of those returns that share an operation.
 #[inline]
 fn find(function: Function, written: &mut [u8], noticed: &mut Written) -> Option<SharedEntry> {
     if noticed.refused {
@@ -326,13 +339,14 @@ fn find(function: Function, written: &mut [u8], noticed: &mut Written) -> Option
         }
         let text = entry.head.text();
         bound.hits.increment(text);
-        if noticed.is_noted {
+        if noticed.is_noted() {
             bound.note_hit(written, noticed, text);
         }
         Some(entry)
     })
 }
 
+/// `no_result`: of what was found and counted as a hit, but is no result of this function.
 #[cold]
 fn begin(
     function: Function,
@@ -340,7 +354,12 @@ fn begin(
     noticed: &Written,
     mut control: Option<Box<Control>>,
     results: Results,
+    no_result: Option<TextMark>,
 ) -> Miss {
+    if let Some(text) = no_result {
+        let tenant = noticed.tenant(written);
+        local::with_last_bound(function, |bound| bound.take_back_hit(tenant, text));
+    }
     // Taken whatever becomes of the call: it is not that of another one.
     let timing = Timing::take();
     if let Some(control) = &mut control {
@@ -389,6 +408,9 @@ fn on(
 ) -> Result<(Pending, Record), Uncached> {
     let (text, mut record) = begin_record(&kind, &operation, written, noticed, timing);
     if let Some((obstacle, why)) = obstacle(&kind, written, noticed) {
+        if obstacle == Ending::NoKey {
+            operation.say_no_key(&kind.name);
+        }
         record.note(why);
         record.end(obstacle);
         let text = noticed.arguments(written).text;
@@ -433,7 +455,7 @@ fn begin_record(
 ) -> (Option<TextTier>, Record) {
     let counters = &operation.counters;
     if let Some(timing) = timing {
-        counters.time(Timed::Key, timing.key);
+        timing.end_of_key(counters);
     }
     let arguments = noticed.arguments(written);
     let text = arguments.text.map(|text| {
@@ -455,7 +477,7 @@ fn of_tenant(
     written: &[u8],
     noticed: &Written,
 ) -> Option<Arc<TenantCounters>> {
-    let tenant = from_utf8(noticed.arguments(written).tenant?).ok()?;
+    let tenant = from_utf8(noticed.tenant(written)?).ok()?;
     Some(kind.tenants.counters(&operation.counters, tenant))
 }
 
@@ -472,10 +494,12 @@ impl Bound {
     /// What is noted of a hit in memory beside the count of its thread.
     #[cold]
     fn note_hit(&self, written: &[u8], noticed: &Written, text: TextMark) {
-        if let Some(timing) = Timing::take() {
+        if noticed.is_timed
+            && let Some(timing) = Timing::take()
+        {
             timing.end_in_memory(&self.operation.counters);
         }
-        if let Some(tenant) = noticed.arguments(written).tenant {
+        if let Some(tenant) = noticed.tenant(written) {
             self.count_hit_of(tenant, text);
         }
     }

@@ -1,6 +1,8 @@
 //! One operation of one kind: its number in memory keys, its name in store keys, its lifetimes, how
 //! its calls share a computation, and its counters.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use crate::key::OperationKeys;
 use crate::observe::Counters;
 use crate::policy::{Lifetime, SingleFlight, Staleness};
@@ -18,4 +20,35 @@ pub(crate) struct Operation {
     /// Whether a computation goes on when its caller does not wait for it any more.
     pub(crate) is_detached: bool,
     pub(crate) counters: Counters,
+    pub(crate) said: Said,
+}
+
+/// What is logged of an operation once: it may be so in each call, and is counted then.
+#[derive(Debug, Default)]
+pub(crate) struct Said {
+    no_key: AtomicBool,
+    bad_price: AtomicBool,
+}
+
+impl Operation {
+    pub(super) fn say_no_key(&self, kind: &str) {
+        if !self.said.no_key.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                kind,
+                operation = self.name,
+                "an argument cannot be serialized: such calls have no key and are not cached"
+            );
+        }
+    }
+
+    pub(super) fn say_bad_price(&self, kind: &str) {
+        if !self.said.bad_price.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                kind,
+                operation = self.name,
+                "the price of an answer cannot be used and counts as zero: a closure panicked, or gave \
+                 an amount that is negative, infinite or not a number"
+            );
+        }
+    }
 }

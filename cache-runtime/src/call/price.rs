@@ -1,5 +1,5 @@
-//! What answers cost, where an attribute says it: counted when one is computed, and when one is given
-//! once more.
+//! What answers cost, where an attribute says it or they say it themselves: counted when one is computed,
+//! and when one is given once more.
 
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use super::shape::Shape;
 use crate::envelope::Erased;
 use crate::kind::Kind;
 use crate::observe::{Charged, NANO};
+use crate::policy::Cacheable;
 
 /// What one answer took. Written by an expansion.
 #[derive(Clone, Copy, Debug, Default)]
@@ -101,6 +102,19 @@ impl Price {
         }
     }
 
+    /// What an answer says of itself, if it does.
+    pub(crate) fn of<T: Cacheable>(answer: &T) -> Option<Self> {
+        let price = Self::default();
+        let Some((tokens, cost)) = contained(|| (answer.tokens(), answer.cost())) else {
+            return Some(price.bad());
+        };
+        if tokens.is_none() && cost.is_none() {
+            return None;
+        }
+        let price = tokens.map_or(price, |tokens| price.tokens(&(), |()| tokens));
+        Some(cost.map_or(price, |cost| price.cost(&(), |()| cost)))
+    }
+
     fn bad(self) -> Self {
         Self {
             is_bad: true,
@@ -136,15 +150,18 @@ pub(super) fn account(
     charged: Charged,
     price: Price,
 ) {
+    if price.is_bad {
+        operation.say_bad_price(&kind.name);
+    }
     let counters = &operation.counters;
-    counters.ledger.charge(charged, &price);
+    counters.ledger().charge(charged, &price);
     if let Some(tenant) = tenant {
         let of_tenant = kind.tenants.counters(counters, tenant);
-        of_tenant.ledger.charge(charged, &price);
+        of_tenant.ledger().charge(charged, &price);
     }
 }
 
-/// Where the answer of a call is counted that is not kept, or comes bit by bit.
+/// Where the answer of a call is counted that is not kept.
 pub(crate) struct Bill {
     pub(super) kind: Arc<Kind>,
     pub(super) operation: Arc<Operation>,
@@ -162,13 +179,8 @@ impl std::fmt::Debug for Bill {
 impl Bill {
     pub(crate) fn charge(&self, charged: Charged, value: &Erased) {
         if let Some(price) = (self.price)(value) {
-            self.charge_price(charged, price);
+            let tenant = self.tenant.as_deref();
+            account(&self.kind, &self.operation, tenant, charged, price);
         }
-    }
-
-    /// The same for an answer whose price is known already.
-    pub(crate) fn charge_price(&self, charged: Charged, price: Price) {
-        let tenant = self.tenant.as_deref();
-        account(&self.kind, &self.operation, tenant, charged, price);
     }
 }

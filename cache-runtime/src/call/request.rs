@@ -5,14 +5,17 @@ use std::str::from_utf8;
 use std::sync::Arc;
 
 use super::control::Control;
-use super::keeping::{report, report_entry, report_uncached};
+use super::keeping::{report, report_uncached};
 use super::local::Timing;
 use super::operation::Operation;
 use super::outcome::{MissReason, Origin, Told};
-use super::pending::{Deadlines, Pending};
+use super::pending::Pending;
+use super::price::{Price, Pricer, account};
 use super::results::{Results, served};
+use super::rule::Rule;
 use super::shape::{Plain, Shape, opaque};
-use super::turn::{Miss, Uncached};
+use super::stand::Deadlines;
+use super::turn::{Miss, Uncached, found};
 use super::value::{Own, Value};
 use super::{Entered, local, obstacle, of_tenant, off, on, write};
 use crate::envelope::ValueType;
@@ -20,8 +23,8 @@ use crate::generation::Invalidation;
 use crate::key::{KeyWriter, MemoryKey, OperationKeys, Written, with_memory_key};
 use crate::kind::Kind;
 use crate::memory::Entry;
-use crate::observe::{Details, Ending, EventKind, Extent, Happened, Of, Record};
-use crate::policy::{TextMark, characters};
+use crate::observe::{Charged, Details, Ending, EventKind, Extent, Happened, Of, Record};
+use crate::policy::{Cacheable, TextMark, characters};
 
 /// What is asked of one kind, with its key written.
 pub(crate) struct Request {
@@ -30,6 +33,8 @@ pub(crate) struct Request {
     operation: Option<Arc<Operation>>,
     written: Vec<u8>,
     noticed: Written,
+    /// Where it is timed.
+    timing: Option<Timing>,
     tags: Vec<String>,
 }
 
@@ -68,8 +73,11 @@ impl Request {
             Timing::begin();
         }
         let mut noticed = write(&mut written, write_arguments);
+        let mut timing = None;
         if is_timed {
             Timing::note_key();
+            // It may never be looked up.
+            timing = Timing::take();
         }
         match local::tenant() {
             Ok(None) => {}
@@ -81,6 +89,7 @@ impl Request {
             operation,
             written,
             noticed,
+            timing,
             tags: Vec::new(),
         }
     }
@@ -92,7 +101,10 @@ impl Request {
     }
 
     /// The first steps of a computation: looks into memory.
-    pub(crate) fn enter<S: Shape>(mut self, _shape: S, wishes: Wishes) -> Entered<S> {
+    pub(crate) fn enter<S>(mut self, _shape: S, wishes: Wishes) -> Entered<S>
+    where
+        S: Shape<Kept: Cacheable>,
+    {
         let control = wishes.noted();
         if control.is_none()
             && let Some(answer) = self.in_memory::<S>()
@@ -102,11 +114,12 @@ impl Request {
         let wishes = control.as_deref();
         let pending = self.pending(wishes);
         let results = Results::of::<S>();
-        Entered::Miss(Miss::of(pending, control, results, Deadlines::default()))
+        let miss = Miss::of(pending, control, results, Deadlines::default());
+        Entered::Miss(miss.priced_by(of_itself::<S::Kept>()))
     }
 
     /// The answer in memory, counted if there is one.
-    fn in_memory<S: Shape>(&mut self) -> Option<S::Returned> {
+    fn in_memory<S: Shape<Kept: Cacheable>>(&mut self) -> Option<S::Returned> {
         let operation = self.operation.as_ref()?;
         let memory = self.kind.memory.as_ref()?;
         if self.noticed.refused || !self.kind.switch.is_on_for(&operation.name) {
@@ -122,17 +135,40 @@ impl Request {
         let tenant = of_tenant(&self.kind, operation, &self.written, &self.noticed);
         let (counters, text) = (&operation.counters, entry.head.text());
         counters.count(text, tenant.as_deref(), Ending::MemoryHit, None);
-        if let Some(timing) = Timing::take() {
+        if let Some(timing) = self.timing.take() {
             timing.end_in_memory(counters);
         }
+        self.charge(Charged::Replayed, operation, S::kept(&answer));
         Some(answer)
+    }
+
+    /// Counts what an answer of this operation takes.
+    fn charge<T: Cacheable>(&self, charged: Charged, operation: &Operation, answer: Option<&T>) {
+        if let Some(price) = answer.and_then(Price::of) {
+            let tenant = local::tenant().ok().flatten();
+            account(&self.kind, operation, tenant.as_deref(), charged, price);
+        }
+    }
+
+    /// Whether an answer is not to be kept.
+    pub(crate) fn refuses(&self, rule: Rule) -> bool {
+        if let Some(operation) = self.operation.as_ref().filter(|_| rule.panicked) {
+            operation.counters.count_rule_panic();
+        }
+        rule.is_refused
+    }
+
+    /// Counts an answer that was got elsewhere.
+    pub(crate) fn bill<T: Cacheable>(&self, answer: &T) {
+        let operation = self.operation.as_ref().unwrap_or(&self.kind.chosen);
+        self.charge(Charged::Billed, operation, Some(answer));
     }
 
     /// The answer in memory or in the store. Tells where it came from, where somebody asks for that
     /// and nothing else.
     ///
     /// May be dropped while it waits for the store: then nothing of what that has is in memory.
-    pub(crate) async fn look_up<T: Value>(mut self, wishes: Wishes) -> Option<T> {
+    pub(crate) async fn look_up<T: Value + Cacheable>(mut self, wishes: Wishes) -> Option<T> {
         let control = wishes.noted();
         if control.is_none()
             && let Some(answer) = self.in_memory::<Plain<Own<T>>>()
@@ -142,23 +178,21 @@ impl Request {
         let wishes = control.as_deref();
         let pending = self.pending(wishes);
         drop(self);
-        let (pending, mut record) = match pending {
+        let (mut pending, mut record) = match pending {
             Ok(pending) => pending,
             Err(Uncached { why, about, .. }) => {
                 report_uncached(wishes, why, about);
                 return None;
             }
         };
+        pending.price = Some(of_itself::<T>());
         let results = Results::of_shape(opaque::<T>());
         let Some((entry, origin)) = pending.find(wishes, &results).await else {
             record.end(Ending::Missed);
             report(wishes, &pending, &Told::of(Origin::Stopped));
             return None;
         };
-        record.hit(&entry, origin);
-        if wishes.is_some() {
-            report_entry(wishes, &pending, &entry, origin);
-        }
+        found(&pending, record, wishes, &entry, origin);
         entry.value.downcast_ref::<T>().cloned()
     }
 
@@ -166,7 +200,8 @@ impl Request {
     fn pending(&mut self, control: Option<&Control>) -> Result<(Pending, Record), Uncached> {
         let Some(operation) = self.operation.take() else {
             self.count_no_key();
-            return Err(MissReason::NoKey.into());
+            let (kind, chosen) = (self.kind.clone(), self.kind.chosen.clone());
+            return Err(Uncached::of(MissReason::NoKey, kind, chosen, None));
         };
         let kind = self.kind.clone();
         let goes = if kind.switch.is_on_for(&operation.name) {
@@ -180,7 +215,7 @@ impl Request {
             &mut self.written,
             &self.noticed,
             control,
-            Timing::take(),
+            self.timing.take(),
         );
         pending.map(|(pending, record)| (self.with_tags(pending), record))
     }
@@ -188,10 +223,12 @@ impl Request {
     /// A request that has none.
     fn count_no_key(&self) {
         let chosen = &self.kind.chosen;
-        let tenant = of_tenant(&self.kind, chosen, &self.written, &self.noticed);
-        let (ending, why) = (Ending::NoKey, Some(MissReason::NoKey));
-        let text = TextMark::default();
-        chosen.counters.count(text, tenant.as_deref(), ending, why);
+        let of_tenant = of_tenant(&self.kind, chosen, &self.written, &self.noticed);
+        let mut record = Record::begin(chosen.clone(), TextMark::default(), of_tenant);
+        let tenant = local::tenant().ok().flatten();
+        record.tell(&self.kind.events, tenant.as_deref());
+        record.note(MissReason::NoKey);
+        record.end(Ending::NoKey);
     }
 
     fn with_tags(&self, mut pending: Pending) -> Pending {
@@ -297,4 +334,9 @@ impl Drop for Request {
     fn drop(&mut self) {
         local::give_back_buffer(std::mem::take(&mut self.written));
     }
+}
+
+/// Answers that say themselves what they take.
+fn of_itself<T: Cacheable + 'static>() -> Pricer {
+    Box::new(|value| value.downcast_ref::<T>().and_then(Price::of))
 }

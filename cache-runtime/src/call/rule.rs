@@ -57,11 +57,6 @@ impl Rule {
         self.cache_if(value, |value| !condition(value))
     }
 
-    /// Whether the value is not kept.
-    pub(crate) fn refuses(self) -> bool {
-        self.is_refused
-    }
-
     fn given_up(self) -> Self {
         Self {
             is_refused: true,

@@ -23,8 +23,9 @@ use tracing::{Instrument, Span, debug_span};
 use super::claiming::Claiming;
 use super::control::{Control, Finding};
 use super::outcome::MissReason;
-use super::pending::{Deadlines, Pending, Stand};
+use super::pending::Pending;
 use super::results::Results;
+use super::stand::{Deadlines, Stand};
 use super::turn::Turn;
 use super::verdict::Verdict;
 use crate::envelope::Opened;
@@ -238,6 +239,11 @@ impl Turn {
         // For this poll, and never over an await.
         let _entered = self.span().map(Span::enter);
         body.poll(context)
+    }
+
+    /// The span of a body that comes bit by bit.
+    pub(crate) fn computing(&self) -> Span {
+        self.span().cloned().unwrap_or_else(Span::none)
     }
 
     /// `None` for a body that runs without a cache.

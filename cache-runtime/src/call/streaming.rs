@@ -8,19 +8,24 @@ use std::task::{Context, Poll};
 use futures_util::Stream;
 use tokio::runtime::Handle;
 
-use super::control::{Control, Report, with_wishes};
+use super::control::{Control, Report};
+use super::keeping::report;
 use super::local;
-use super::outcome::{Origin, Outcome};
-use super::price::{Bill, Pricer};
+use super::outcome::{Origin, Outcome, Told};
+use super::pending::Pending;
+use super::price::{Price, Pricer};
 use super::results::{handed_over, served};
 use super::shape::Shape;
 use super::tenant::in_tenant;
-use super::turn::{Asked, Got, Turn};
+use super::turn::{Asked, Got, Running, Turn};
+use super::wishes::with_wishes;
 use super::{Call, Entered, replay};
+use crate::envelope::Erased;
 use crate::kind::Kind;
 use crate::memory::{Entry, SharedEntry, Weigher};
+use crate::observe::{Charged, Ending, Record};
 use crate::policy::Ttl;
-use crate::stream::{Follower, Running};
+use crate::stream::{Follower, Running as Shown};
 
 /// The wishes for the call that is entered now.
 pub(crate) fn taken_control() -> Option<Box<Control>> {
@@ -60,8 +65,8 @@ impl<S: Shape> Call<S> {
 pub(crate) enum Begun<S: Shape> {
     /// It is there.
     Kept(S::Returned),
-    /// Another caller is about it; and what it is counted by when that has come to its end.
-    Follows(Follower, Option<Box<Bill>>),
+    /// Another caller is about it.
+    Follows(Follower, Box<Joining>),
     /// The body has to run.
     Turn(Turn),
 }
@@ -71,7 +76,7 @@ impl Asked {
         let kept = match self.0 {
             Got::Entry(entry) => served::<S>(&entry.value),
             Got::Read(entry, whole) => handed_over::<S>(entry, whole),
-            Got::Follows(follower, bill) => return Begun::Follows(follower, bill),
+            Got::Follows(follower, joining) => return Begun::Follows(follower, joining),
             got @ (Got::Turn(_) | Got::TimedOut(_)) => {
                 return match Self(got).answer(shape) {
                     super::Answered::Turn(turn) => Begun::Turn(turn),
@@ -84,14 +89,75 @@ impl Asked {
     }
 }
 
+/// A call that reads along with another one. Dropped before it has ended, it was abandoned.
+pub(crate) struct Joining {
+    pending: Pending,
+    record: Record,
+    /// Until it is told.
+    control: Option<Box<Control>>,
+}
+
+impl Joining {
+    pub(super) fn of(pending: Pending, record: Record, control: Option<Box<Control>>) -> Self {
+        Self {
+            pending,
+            record,
+            control,
+        }
+    }
+
+    /// It has something of the other call's: from now on nobody else's will do.
+    pub(crate) fn is_aboard(&mut self) {
+        if let Some(control) = self.control.take() {
+            report(Some(&control), &self.pending, &Told::of(Origin::Joined));
+        }
+    }
+
+    /// It has had all there is, which has this price if it is an answer.
+    pub(crate) fn end(mut self, price: Option<Price>) {
+        self.is_aboard();
+        self.record.end(Ending::Joined);
+        if let Some(price) = price {
+            self.pending.account(Charged::Replayed, price);
+        }
+    }
+
+    /// The other call's body has panicked, and so does this call.
+    pub(crate) fn panic(mut self) {
+        self.record.end(Ending::Panicked);
+    }
+
+    /// The other call's body has panicked, and this call begins anew.
+    pub(crate) fn begin_anew(self) {
+        self.record.pass_on();
+    }
+}
+
 impl Turn {
+    /// Counts what all chunks took, and gives it.
+    pub(crate) fn charge(&mut self, chunks: &Erased) -> Option<Price> {
+        let pending = &mut self.running.as_mut()?.kept_for.pending;
+        // Taken: it is asked once.
+        let price = pending.price.take()?(chunks)?;
+        pending.account(Charged::Billed, price);
+        Some(price)
+    }
+
+    /// Nothing is kept of a body that goes on for those who read it.
+    pub(crate) fn cut(self, ending: Ending) {
+        if let Some(running) = self.running {
+            let Running { carried, kept_for } = *running;
+            kept_for.land_cut(ending, carried);
+        }
+    }
+
     /// Whether something may be kept of what the body brings.
     pub(crate) fn may_keep(&self) -> bool {
         self.running.is_some()
     }
 
     /// Lets the others follow what the body brings while it brings it.
-    pub(crate) fn show(&self, shown: Running) {
+    pub(crate) fn show(&self, shown: Shown) {
         if let Some(running) = &self.running {
             let kept_for = &running.kept_for;
             let carried = kept_for.pending.carry();
@@ -172,7 +238,8 @@ impl<S> ControlledStream<S> {
     /// Where the chunks come from: known when the first one is there, or the end.
     ///
     /// [`Computed`](Origin::Computed) for a body that runs, whether or not its chunks are kept in the
-    /// end; [`Joined`](Origin::Joined) where another caller began it;
+    /// end; [`Joined`](Origin::Joined) where another caller began it, whether or not that came to its
+    /// end;
     /// [`Unreached`](Origin::Unreached) where the first poll reached no cached call.
     #[must_use]
     pub fn origin(&self) -> Option<Origin> {

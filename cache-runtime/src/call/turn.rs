@@ -8,13 +8,15 @@ use super::failure::TimedOut;
 use super::keeping::{KeptFor, report, report_entry, report_uncached};
 use super::local;
 use super::operation::Operation;
-use super::outcome::{About, MissReason, Origin, StaleCause, Told};
-use super::pending::{Deadlines, Pending, Stand};
-use super::price::{Bill, Price, PriceOf, Pricer, pricer};
+use super::outcome::{About, MissReason, Origin, Told};
+use super::pending::Pending;
+use super::price::{Bill, PriceOf, Pricer, pricer};
 use super::results::{Results, handed_over, served};
 use super::rule::Rule;
-use super::shape::Shape;
-use crate::envelope::{Erased, Whole};
+use super::shape::{Company, Shape};
+use super::stand::{Deadlines, Stand};
+use super::streaming::Joining;
+use crate::envelope::Whole;
 use crate::flight::Landing;
 use crate::generation::{Carried, Invalidation};
 use crate::kind::Kind;
@@ -103,8 +105,7 @@ pub(super) enum Got {
     Entry(SharedEntry),
     /// The same, of which nobody else may know.
     Read(SharedEntry, Whole),
-    /// With what it is counted by when it has come to its end.
-    Follows(Follower, Option<Box<Bill>>),
+    Follows(Follower, Box<Joining>),
     TimedOut(TimedOut),
     Turn(Turn),
 }
@@ -226,6 +227,12 @@ impl Miss {
         if let Ok((pending, _)) = &mut self.0.pending {
             pending.weigher = Some(weigher);
         }
+        self
+    }
+
+    /// Beside the other callers of its key, and not with them.
+    pub(crate) fn alone(mut self) -> Self {
+        self.0.results.company = Company::Alone;
         self
     }
 
@@ -357,9 +364,8 @@ impl Asked {
                 return Self(Got::Read(entry, whole));
             }
             Stand::Follows(follower) => {
-                record.end(Ending::Joined);
-                report(wishes, &pending, &Told::of(Origin::Joined));
-                return Self(Got::Follows(follower, pending.into_bill()));
+                let joining = Joining::of(pending, record, control);
+                return Self(Got::Follows(follower, Box::new(joining)));
             }
             Stand::TimedOut(after) => {
                 record.end(Ending::TimedOut);
@@ -398,7 +404,7 @@ impl Asked {
 }
 
 /// Counts, tells and reports an answer that was found.
-fn found(
+pub(super) fn found(
     pending: &Pending,
     mut record: Record,
     wishes: Option<&Control>,
@@ -425,12 +431,6 @@ impl Turn {
     /// What the body is counted by where nothing is kept.
     pub(crate) fn into_bill(self) -> Option<Box<Bill>> {
         self.bill
-    }
-
-    /// What an answer takes that is kept here.
-    pub(crate) fn price(&self, value: &Erased) -> Option<Price> {
-        let pending = &self.running.as_ref()?.kept_for.pending;
-        pending.price.as_ref().and_then(|price| price(value))
     }
 
     /// Keeps what the body returned, where it is to be kept, and gives it to the calls that wait.
@@ -463,7 +463,7 @@ impl Turn {
             kept_for.land_none(carried);
             return returned;
         }
-        if let Some(spare) = kept_for.answer_with_spare(StaleCause::Failed, &carried) {
+        if let Some(spare) = kept_for.survive(&carried) {
             kept_for.land(Landing::Stale(spare.clone()));
             return served::<S>(&spare.value).unwrap_or(returned);
         }

@@ -7,8 +7,9 @@ use std::sync::{Arc, OnceLock};
 use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt};
 
-use super::control::{Report, reporting};
+use super::control::Report;
 use super::outcome::{Origin, StaleCause};
+use super::wrapped::reporting;
 
 /// Calls that run at once, unless the caller says another number.
 const AT_ONCE: usize = 8;

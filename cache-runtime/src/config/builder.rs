@@ -321,7 +321,7 @@ impl CacheConfigBuilder {
     /// Whether calls are timed; yes if nothing else is said.
     ///
     /// Without, [`Cache::statistics`](crate::Cache::statistics) has no latencies, and no operation keeps
-    /// histograms (5 KB for each thing that is timed). Calls are counted whatever this says.
+    /// histograms (about 1 KB for each thing that is timed). Calls are counted whatever this says.
     pub fn enable_monitoring(mut self, enable: bool) -> Self {
         self.config.enable_monitoring = enable;
         self

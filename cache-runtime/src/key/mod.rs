@@ -40,7 +40,7 @@ pub(crate) use canonical::{DEEPEST, Refused, Sequences, encode};
 pub(crate) use digest::Digests;
 pub use digest::{HashAlgorithm, KeyPrivacy};
 pub(crate) use glob::glob_match;
-pub use options::{Fields, Options};
+pub use options::{Field, Fields, InKey, Options};
 pub use parsed::ParsedKey;
 pub(crate) use store_key::{
     Arguments, Identity, IdentityParts, OperationKeys, StoreKeys, is_longer, key_hash,
@@ -167,7 +167,7 @@ impl<'a> KeyWriter<'a> {
             question: self.question,
             tenant: None,
             refused: self.refused,
-            is_noted: false,
+            is_timed: false,
             is_shadowed: false,
         }
     }
@@ -217,8 +217,8 @@ pub(crate) struct Written {
     tenant: Option<Range<usize>>,
     /// An argument refused to be serialized: this call has no key.
     pub(crate) refused: bool,
-    /// More is noted of a hit in memory than that it was one: it has a tenant, or is timed.
-    pub(crate) is_noted: bool,
+    /// It is one of the calls that are timed from their beginning.
+    pub(crate) is_timed: bool,
     /// What it returns is compared with what its body returns.
     pub(crate) is_shadowed: bool,
 }
@@ -232,7 +232,16 @@ impl Written {
         let begin = written.len();
         written.extend_from_slice(tenant.as_bytes());
         self.tenant = Some(begin..written.len());
-        self.is_noted = true;
+    }
+
+    /// Whether more is noted of a hit in memory than that it was one.
+    #[inline]
+    pub(crate) fn is_noted(&self) -> bool {
+        self.is_timed || self.tenant.is_some()
+    }
+
+    pub(crate) fn tenant<'a>(&self, written: &'a [u8]) -> Option<&'a [u8]> {
+        written.get(self.tenant.clone()?)
     }
 
     pub(crate) fn arguments<'a>(&self, written: &'a [u8]) -> Arguments<'a> {
@@ -241,7 +250,7 @@ impl Written {
             text: self.text.as_ref().map(part),
             question: self.question.as_ref().map(part),
             others: part(&self.others),
-            tenant: self.tenant.as_ref().map(part),
+            tenant: self.tenant(written),
         }
     }
 }

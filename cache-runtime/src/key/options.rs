@@ -18,14 +18,16 @@ use serde::ser::{Serialize, SerializeStruct, Serializer};
 /// | `#[options(skip)]` | it changes no answer, and is not in the key |
 /// | `#[options(count)]` | it is in the key, though serde hides it: `skip`, `skip_serializing`, `skip_serializing_if`, `with`, `serialize_with` |
 ///
-/// The value of a field is what serde shows of it. So a type *inside* of a field may still hide
-/// something there. Names count, but neither the order of the fields nor the name of the struct.
+/// Where the type of a field has `Options` too, or is a list, an `Option`, a `Box` or an `Arc` of one that
+/// has, they say what of the value is in the key; else it is what serde shows of it, and a type *inside* of
+/// it may still hide something there. In a generic struct only a bound is seen. Names count, but neither
+/// the order of the fields nor the name of the struct.
 /// `#[options(crate = my_dependency::larder)]` on the struct says where `larder` is, if that cannot
 /// be found in the manifest.
 ///
 /// `#[cached(options = request)]` has a parameter in the key in this way: a type with `Options`, or a
-/// reference, an `Option`, a `Box` or an `Arc` of one. An enum has no derive: as a field it counts as
-/// serde shows it. With [`KeyBuilder`](crate::KeyBuilder) it is
+/// reference, a list, an `Option`, a `Box` or an `Arc` of one. An enum has no derive: as a field it counts
+/// as serde shows it. With [`KeyBuilder`](crate::KeyBuilder) it is
 /// `.arg("request", &request.in_key())`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the options of a call",
@@ -69,18 +71,70 @@ impl<T: Options> Options for Option<T> {
     }
 }
 
-/// A field of options: written with serde.
+impl<T: Options> Options for [T] {
+    fn in_key(&self) -> impl Serialize {
+        self.iter().map(Said).collect::<Vec<_>>()
+    }
+}
+
+impl<T: Options> Options for Vec<T> {
+    fn in_key(&self) -> impl Serialize {
+        Said(self.as_slice())
+    }
+}
+
+/// A field of options, on its way to what of it is in the key.
+#[expect(missing_debug_implementations, reason = "would show the options")]
+pub struct Field<'a, T: ?Sized>(pub &'a T);
+
+/// Leads from a field to what of it is in the key: what its type says, where that has [`Options`], else
+/// what serde shows. `(&&Field(&value)).__larder_in_key()` takes the first of the two that there is.
+pub trait InKey {
+    /// What is in the key.
+    type Shown;
+
+    /// What is in the key.
+    fn __larder_in_key(self) -> Self::Shown;
+}
+
+impl<'a, T: Options + ?Sized> InKey for &&Field<'a, T> {
+    type Shown = Said<'a, T>;
+
+    fn __larder_in_key(self) -> Said<'a, T> {
+        Said(self.0)
+    }
+}
+
+impl<'a, T: ?Sized> InKey for &Field<'a, T> {
+    type Shown = &'a T;
+
+    fn __larder_in_key(self) -> &'a T {
+        self.0
+    }
+}
+
+/// What a type with [`Options`] says of itself.
+#[expect(missing_debug_implementations, reason = "would show the options")]
+pub struct Said<'a, T: ?Sized>(&'a T);
+
+impl<T: Options + ?Sized> Serialize for Said<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.in_key().serialize(serializer)
+    }
+}
+
+/// What can be shown of a field: what its type says itself, or what serde writes of it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a part of the key",
     label = "this does not implement `serde::Serialize`",
-    note = "add `#[derive(serde::Serialize)]` to a type of yours, or the feature `serde` to the \
-            dependency that a type is from",
+    note = "add `#[derive(serde::Serialize)]` or `#[derive(larder::Options)]` to a type of yours, or the \
+            feature `serde` to the dependency that a type is from",
     note = "or write `#[options(skip)]` on the field, if it changes no answer"
 )]
-pub trait OptionField: Serialize {}
+pub trait Shown: Serialize {}
 
 #[diagnostic::do_not_recommend]
-impl<T: Serialize + ?Sized> OptionField for T {}
+impl<T: Serialize> Shown for T {}
 
 /// The fields of options that are in the key, from the first to the last, each with its name. Written
 /// by a derive, sorted.
@@ -89,10 +143,10 @@ impl<T: Serialize + ?Sized> OptionField for T {}
 pub struct Fields<F>(F);
 
 /// A field and those before it.
-struct And<'a, F, T: ?Sized> {
+struct And<F, T> {
     before: F,
     name: &'static str,
-    value: &'a T,
+    shown: T,
 }
 
 impl Fields<()> {
@@ -106,15 +160,11 @@ impl Fields<()> {
 impl<F: Listed> Fields<F> {
     /// And this one. What its type lacks is said here, and not once more of the whole.
     #[must_use]
-    pub fn and<T: OptionField + ?Sized>(
-        self,
-        name: &'static str,
-        value: &T,
-    ) -> Fields<impl Listed> {
+    pub fn and<T: Shown>(self, name: &'static str, shown: T) -> Fields<impl Listed> {
         Fields(And {
             before: self.0,
             name,
-            value,
+            shown,
         })
     }
 }
@@ -139,12 +189,12 @@ impl Listed for () {
     }
 }
 
-impl<F: Listed, T: Serialize + ?Sized> Listed for And<'_, F, T> {
+impl<F: Listed, T: Serialize> Listed for And<F, T> {
     const COUNT: usize = F::COUNT + 1;
 
     fn show<S: SerializeStruct>(&self, shown: &mut S) -> Result<(), S::Error> {
         self.before.show(shown)?;
-        shown.serialize_field(self.name, self.value)
+        shown.serialize_field(self.name, &self.shown)
     }
 }
 

@@ -31,9 +31,10 @@ impl Default for Counting {
 impl Kind {
     /// What it has done since the statistics were last reset.
     pub(crate) fn statistics(&self) -> Statistics {
-        let statistics = self.statistics_since_start();
         let before = self.counting.before.lock();
-        match &*before.unwrap_or_else(PoisonError::into_inner) {
+        let before = before.unwrap_or_else(PoisonError::into_inner);
+        let statistics = self.statistics_since_start();
+        match &*before {
             Some(before) => statistics.since(before),
             None => statistics,
         }
@@ -48,6 +49,7 @@ impl Kind {
             by_name.entry(&function.name).or_default().push(function);
         }
         let mut tenants = BTreeMap::<String, TenantStatistics>::new();
+        let mut other_tenants = TenantStatistics::default();
         let mut operations = BTreeMap::new();
         for (name, functions) in by_name {
             let counters: Vec<&Counters> = functions.iter().map(|it| &it.counters).collect();
@@ -62,7 +64,10 @@ impl Kind {
             let body = statistics.mean_body();
             operations.insert(name.to_owned(), statistics);
             for (tenant, counts, savings) in counters.iter().flat_map(|it| it.by_tenant(body)) {
-                let tenant = tenants.entry(tenant.to_string()).or_default();
+                let tenant = match tenant {
+                    Some(tenant) => tenants.entry(tenant.to_string()).or_default(),
+                    None => &mut other_tenants,
+                };
                 *tenant.operations.entry(name.to_owned()).or_default() += &counts;
                 *tenant.savings.entry(name.to_owned()).or_default() += &savings;
             }
@@ -75,6 +80,7 @@ impl Kind {
             savings: Savings::default(),
             operations,
             tenants,
+            other_tenants,
             compression: self
                 .store
                 .as_ref()
@@ -90,9 +96,11 @@ impl Kind {
 
     /// Has [`statistics`](Self::statistics) begin anew.
     pub(crate) fn reset_statistics(&self) {
-        let before = self.statistics_since_start();
-        let counted = self.counting.before.lock();
-        *counted.unwrap_or_else(PoisonError::into_inner) = Some(before);
+        let before = self.counting.before.lock();
+        let mut before = before.unwrap_or_else(PoisonError::into_inner);
+        // With the lock held: of two resets the later one counts, whoever comes first to its end.
+        *before = Some(self.statistics_since_start());
+        drop(before);
         for operation in self.operations() {
             operation.counters.reset();
         }

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::call::{Background, Function, Operation};
+use crate::call::{Background, Function, Operation, Said};
 use crate::clock::Clock;
 use crate::config::AiConfig;
 use crate::flight::Flights;
@@ -82,6 +82,11 @@ impl std::fmt::Debug for Kind {
 }
 
 impl Kind {
+    /// Whether answers are asked if they are to be kept.
+    pub(crate) fn asks_answers(&self) -> bool {
+        self.ai.is_some() || self.keys.is_ai
+    }
+
     /// The operation of a function in this kind, made when it is first asked for.
     pub(crate) fn operation(&self, function: Function) -> Arc<Operation> {
         let (operation, keeps_apart) = self.find_operation(function);
@@ -138,6 +143,7 @@ impl Kind {
             is_detached: function.site.is_detached(),
             name,
             counters: Counters::new(self.is_timed),
+            said: Said::default(),
         });
         self.events.name(operation.number, &operation.name);
         let Operations {

@@ -92,7 +92,8 @@ pub struct CacheStats {
     pub not_kept: u64,
     /// Of `misses`, the calls whose body failed.
     pub failed: u64,
-    /// Of `misses`, the calls whose body panicked.
+    /// Of `misses`, the calls whose body panicked, and those that were dropped while something else panicked
+    /// on their thread.
     pub panicked: u64,
     /// Of `misses`, the look-ups that found nothing, by key or with [`peek`](crate::call::peek).
     pub missed: u64,
@@ -221,7 +222,7 @@ impl CacheStats {
     /// Entries in memory that can still be served.
     #[must_use]
     pub fn active_entries(&self) -> usize {
-        self.total_entries - self.expired_entries
+        self.total_entries.saturating_sub(self.expired_entries)
     }
 
     /// Entries in memory, as the statistics of a store beside it call them.

@@ -1,11 +1,14 @@
 //! Values as they are written into the store, counted as they are made.
 
-use std::iter::once;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::CompressionStatistics;
 use super::latency::Latency;
+use super::rare::Rare;
+
+/// A compression that takes longer is slow (CMP-7).
+const SLOW: Duration = Duration::from_millis(10);
 
 /// Of one kind.
 #[derive(Debug, Default)]
@@ -17,7 +20,7 @@ pub(crate) struct Packed {
     compressed: AtomicU64,
     compressible_bytes: AtomicU64,
     compressed_bytes: AtomicU64,
-    times: Latency,
+    times: Rare<Latency>,
 }
 
 impl Packed {
@@ -41,7 +44,7 @@ impl Packed {
             add(&self.compressed, 1);
             add(&self.compressible_bytes, bytes);
             add(&self.compressed_bytes, compressed);
-            self.times.record(time);
+            self.times.made().record(time, SLOW);
         }
     }
 
@@ -55,13 +58,13 @@ impl Packed {
             compressed: read(&self.compressed),
             compressible_bytes: read(&self.compressible_bytes),
             compressed_bytes: read(&self.compressed_bytes),
-            times: Latency::together(once(&self.times)),
+            times: Latency::together(self.times.get().into_iter()),
         }
     }
 
     /// Begins percentiles anew, and the largest value; what only grows goes on to.
     pub(crate) fn reset(&self) {
         self.largest.store(0, Ordering::Relaxed);
-        self.times.reset();
+        self.times.get().into_iter().for_each(Latency::reset);
     }
 }

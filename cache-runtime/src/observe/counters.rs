@@ -7,50 +7,32 @@ use std::time::Duration;
 
 use super::latency::Latency;
 use super::memory_hits::MemoryHits;
-use super::savings::Ledger;
+use super::rare::Rare;
 use super::tally::Tally;
-use super::{Counts, Ending, OperationStatistics, Savings};
+use super::{Counts, Ending, Ledger, OperationStatistics, Savings, Shadow};
 use crate::call::MissReason;
 use crate::policy::{TextMark, TextTier};
 
 /// Of one operation.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
-    by_text: [Tally; TextMark::COUNT],
+    by_text: [Rare<Tally>; TextMark::COUNT],
     pub(crate) memory_hits: MemoryHits,
     /// Of those tenants of the kind that are counted by name, and of all others.
-    by_tenant: Mutex<HashMap<Arc<str>, Arc<TenantCounters>>>,
+    by_tenant: Mutex<HashMap<TenantName, Arc<TenantCounters>>>,
     refreshed: AtomicU64,
     rule_panics: AtomicU64,
     texts: Texts,
-    pub(crate) shadow: Shadow,
+    shadow: Rare<Shadow>,
     /// Where the attribute says what an answer takes.
-    pub(crate) ledger: Ledger,
+    ledger: Rare<Ledger>,
     /// Without, nothing is timed.
-    latencies: Option<[Latency; Timed::COUNT]>,
+    is_timed: bool,
+    latencies: [Rare<Latency>; Timed::COUNT],
 }
 
-/// Answers that were compared with what the body returned.
-#[derive(Debug, Default)]
-pub(crate) struct Shadow {
-    same: AtomicU64,
-    different: AtomicU64,
-    failed: AtomicU64,
-}
-
-impl Shadow {
-    pub(crate) fn count_same(&self) {
-        self.same.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn count_different(&self) {
-        self.different.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn count_failed(&self) {
-        self.failed.fetch_add(1, Ordering::Relaxed);
-    }
-}
+/// What a tenant is counted by. `None`, which is the name of no tenant: all that are not counted by name.
+pub(crate) type TenantName = Option<Arc<str>>;
 
 /// What is timed of an operation.
 #[derive(Clone, Copy, Debug)]
@@ -65,6 +47,14 @@ pub(crate) enum Timed {
 
 impl Timed {
     const COUNT: usize = Self::Key as usize + 1;
+
+    /// What takes longer is slow (MON-2).
+    fn slow(self) -> Duration {
+        match self {
+            Self::Key => Duration::from_millis(100),
+            _ => Duration::from_millis(50),
+        }
+    }
 }
 
 /// The lengths of texts, in characters.
@@ -80,29 +70,43 @@ struct Texts {
 pub(crate) struct TenantCounters {
     pub(super) tally: Tally,
     pub(super) memory_hits: MemoryHits,
-    pub(crate) ledger: Ledger,
+    ledger: Rare<Ledger>,
 }
 
 impl TenantCounters {
     fn counts(&self) -> Counts {
         let memory_hits = TextMark::all().map(|text| self.memory_hits.of(text));
-        self.tally.counts(memory_hits.sum())
+        self.tally.counts().with_memory_hits(memory_hits.sum())
+    }
+
+    pub(crate) fn ledger(&self) -> &Ledger {
+        self.ledger.made()
     }
 }
 
 impl Counters {
     pub(crate) fn new(is_timed: bool) -> Self {
         Self {
-            latencies: is_timed.then(Default::default),
+            is_timed,
             ..Self::default()
         }
     }
 
     /// This has taken so long.
     pub(crate) fn time(&self, what: Timed, time: Duration) {
-        if let Some(latencies) = &self.latencies {
-            latencies[what as usize].record(time);
+        if self.is_timed {
+            self.latencies[what as usize]
+                .made()
+                .record(time, what.slow());
         }
+    }
+
+    pub(crate) fn shadow(&self) -> &Shadow {
+        self.shadow.made()
+    }
+
+    pub(crate) fn ledger(&self) -> &Ledger {
+        self.ledger.made()
     }
 
     /// A call has ended, for a text of this length and this tenant.
@@ -113,14 +117,14 @@ impl Counters {
         ending: Ending,
         why: Option<MissReason>,
     ) {
-        self.by_text[text.place()].count(ending, why);
+        self.by_text[text.place()].made().count(ending, why);
         if let Some(tenant) = tenant {
             tenant.tally.count(ending, why);
         }
     }
 
-    /// Those of a tenant, by the name that it is counted under.
-    pub(super) fn of_tenant(&self, name: Arc<str>) -> Arc<TenantCounters> {
+    /// Those of a tenant.
+    pub(super) fn of_tenant(&self, name: TenantName) -> Arc<TenantCounters> {
         let mut by_tenant = self
             .by_tenant
             .lock()
@@ -162,7 +166,9 @@ impl Counters {
     }
 
     fn of_text(&self, text: TextMark) -> Counts {
-        self.by_text[text.place()].counts(self.memory_hits.of(text))
+        let counts = self.by_text[text.place()].get().map(Tally::counts);
+        let counts = counts.unwrap_or_default();
+        counts.with_memory_hits(self.memory_hits.of(text))
     }
 
     fn counts_by_tier(&self) -> BTreeMap<TextTier, Counts> {
@@ -172,7 +178,7 @@ impl Counters {
     }
 
     /// What each tenant has done, and what that has saved, where a body takes so long.
-    pub(crate) fn by_tenant(&self, body: Option<Duration>) -> Vec<(Arc<str>, Counts, Savings)> {
+    pub(crate) fn by_tenant(&self, body: Option<Duration>) -> Vec<(TenantName, Counts, Savings)> {
         let by_tenant = self
             .by_tenant
             .lock()
@@ -180,7 +186,7 @@ impl Counters {
         let tenants = by_tenant.iter();
         let tenants = tenants.map(|(tenant, counters)| {
             let counts = counters.counts();
-            let savings = counters.ledger.savings(counts.hits(), body);
+            let savings = Ledger::savings(counters.ledger.get(), counts.hits(), body);
             (tenant.clone(), counts, savings)
         });
         tenants.collect()
@@ -189,8 +195,8 @@ impl Counters {
     /// What functions have done together that are one operation by name.
     pub(crate) fn together(all: &[&Self]) -> OperationStatistics {
         let latencies = |what: Timed| {
-            let timed = all.iter().filter_map(|it| it.latencies.as_ref());
-            Latency::together(timed.map(|latencies| &latencies[what as usize]))
+            let all = all.iter().map(|it| &it.latencies[what as usize]);
+            Latency::together(all.filter_map(Rare::get))
         };
         let mut sum = OperationStatistics {
             bodies: latencies(Timed::Body),
@@ -199,15 +205,15 @@ impl Counters {
         let body = sum.mean_body();
         for counters in all {
             let counts = counters.counts();
-            sum.savings += &counters.ledger.savings(counts.hits(), body);
+            sum.savings += &Ledger::savings(counters.ledger.get(), counts.hits(), body);
             sum.counts += &counts;
             for (tier, counts) in counters.counts_by_tier() {
                 *sum.text_tiers.entry(tier).or_default() += &counts;
             }
             let texts = &counters.texts;
-            sum.shadow.same += counters.shadow.same.load(Ordering::Relaxed);
-            sum.shadow.different += counters.shadow.different.load(Ordering::Relaxed);
-            sum.shadow.failed += counters.shadow.failed.load(Ordering::Relaxed);
+            if let Some(shadow) = counters.shadow.get() {
+                sum.shadow += shadow.statistics();
+            }
             sum.texts.count += texts.count.load(Ordering::Relaxed);
             sum.texts.characters += texts.characters.load(Ordering::Relaxed);
             let longest = texts.longest.load(Ordering::Relaxed);
@@ -226,6 +232,7 @@ impl Counters {
     /// Begins percentiles anew, and the longest text; what only grows goes on to.
     pub(crate) fn reset(&self) {
         self.texts.longest.store(0, Ordering::Relaxed);
-        self.latencies.iter().flatten().for_each(Latency::reset);
+        let latencies = self.latencies.iter().filter_map(Rare::get);
+        latencies.for_each(Latency::reset);
     }
 }

@@ -83,6 +83,12 @@ impl Counts {
         }
     }
 
+    /// With so many more hits in memory, which are counted elsewhere.
+    pub(super) fn with_memory_hits(mut self, hits: u64) -> Self {
+        self.endings[Ending::MemoryHit as usize] += hits;
+        self
+    }
+
     fn sum(&self, counts: fn(Ending) -> bool) -> u64 {
         let endings = Ending::ALL.into_iter().filter(|ending| counts(*ending));
         sum(endings.map(|ending| self.of(ending)))

@@ -10,18 +10,21 @@ pub enum Ending {
     MemoryHit,
     /// A hit: answered from the store.
     StoreHit,
-    /// A hit: waited for another call with the same key, and took its result.
+    /// A hit: waited for another call with the same key, and took its result; read along with the stream of
+    /// another call, to its end or to the first `Err`.
     Joined,
     /// A hit: answered with a value past its lifetime.
     Stale,
-    /// A miss: the body ran, and its result was kept.
+    /// A miss: the body ran, and its result was kept, as far as the tiers had room for it.
     Computed,
     /// A miss: the body ran, and its result was not one to keep: a `None`, a value that `cache_if` or
-    /// `unless` refuses, one with a lifetime of zero, or one that was invalidated meanwhile.
+    /// `unless` refuses, one with a lifetime of zero, a stream that is too long, or one that was
+    /// invalidated meanwhile.
     NotKept,
     /// A miss: the body ran and failed.
     Failed,
-    /// A miss: the body panicked.
+    /// A miss: the body panicked. A call that has no answer and is dropped while something else panics on its
+    /// thread is one of these, too: nothing tells it from a call whose own body did.
     Panicked,
     /// A miss: a look-up found nothing, by key or with [`peek`](crate::call::peek).
     Missed,
@@ -33,7 +36,7 @@ pub enum Ending {
     NoTenant,
     /// A miss: gave up waiting (`timeout(hard = …)`).
     TimedOut,
-    /// Neither: dropped by its caller before it had an answer.
+    /// Neither: dropped by its caller before it had an answer, or all of a stream that was running.
     Abandoned,
     /// Neither: went past the cache because its caller wanted it so.
     Bypassed,

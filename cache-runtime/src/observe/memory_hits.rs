@@ -17,6 +17,13 @@ impl ThreadCount {
         count.store(count.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
     }
 
+    /// The same for a hit that was none after all.
+    pub(crate) fn decrement(&self, text: TextMark) {
+        let count = &self.0[text.place()];
+        let hits = count.load(Ordering::Relaxed);
+        count.store(hits.saturating_sub(1), Ordering::Relaxed);
+    }
+
     fn of(&self, text: TextMark) -> u64 {
         self.0[text.place()].load(Ordering::Relaxed)
     }
@@ -39,14 +46,15 @@ impl MemoryHits {
         let count = Arc::<ThreadCount>::default();
         let mut threads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Threads { live, ended } = &mut *threads;
-        live.retain(|thread| {
-            let lives = Arc::strong_count(thread) > 1;
-            if !lives {
-                for (sum, more) in ended.0.iter_mut().zip(&thread.0) {
-                    *sum.get_mut() += more.load(Ordering::Relaxed);
+        // Alone with it, this sees all that the thread has counted.
+        live.retain_mut(|thread| match Arc::get_mut(thread) {
+            None => true,
+            Some(counted) => {
+                for (sum, more) in ended.0.iter_mut().zip(&mut counted.0) {
+                    *sum.get_mut() += *more.get_mut();
                 }
+                false
             }
-            lives
         });
         live.push(count.clone());
         count

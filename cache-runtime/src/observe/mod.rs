@@ -7,17 +7,21 @@ mod counters;
 mod counts;
 mod ending;
 mod events;
+mod histogram;
 pub(crate) mod insight;
 mod latency;
 mod memory_hits;
 #[cfg(feature = "metrics")]
 mod metrics;
+mod rare;
 mod record;
 mod removal;
 mod savings;
+mod shadow;
 mod statistics;
 mod tally;
 mod tenants;
+mod times;
 mod watch;
 
 pub use alerts::{
@@ -39,8 +43,9 @@ pub(crate) use metrics::Named;
 pub use metrics::publish_metrics;
 pub(crate) use record::Record;
 pub use removal::{Removal, RemovalCause};
-pub(crate) use savings::{Charged, NANO};
+pub(crate) use savings::{Charged, Ledger, NANO};
 pub use savings::{Charges, Savings};
+pub(crate) use shadow::Shadow;
 pub use statistics::{
     CompressionStatistics, OperationStatistics, ShadowStatistics, Statistics, TenantStatistics,
     TextStatistics,

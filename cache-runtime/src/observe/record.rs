@@ -91,9 +91,14 @@ impl Record {
         }
         self.has_ended = true;
         counters.count(self.text, self.tenant.as_deref(), ending, self.why);
-        if let Some(tells) = self.tells.take().filter(|_| ending.is_miss()) {
+        if let Some(tells) = self.tells.take() {
             let reason = self.why;
-            tells.tell(&self.operation, Happened::Miss { reason, ending }, None);
+            if ending.is_miss() {
+                tells.tell(&self.operation, Happened::Miss { reason, ending }, None);
+            } else if ending == Ending::Joined {
+                // Without an entry: it has read along while that was made.
+                tells.tell(&self.operation, Happened::Hit(Origin::Joined), None);
+            }
         }
         let what = match ending {
             Ending::MemoryHit => Timed::MemoryHit,
@@ -103,6 +108,11 @@ impl Record {
             _ => return,
         };
         counters.time(what, self.began.elapsed());
+    }
+
+    /// The call begins anew, and is counted there.
+    pub(crate) fn pass_on(mut self) {
+        self.has_ended = true;
     }
 }
 
@@ -124,6 +134,7 @@ impl Tells {
 impl Drop for Record {
     fn drop(&mut self) {
         if !self.has_ended {
+            // It may be another panic on this thread that drops it: `Ending::Panicked` says so.
             self.end(if std::thread::panicking() {
                 Ending::Panicked
             } else {

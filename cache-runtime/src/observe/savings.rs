@@ -68,14 +68,16 @@ impl Ledger {
         }
     }
 
-    /// With what is not in here: so many hits, each of which has saved so much time.
-    pub(super) fn savings(&self, hits: u64, each: Option<Duration>) -> Savings {
+    /// With what is in none: so many hits, each of which has saved so much time.
+    pub(super) fn savings(ledger: Option<&Self>, hits: u64, each: Option<Duration>) -> Savings {
+        let read = |bad_prices: &AtomicU64| bad_prices.load(Ordering::Relaxed);
+        let charges = |sums: Option<&Sums>| sums.map(Sums::charges).unwrap_or_default();
         Savings {
             calls: hits,
             time: each.map(|each| part(each, hits, 1)),
-            billed: self.billed.charges(),
-            replayed: self.replayed.charges(),
-            bad_prices: self.bad_prices.load(Ordering::Relaxed),
+            billed: charges(ledger.map(|it| &it.billed)),
+            replayed: charges(ledger.map(|it| &it.replayed)),
+            bad_prices: ledger.map_or(0, |it| read(&it.bad_prices)),
         }
     }
 }
@@ -89,21 +91,23 @@ fn part(time: Duration, part: u64, whole: u64) -> Duration {
 /// What answers have cost, and what was saved because they were there already.
 ///
 /// Calls and time are known of every function; tokens and money of those whose attribute says what an
-/// answer takes (`tokens = …`, `cost = …` in `cached`). An answer is the value that would be kept: a call
-/// that failed, or returned `None`, is neither billed nor replayed.
+/// answer takes (`tokens = …`, `cost = …` in `cached`), and of answers of [`AiCache`](crate::AiCache) that
+/// say it themselves ([`Cacheable::tokens`](crate::Cacheable::tokens)). An answer is the value that would
+/// be kept: a call that failed, or returned `None`, is neither billed nor replayed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Savings {
     /// Calls and look-ups that needed no body of their own: [hits](crate::Counts::hits).
     pub calls: u64,
     /// About as long as the bodies would have taken that these calls did not need: each as long as bodies
-    /// of its operation have taken on average since the cache was made, failed ones too. `None` where none
-    /// was timed: before the first one, without
+    /// of its operation have taken on average since the cache was made that brought an answer. `None` where
+    /// none was timed: before the first one, without
     /// [`enable_monitoring`](crate::CacheConfigBuilder::enable_monitoring), and of look-ups alone.
     #[serde(rename = "time_seconds", serialize_with = "written_seconds_if_any")]
     pub time: Option<Duration>,
     /// Answers that a body has computed, kept or not: those of `call::refresh` and `call::bypass`
-    /// too, of bodies that went on in the background, and of calls without a key.
+    /// too, of bodies that went on in the background, and of calls without a key; and those that
+    /// [`AiCache::store`](crate::AiCache::store) was given.
     pub billed: Charges,
     /// Answers that nobody had to compute: from memory, from the store, from another caller that
     /// computed it at the same time, and past their lifetime. What they would have taken is saved.

@@ -1,6 +1,7 @@
 //! What one kind has done, by operation, by the length of texts and by tenant.
 
 use std::collections::BTreeMap;
+use std::ops::AddAssign;
 use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
@@ -29,11 +30,14 @@ pub struct Statistics {
     pub counts: Counts,
     /// What all operations together have cost and saved.
     pub savings: Savings,
-    /// By operation, by name; `keys` are the application's own keys.
+    /// By operation, by name; `keys` are the application's own keys, with the calls of an operation that is
+    /// called so.
     pub operations: BTreeMap<String, OperationStatistics>,
     /// By tenant, for calls inside of [`call::tenant`](crate::call::tenant()): the first
-    /// [`TENANTS_COUNTED`](crate::TENANTS_COUNTED) of them, and all others together as `other tenants`.
+    /// [`TENANTS_COUNTED`](crate::TENANTS_COUNTED) of them.
     pub tenants: BTreeMap<String, TenantStatistics>,
+    /// All other tenants together.
+    pub other_tenants: TenantStatistics,
     /// Values as they were written into the store.
     pub compression: CompressionStatistics,
 }
@@ -55,10 +59,10 @@ impl Statistics {
         since.sum_up_savings();
         for (name, tenant) in &mut since.tenants {
             if let Some(earlier) = earlier.tenants.get(name) {
-                subtract_counts(&mut tenant.operations, &earlier.operations);
-                tenant.subtract_savings(earlier);
+                tenant.subtract(earlier);
             }
         }
+        since.other_tenants.subtract(&earlier.other_tenants);
         since
     }
 }
@@ -74,7 +78,8 @@ impl Statistics {
 }
 
 impl TenantStatistics {
-    fn subtract_savings(&mut self, earlier: &Self) {
+    fn subtract(&mut self, earlier: &Self) {
+        subtract_counts(&mut self.operations, &earlier.operations);
         for (name, savings) in &mut self.savings {
             if let Some(earlier) = earlier.savings.get(name) {
                 *savings = savings.since(earlier);
@@ -132,9 +137,11 @@ pub struct OperationStatistics {
     pub text_tiers: BTreeMap<TextTier, Counts>,
     /// The texts of calls that were no hits in memory.
     pub texts: TextStatistics,
-    /// Hits that were compared with what the body returned: `shadow = …`.
+    /// Hits that were compared with what the body returned: `shadow = …`. Nothing is counted where the
+    /// entry was invalidated before the body had ended.
     pub shadow: ShadowStatistics,
-    /// How long hits in memory took; one in [`HITS_TIMED`](crate::HITS_TIMED) is timed.
+    /// How long hits in memory took; one in [`HITS_TIMED`](crate::HITS_TIMED) is timed, and each that takes
+    /// the long way: one that somebody listens for, or whose caller wants more than the answer.
     pub memory_hits: Latencies,
     /// How long other hits took, but for those that waited for another call.
     pub other_hits: Latencies,
@@ -142,9 +149,10 @@ pub struct OperationStatistics {
     pub joined: Latencies,
     /// How long misses took, until their callers had an answer.
     pub misses: Latencies,
-    /// Of that, the body alone.
+    /// Of that, the body alone, where it brought an answer. What failed is in `misses`.
     pub bodies: Latencies,
-    /// How long it took to write the keys of misses.
+    /// How long it took to write a key, of hits and misses; one in [`HITS_TIMED`](crate::HITS_TIMED) is
+    /// timed.
     pub keys: Latencies,
 }
 
@@ -168,8 +176,16 @@ pub struct ShadowStatistics {
     pub same: u64,
     /// It returned something else.
     pub different: u64,
-    /// It failed or returned no value, or a value could not be serialized.
+    /// It failed, panicked or returned no value, or a value could not be serialized.
     pub failed: u64,
+}
+
+impl AddAssign for ShadowStatistics {
+    fn add_assign(&mut self, other: Self) {
+        self.same += other.same;
+        self.different += other.different;
+        self.failed += other.failed;
+    }
 }
 
 impl ShadowStatistics {

@@ -20,15 +20,12 @@ impl Tally {
         }
     }
 
-    /// With so many hits in memory that were counted elsewhere.
-    pub(super) fn counts(&self, memory_hits: u64) -> Counts {
+    pub(super) fn counts(&self) -> Counts {
         let read = |number: &AtomicU64| number.load(Ordering::Relaxed);
-        let mut counts = Counts {
+        Counts {
             endings: std::array::from_fn(|at| read(&self.endings[at])),
             reasons: std::array::from_fn(|at| read(&self.reasons[at])),
             ..Counts::default()
-        };
-        counts.endings[Ending::MemoryHit as usize] += memory_hits;
-        counts
+        }
     }
 }

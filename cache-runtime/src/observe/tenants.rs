@@ -1,7 +1,10 @@
 //! Which tenants are counted by name: there may be any number of them, and numbers for each cost room.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
+use std::str::from_utf8;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use quick_cache::DefaultHashBuilder;
 
 use super::counters::{Counters, TenantCounters};
 use super::memory_hits::ThreadCount;
@@ -9,9 +12,6 @@ use crate::policy::TextMark;
 
 /// So many tenants are counted by name in each kind: the first ones.
 pub const TENANTS_COUNTED: usize = 100;
-
-/// Under this name all tenants are counted that are not counted by their own.
-static OTHERS: LazyLock<Arc<str>> = LazyLock::new(|| "other tenants".into());
 
 /// The tenants of one kind that are counted by name.
 #[derive(Debug, Default)]
@@ -22,24 +22,24 @@ pub(crate) struct Tenants {
 }
 
 impl Tenants {
-    /// The name that a tenant is counted under.
-    fn name(&self, tenant: &str) -> Arc<str> {
+    /// The name that a tenant is counted by; `None`: it is one of the others.
+    fn name(&self, tenant: &str) -> Option<Arc<str>> {
         if let Some(all) = self.all.get() {
-            return all.get(tenant).unwrap_or(&OTHERS).clone();
+            return all.get(tenant).cloned();
         }
         let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(name) = first.get(tenant) {
-            return name.clone();
+            return Some(name.clone());
         }
         if first.len() == TENANTS_COUNTED {
-            return OTHERS.clone();
+            return None;
         }
         let name: Arc<str> = tenant.into();
         first.insert(name.clone());
         if first.len() == TENANTS_COUNTED {
             self.all.get_or_init(|| first.clone());
         }
-        name
+        Some(name)
     }
 
     /// How the calls of a tenant have ended, where it is counted by name, else those of all others.
@@ -51,7 +51,8 @@ impl Tenants {
 /// Hits in memory of one operation by tenant, as one thread counts them.
 #[derive(Debug, Default)]
 pub(crate) struct TenantHits {
-    named: HashMap<Box<str>, Arc<ThreadCount>>,
+    /// By the bytes of the name.
+    named: HashMap<Box<[u8]>, Arc<ThreadCount>, DefaultHashBuilder>,
     others: Option<Arc<ThreadCount>>,
 }
 
@@ -60,22 +61,33 @@ impl TenantHits {
         &mut self,
         tenants: &Tenants,
         counters: &Counters,
-        tenant: &str,
+        tenant: &[u8],
         text: TextMark,
     ) {
         if let Some(hits) = self.named.get(tenant) {
             return hits.increment(text);
         }
-        let name = tenants.name(tenant);
+        // It was written as a text.
+        let Some(name) = from_utf8(tenant).ok().map(|name| tenants.name(name)) else {
+            return;
+        };
+        let is_named = name.is_some();
         let hits = || {
-            let counters = counters.of_tenant(name.clone());
+            let counters = counters.of_tenant(name);
             counters.memory_hits.for_this_thread()
         };
-        if *name == *tenant {
+        if is_named {
             self.named.entry(tenant.into()).or_insert_with(hits)
         } else {
             self.others.get_or_insert_with(hits)
         }
         .increment(text);
+    }
+
+    /// The last one of a tenant was none.
+    pub(crate) fn take_back(&self, tenant: &[u8], text: TextMark) {
+        if let Some(hits) = self.named.get(tenant).or(self.others.as_ref()) {
+            hits.decrement(text);
+        }
     }
 }

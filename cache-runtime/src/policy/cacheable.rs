@@ -10,13 +10,17 @@ use serde_json::Value;
 /// filtered, empty or failed is not kept, and the next call runs the body again.
 ///
 /// A `#[cached]` function finds the implementation by itself, for the part of its result that would
-/// be kept, in kinds with settings for language models (`CacheConfigBuilder::ai`; the kind `ai` has them
-/// with `ENABLE_AI_CACHE=true` or an `ai` preset, and without any settings no kind has). Other kinds do not ask: there an empty text may well be the answer. What holds in every
-/// kind is `cache_if`, with `cache_if = larder::Cacheable::is_cacheable` this very question. A type that does not
-/// implement the trait is kept as ever, and so is the result with `value = plain`. The caller, and the
-/// calls that waited for it, get an answer that is not kept all the same. A panic in
+/// be kept, in the kind `ai` and in every kind with settings for language models
+/// ([`CacheConfigBuilder::ai`](crate::CacheConfigBuilder::ai)). Other kinds do not ask: there an empty
+/// text may well be the answer. What holds in every kind is `cache_if`, with
+/// `cache_if = larder::Cacheable::is_cacheable` this very question. A type that does not implement the
+/// trait is kept as ever, and so is the result with `value = plain`. The caller, and the calls that
+/// waited for it, get an answer that is not kept all the same. A panic in
 /// [`is_cacheable`](Self::is_cacheable) counts as `false`, and in
 /// [`CacheStats::rule_panics`](crate::CacheStats::rule_panics).
+///
+/// The chunks of a stream are not asked: a blank one is a part of the answer like any other. Those kinds
+/// keep a stream if it has a chunk; `cache_if` sees all of them together.
 ///
 /// In a generic function only a bound is seen: without `T: Cacheable`, a `T` is kept as ever, and so is
 /// a `Vec<T>`.
@@ -38,15 +42,22 @@ use serde_json::Value;
 /// struct Completion {
 ///     text: String,
 ///     finish_reason: &'static str,
+///     total_tokens: u64,
 /// }
 ///
 /// impl Cacheable for Completion {
 ///     fn is_cacheable(&self) -> bool {
 ///         self.finish_reason == "stop" && self.text.is_cacheable()
 ///     }
+///
+///     // For the savings of `AiCache`; most types have no need of it.
+///     fn tokens(&self) -> Option<u64> {
+///         Some(self.total_tokens)
+///     }
 /// }
 ///
-/// let cut = Completion { text: "The sea was".to_owned(), finish_reason: "length" };
+/// let text = "The sea was".to_owned();
+/// let cut = Completion { text, finish_reason: "length", total_tokens: 12 };
 /// assert!(!cut.is_cacheable());
 /// assert!(!" \n".is_cacheable());
 /// ```
@@ -61,6 +72,23 @@ pub trait Cacheable {
     ///
     /// Asked once, when it was computed, by the task that computed it: never on a hit.
     fn is_cacheable(&self) -> bool;
+
+    /// How many tokens it took, where it knows that. Nothing, unless a type says otherwise.
+    ///
+    /// [`AiCache`](crate::AiCache) counts it in [`Savings`](crate::Savings), and asks it of each
+    /// answer, hits too. Of an annotated function it is the attribute that says it (`tokens = …`), and
+    /// this is not asked. A panic goes no further; it is counted in
+    /// [`Savings::bad_prices`](crate::Savings::bad_prices).
+    fn tokens(&self) -> Option<u64> {
+        None
+    }
+
+    /// What it cost, where it knows that, in whatever unit of money the application counts in: as
+    /// [`tokens`](Self::tokens), and `cost = …` in the attribute of a function. One that is negative,
+    /// infinite or no number is counted as one that panics.
+    fn cost(&self) -> Option<f64> {
+        None
+    }
 }
 
 impl Cacheable for str {
@@ -109,11 +137,27 @@ impl<T: Cacheable + ?Sized> Cacheable for &T {
     fn is_cacheable(&self) -> bool {
         T::is_cacheable(self)
     }
+
+    fn tokens(&self) -> Option<u64> {
+        T::tokens(self)
+    }
+
+    fn cost(&self) -> Option<f64> {
+        T::cost(self)
+    }
 }
 
 impl<T: Cacheable + ?Sized> Cacheable for Box<T> {
     fn is_cacheable(&self) -> bool {
         T::is_cacheable(self)
+    }
+
+    fn tokens(&self) -> Option<u64> {
+        T::tokens(self)
+    }
+
+    fn cost(&self) -> Option<f64> {
+        T::cost(self)
     }
 }
 
@@ -121,11 +165,27 @@ impl<T: Cacheable + ?Sized> Cacheable for Arc<T> {
     fn is_cacheable(&self) -> bool {
         T::is_cacheable(self)
     }
+
+    fn tokens(&self) -> Option<u64> {
+        T::tokens(self)
+    }
+
+    fn cost(&self) -> Option<f64> {
+        T::cost(self)
+    }
 }
 
 impl<T: Cacheable + ToOwned + ?Sized> Cacheable for Cow<'_, T> {
     fn is_cacheable(&self) -> bool {
         T::is_cacheable(self)
+    }
+
+    fn tokens(&self) -> Option<u64> {
+        T::tokens(self)
+    }
+
+    fn cost(&self) -> Option<f64> {
+        T::cost(self)
     }
 }
 

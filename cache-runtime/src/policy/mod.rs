@@ -82,7 +82,10 @@ impl Ttl {
     pub(crate) fn jittered(self, jitter: f64) -> Self {
         match self {
             Self::After(duration) if jitter > 0.0 => {
-                Self::After(duration.mul_f64(1.0 - jitter * fastrand::f64()))
+                let seconds = duration.as_secs_f64() * (1.0 - jitter * fastrand::f64());
+                // The longest durations are rounded to more than there is.
+                let shorter = Duration::try_from_secs_f64(seconds);
+                Self::After(shorter.unwrap_or(duration))
             }
             other => other,
         }
@@ -174,5 +177,23 @@ impl Lifetime {
 
     fn or_computed(&self, computed: Option<Ttl>) -> Ttl {
         computed.filter(|_| !self.is_operators).unwrap_or(self.ttl)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::Ttl;
+
+    #[test]
+    fn jitter_makes_lifetimes_shorter_and_the_longest_ones_are_no_exception() {
+        for jitter in [f64::MIN_POSITIVE, 0.1, 1.0] {
+            for duration in [Duration::ZERO, Duration::from_secs(60), Duration::MAX] {
+                let jittered = Ttl::After(duration).jittered(jitter);
+                assert_eq!(jittered.min(Ttl::After(duration)), jittered, "{duration:?}");
+            }
+            assert_eq!(Ttl::Never.jittered(jitter), Ttl::Never);
+        }
     }
 }

@@ -112,7 +112,8 @@ pub async fn close() -> CloseReport {
 /// have brought nothing: else they wait for up to three seconds.
 ///
 /// Listeners ([`Cache::on_event`](crate::Cache::on_event)) are told of what has happened until then,
-/// within `deadline` too.
+/// within `deadline` too. One that is stuck, of whatever cache of the process, is waited for until then, and
+/// a warning says so.
 ///
 /// What goes wrong with one kind keeps no other one from closing, and is logged as a warning.
 ///

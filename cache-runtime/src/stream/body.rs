@@ -54,6 +54,11 @@ impl Origin {
     pub(super) fn within<R>(&self, run: impl FnOnce() -> R) -> R {
         in_tenant(self.tenant.clone(), run)
     }
+
+    /// In its span too, and in one that is in that.
+    fn within_span<R>(&self, inner: &Span, run: impl FnOnce() -> R) -> R {
+        self.within(|| self.span.in_scope(|| inner.in_scope(run)))
+    }
 }
 
 /// A body that is running.
@@ -62,17 +67,20 @@ pub(super) struct Body<I> {
     feeding: Option<Feeding>,
     item: Arc<Mutex<Option<I>>>,
     origin: Origin,
+    /// Its own, in the one of its origin.
+    span: Span,
 }
 
 impl<I> Body<I> {
-    pub(super) fn begin(make: Make<I>, origin: Origin) -> Self {
+    pub(super) fn begin(make: Make<I>, origin: Origin, span: Span) -> Self {
         let item = Arc::<Mutex<Option<I>>>::default();
         let sink = Sink(item.clone());
-        let feeding = origin.within(|| origin.span.in_scope(|| make(sink)));
+        let feeding = origin.within_span(&span, || make(sink));
         Self {
             feeding: Some(feeding),
             item,
             origin,
+            span,
         }
     }
 
@@ -81,12 +89,12 @@ impl<I> Body<I> {
             feeding,
             item,
             origin,
+            span,
         } = self;
         let Some(running) = feeding else {
             return Poll::Ready(None);
         };
-        let poll = || origin.span.in_scope(|| running.as_mut().poll(context));
-        let polled = origin.within(poll);
+        let polled = origin.within_span(span, || running.as_mut().poll(context));
         if let Some(item) = lock(item).take() {
             return Poll::Ready(Some(item));
         }
@@ -104,8 +112,7 @@ impl<I> Body<I> {
     /// What is dropped with it may call cached functions too.
     fn end(&mut self) {
         let feeding = self.feeding.take();
-        self.origin
-            .within(|| self.origin.span.in_scope(|| drop(feeding)));
+        self.origin.within_span(&self.span, || drop(feeding));
     }
 }
 

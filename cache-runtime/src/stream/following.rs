@@ -6,10 +6,10 @@ use std::task::{Context, Poll};
 
 use super::chain::{Item, Link};
 use super::chunks::Chunked;
-use super::live::{End, Found, Live, NextItem};
+use super::live::{Found, Live, NextItem};
+use super::seats::End;
 use super::shape::Fails;
-use crate::call::Bill;
-use crate::observe::Charged;
+use crate::call::Joining;
 
 /// One who follows a stream.
 pub(super) struct Following<K: Chunked, F: Fails> {
@@ -17,8 +17,8 @@ pub(super) struct Following<K: Chunked, F: Fails> {
     seat: u64,
     /// The last link that it has passed.
     last: Arc<Link<K::Chunk>>,
-    /// What it is counted by when it has all chunks, where another caller's body gave them.
-    bill: Option<Box<Bill>>,
+    /// Where another call's body gives the chunks, until this one has had all of them.
+    joining: Option<Box<Joining>>,
 }
 
 /// The body of a stream panicked while another caller polled it.
@@ -30,24 +30,29 @@ impl<K: Chunked, F: Fails> Following<K, F> {
             live,
             seat,
             last,
-            bill: None,
+            joining: None,
         }
     }
 
-    pub(super) fn billed(mut self, bill: Option<Box<Bill>>) -> Self {
-        self.bill = bill;
+    pub(super) fn joining(mut self, joining: Box<Joining>) -> Self {
+        self.joining = Some(joining);
         self
     }
 
-    /// What it would have been counted by. It follows no more.
-    pub(super) fn into_bill(mut self) -> Option<Box<Bill>> {
-        self.bill.take()
+    /// It follows no more. The call is still to be counted, where it reads along with another one.
+    pub(super) fn into_joining(mut self) -> Option<Box<Joining>> {
+        self.joining.take()
     }
 
-    /// It has all chunks, if nobody has failed.
-    fn settle(&mut self) {
-        if let Some((bill, price)) = self.bill.take().zip(self.live.price()) {
-            bill.charge_price(Charged::Replayed, price);
+    /// Notes what its call gets now. The first failure is an end: most readers go then.
+    fn note(&mut self, item: &NextItem<K, F>) {
+        if let Some(Ok(_)) = item {
+            if let Some(joining) = &mut self.joining {
+                joining.is_aboard();
+            }
+        } else if let Some(joining) = self.joining.take() {
+            let price = self.live.price().filter(|_| item.is_none());
+            joining.end(price);
         }
     }
 
@@ -55,6 +60,14 @@ impl<K: Chunked, F: Fails> Following<K, F> {
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<Result<NextItem<K, F>, Panicked>> {
+        let polled = self.poll_link(context);
+        if let Poll::Ready(Ok(item)) = &polled {
+            self.note(item);
+        }
+        polled
+    }
+
+    fn poll_link(&mut self, context: &mut Context<'_>) -> Poll<Result<NextItem<K, F>, Panicked>> {
         loop {
             match self.live.look(self.seat, &self.last, context.waker()) {
                 Found::Link(link) => {
@@ -69,18 +82,12 @@ impl<K: Chunked, F: Fails> Following<K, F> {
                         Item::Root => {}
                     }
                 }
-                Found::End(End::Complete) => {
-                    self.settle();
-                    return Poll::Ready(Ok(None));
-                }
+                Found::End(End::Complete) => return Poll::Ready(Ok(None)),
                 Found::End(End::Panicked) => return Poll::Ready(Err(Panicked)),
                 Found::Work(work) => {
                     return self.live.drive(work, self.seat).map(|(item, link)| {
                         if let Some(link) = link {
                             self.last = link;
-                        }
-                        if item.is_none() {
-                            self.settle();
                         }
                         Ok(item)
                     });

@@ -8,7 +8,6 @@
 //! The lock is held for a few steps at a time. Nothing of the user's happens meanwhile: no chunk is
 //! cloned or dropped, no waker called, no body polled.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 
@@ -16,14 +15,16 @@ use tokio::runtime::Handle;
 use tracing::Instrument;
 
 use super::body::{Body, Origin};
-use super::chain::{Item, Link, Place};
+use super::chain::{Item, Link};
 use super::chunks::{Chunked, Chunks};
 use super::following::{Detached, Following};
 use super::running::{Follower, Joined, Running};
-use super::shape::{Cut, Fails, Streamed};
+use super::seats::{End, Seats, Wakers};
+use super::shape::{Fails, Streamed};
 use super::{MOST_BYTES, MOST_CHUNKS};
 use crate::call::{Failing, Price, Rule, Turn};
 use crate::kind::Kind;
+use crate::observe::Ending;
 use crate::sync::{Mutex, lock};
 
 /// What is asked about the chunks in the end.
@@ -47,51 +48,13 @@ pub(super) struct Live<K: Chunked, F: Fails> {
     price: OnceLock<Price>,
 }
 
-struct State<K: Chunked, F: Fails> {
-    /// Unless somebody polls it, or it is over.
-    work: Option<Box<Work<K, F>>>,
-    /// Whether the body wants to be polled.
-    is_due: bool,
-    /// The beginning of the chain, as long as one may join.
-    root: Option<Arc<Link<K::Chunk>>>,
-    last: Arc<Link<K::Chunk>>,
-    end: Option<End>,
-    followers: BTreeMap<u64, Seat>,
-    /// Number of the latest follower.
-    latest: u64,
-    /// It went on without a caller before.
-    was_left: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
-    Complete,
-    Panicked,
-}
-
-#[derive(Default)]
-struct Seat {
-    /// How far it is; `None` for what only drives.
-    place: Option<Place>,
-    waker: Option<Waker>,
-}
+type State<K, F> = Seats<Box<Work<K, F>>, <K as Chunked>::Chunk>;
 
 /// What is under way. The body goes first: who begins anew does so after that.
 pub(super) struct Work<K: Chunked, F: Fails> {
     body: Body<Result<K::Chunk, F::Error>>,
     /// As long as the chunks may be kept.
     recording: Option<(Turn, MakeRule<K::Chunk>)>,
-}
-
-/// To be woken when nothing is locked.
-#[must_use]
-#[derive(Default)]
-struct Wakers(Vec<Waker>);
-
-impl Wakers {
-    fn wake(self) {
-        self.0.into_iter().for_each(Waker::wake);
-    }
 }
 
 /// What wakes the body wakes everybody who waits. Weak: the body may keep it for ever.
@@ -111,41 +74,6 @@ impl<K: Chunked, F: Fails> Wake for Bell<K, F> {
         let waiting = state.waiting();
         drop(state);
         waiting.wake();
-    }
-}
-
-impl<K: Chunked, F: Fails> State<K, F> {
-    fn waiting(&mut self) -> Wakers {
-        let seats = self.followers.values_mut();
-        Wakers(seats.filter_map(|seat| seat.waker.take()).collect())
-    }
-
-    fn may_join(&self) -> bool {
-        self.root.is_some()
-    }
-
-    /// Whether somebody is so far behind that the others wait.
-    fn is_held_up(&self) -> bool {
-        if self.may_join() {
-            return false;
-        }
-        let last = self.last.place;
-        let mut places = self.followers.values().filter_map(|seat| seat.place);
-        places.any(|place| {
-            last.bytes - place.bytes >= MOST_BYTES || last.chunks - place.chunks >= MOST_CHUNKS
-        })
-    }
-
-    /// Whether the body is there to be polled.
-    fn can_go_on(&self) -> bool {
-        self.work.is_some() && self.is_due && !self.is_held_up()
-    }
-
-    fn seat(&mut self, place: Option<Place>) -> u64 {
-        self.latest += 1;
-        let waker = None;
-        self.followers.insert(self.latest, Seat { place, waker });
-        self.latest
     }
 }
 
@@ -169,24 +97,17 @@ impl<K: Chunked, F: Fails> Live<K, F> {
     ) -> Following<K, F> {
         let root = Link::root();
         let background = turn.goes_on();
+        let mut seats = State::new(&root);
+        let seat = seats.seat(Some(root.place));
         let live = Arc::new_cyclic(|live: &Weak<Self>| Self {
-            state: Mutex::new(State {
-                work: None,
-                is_due: true,
-                root: Some(root.clone()),
-                last: root.clone(),
-                end: None,
-                followers: BTreeMap::from([(0, Seat::at_the_beginning())]),
-                latest: 0,
-                was_left: false,
-            }),
+            state: Mutex::new(seats),
             bell: Waker::from(Arc::new(Bell(live.clone()))),
             shape,
             background,
             origin,
             price: OnceLock::new(),
         });
-        let following = Following::new(live.clone(), 0, root);
+        let following = Following::new(live.clone(), seat, root);
         let joined: Arc<dyn Joined> = live.clone();
         turn.show(Running::of::<Following<K, F>>(Arc::downgrade(&joined)));
         let work = Box::new(Work {
@@ -212,11 +133,9 @@ impl<K: Chunked, F: Fails> Live<K, F> {
             let mut state = lock(&self.state);
             let state = &mut *state;
             if let Some(link) = last.next() {
-                let was_held_up = state.is_held_up();
-                if let Some(seat) = state.followers.get_mut(&seat) {
-                    _before = seat.move_on(link.place);
-                }
-                if was_held_up && state.can_go_on() {
+                let held_up = state.holds_up(last.place);
+                _before = state.move_on(seat, link.place);
+                if held_up && state.can_go_on() {
                     waiting = state.waiting();
                 }
                 Found::Link(link.clone())
@@ -224,9 +143,7 @@ impl<K: Chunked, F: Fails> Live<K, F> {
                 Found::End(end)
             } else {
                 // Before it polls: the body may wake it at once.
-                if let Some(seat) = state.followers.get_mut(&seat) {
-                    _before = seat.waker.replace(waker);
-                }
+                _before = state.wait(seat, waker);
                 let can_go_on = state.can_go_on();
                 state.is_due &= !can_go_on;
                 match state.work.take_if(|_| can_go_on) {
@@ -258,7 +175,7 @@ impl<K: Chunked, F: Fails> Live<K, F> {
                 let bytes = K::measure(&chunk);
                 let place = lock(&self.state).last.place.after(bytes);
                 if place.bytes > MOST_BYTES || place.chunks > MOST_CHUNKS {
-                    self.give_up(&mut work);
+                    self.give_up(&mut work, Ending::NotKept);
                 }
                 // Nobody else is there, and nobody is going to be.
                 if work.recording.is_none() && self.is_alone() {
@@ -270,7 +187,7 @@ impl<K: Chunked, F: Fails> Live<K, F> {
                 end(Some(Ok(chunk)), Some(link))
             }
             Poll::Ready(Some(Err(error))) => {
-                self.give_up(&mut work);
+                self.give_up(&mut work, Ending::Failed);
                 let (error, shared) = F::share(error);
                 let place = lock(&self.state).last.place.after(0);
                 let link = shared.map(|it| Link::new(Item::Failure(it), place));
@@ -278,17 +195,17 @@ impl<K: Chunked, F: Fails> Live<K, F> {
                 end(Some(Err(error)), link)
             }
             Poll::Ready(None) => {
-                if let Some((turn, rule)) = work.recording.take() {
+                if let Some((mut turn, rule)) = work.recording.take() {
                     let root = lock(&self.state).root.clone();
                     let chunks = root.iter().flat_map(|root| root.chunks()).cloned();
                     let chunks = Arc::new(Chunks::Stream(chunks.collect()));
                     let rule = |chunks: &Arc<Chunks<K::Chunk>>| rule(chunks.list());
                     self.origin.within(|| {
-                        if let Some(price) = turn.price(&chunks) {
+                        if let Some(price) = turn.charge(&chunks) {
                             // Nothing is there: a body has one end.
                             let _ = self.price.set(price);
                         }
-                        drop(turn.keep(self.shape, Ok(chunks), rule));
+                        drop(turn.keep(self.shape, chunks, rule));
                     });
                 }
                 driving.end();
@@ -303,10 +220,9 @@ impl<K: Chunked, F: Fails> Live<K, F> {
     }
 
     /// Nothing is kept of it.
-    fn give_up(&self, work: &mut Work<K, F>) {
+    fn give_up(&self, work: &mut Work<K, F>, ending: Ending) {
         if let Some((turn, _)) = work.recording.take() {
-            let keep = || drop(turn.keep(self.shape, Err(Cut), |_| Rule::default()));
-            self.origin.within(keep);
+            self.origin.within(|| turn.cut(ending));
         }
     }
 
@@ -315,7 +231,7 @@ impl<K: Chunked, F: Fails> Live<K, F> {
         let mut _root = None;
         let mut state = lock(&self.state);
         _root = state.root.take();
-        let is_alone = state.followers.len() == 1;
+        let is_alone = state.number() == 1;
         drop(state);
         is_alone
     }
@@ -328,8 +244,8 @@ impl<K: Chunked, F: Fails> Live<K, F> {
         {
             let mut state = lock(&self.state);
             let state = &mut *state;
-            _left = state.followers.remove(&seat);
-            if !state.followers.is_empty() {
+            _left = state.leave(seat);
+            if state.number() > 0 {
                 if state.can_go_on() {
                     waiting = state.waiting();
                 }
@@ -353,21 +269,6 @@ impl<K: Chunked, F: Fails> Live<K, F> {
             let span = self.origin.span.clone();
             kind.background.go_on(runtime, rest.instrument(span));
         }
-    }
-}
-
-impl Seat {
-    fn at_the_beginning() -> Self {
-        Self {
-            place: Some(Place::default()),
-            waker: None,
-        }
-    }
-
-    /// It has an item, and waits for nothing.
-    fn move_on(&mut self, to: Place) -> Option<Waker> {
-        self.place = self.place.map(|_| to);
-        self.waker.take()
     }
 }
 
@@ -408,8 +309,8 @@ impl<K: Chunked, F: Fails> Driving<'_, K, F> {
             // It may have been woken meanwhile.
             state.is_due |= has_item;
             let place = link.as_ref().map_or(state.last.place, |link| link.place);
-            if let Some(seat) = state.followers.get_mut(&self.seat).filter(|_| has_item) {
-                _waker = seat.move_on(place);
+            if has_item {
+                _waker = state.move_on(self.seat, place);
             }
             let has_more = link.is_some();
             if let Some(link) = link {

@@ -24,8 +24,8 @@ use crate::call::{
 use crate::envelope::Erased;
 use crate::memory::{Weigher, Weight};
 
-/// So often a call begins anew whose body panicked in the hands of another one, before it runs it for
-/// itself.
+/// So often a call begins anew with the others whose body panicked in the hands of another one. After
+/// that it runs its own beside theirs.
 const ANEW: u32 = 1;
 
 /// The stream of an annotated function.
@@ -154,31 +154,30 @@ impl<K: Chunked, F: Fails> Beginning<K, F> {
             .origin
             .within(|| call.enter_stream(control, weigher, price))
         {
-            Entered::Hit(kept) => self.replay(kept.ok()),
+            Entered::Hit(kept) => self.replay(kept),
+            Entered::Miss(miss) if self.anew > ANEW => {
+                Stage::Asking(Box::pin(miss.alone().ask()), self)
+            }
             Entered::Miss(miss) => Stage::Asking(Box::pin(miss.ask()), self),
         }
     }
 
-    fn replay(self: Box<Self>, kept: Option<Arc<Chunks<K::Chunk>>>) -> Stage<K, F> {
-        match kept {
-            Some(chunks) => Stage::Replays(Replay::of(chunks, self.pause)),
-            // No entry is the end of a stream that was cut.
-            None => self.alone(None),
-        }
+    fn replay(self: Box<Self>, chunks: Arc<Chunks<K::Chunk>>) -> Stage<K, F> {
+        Stage::Replays(Replay::of(chunks, self.pause))
     }
 
     fn alone(self: Box<Self>, bill: Option<Box<Bill>>) -> Stage<K, F> {
-        let body = Body::begin(self.make, self.origin);
+        let body = Body::begin(self.make, self.origin, Span::none());
         Stage::Alone(body, bill.map(Billed::by).map(Box::new))
     }
 
     fn go_on(self: Box<Self>, asked: Asked) -> Stage<K, F> {
         match asked.begun(self.shape) {
-            Begun::Kept(kept) => self.replay(kept.ok()),
-            Begun::Follows(it, bill) => match follower::<Following<K, F>>(it) {
-                Some(following) => Stage::Follows(following.billed(bill), Some(self)),
+            Begun::Kept(kept) => self.replay(kept),
+            Begun::Follows(it, joining) => match follower::<Following<K, F>>(it) {
+                Some(following) => Stage::Follows(following.joining(joining), Some(self)),
                 // Nobody else's was asked for.
-                None => self.alone(bill),
+                None => self.alone(None),
             },
             Begun::Turn(turn) if turn.may_keep() => {
                 let Self {
@@ -188,7 +187,8 @@ impl<K: Chunked, F: Fails> Beginning<K, F> {
                     origin,
                     ..
                 } = *self;
-                let body = Body::begin(make, origin.clone());
+                let span = origin.span.in_scope(|| turn.computing());
+                let body = Body::begin(make, origin.clone(), span);
                 Stage::Follows(Live::begin(shape, turn, body, rule, origin), None)
             }
             Begun::Turn(turn) => self.alone(turn.into_bill()),
@@ -196,10 +196,7 @@ impl<K: Chunked, F: Fails> Beginning<K, F> {
     }
 
     /// Another call's body panicked before this one had anything of it.
-    fn begin_anew(mut self: Box<Self>, bill: Option<Box<Bill>>) -> Stage<K, F> {
-        if self.anew >= ANEW {
-            return self.alone(bill);
-        }
+    fn begin_anew(mut self: Box<Self>) -> Stage<K, F> {
         self.anew += 1;
         Stage::New(self)
     }
@@ -243,14 +240,20 @@ impl<K: Chunked, F: Fails> Stream for Memoized<K, F> {
                         (Stage::Follows(following, None), Some(Poll::Ready(item)))
                     }
                     Poll::Ready(Err(Panicked)) => {
-                        let bill = following.into_bill();
+                        let joining = following.into_joining();
                         let Some(beginning) = beginning else {
+                            if let Some(joining) = joining {
+                                joining.panic();
+                            }
                             // What was passed on is not all, and no other end would say so.
                             resume_unwind(Box::new(
                                 "the stream that this call had joined panicked",
                             ));
                         };
-                        (beginning.begin_anew(bill), None)
+                        if let Some(joining) = joining {
+                            joining.begin_anew();
+                        }
+                        (beginning.begin_anew(), None)
                     }
                     Poll::Pending => (Stage::Follows(following, beginning), Some(Poll::Pending)),
                 },

@@ -5,9 +5,10 @@
 //! them. Then it goes the way of every call (`call`), and is one of these:
 //!
 //! - a *replay* of the chunks that memory or the store have (`replay`)
-//! - a *follower* (`following`) of a body that is running (`live`). The caller whose turn it was to run it is one
-//!   itself: the body belongs to all of them, and whoever waits for the next chunk polls it. Each chunk
-//!   is a link of a chain (`chain`) that followers walk along by themselves
+//! - a *follower* (`following`) of a body that is running (`live`, with `seats` for all who follow it).
+//!   The caller whose turn it was to run it is one itself: the body belongs to all of them, and whoever
+//!   waits for the next chunk polls it. Each chunk is a link of a chain (`chain`) that followers walk
+//!   along by themselves
 //! - the *body* by itself (`body`), where the caller wants no cache, or there is none; where its chunks have
 //!   a price they are held until the end (`billed`)
 //!
@@ -27,6 +28,7 @@ mod live;
 mod memoized;
 mod replay;
 mod running;
+mod seats;
 mod shape;
 
 pub use body::Sink;

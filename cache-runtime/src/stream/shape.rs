@@ -10,14 +10,16 @@ use crate::call::{Alone, CanFail, Cloned, Company, Failing, Keeping, Local, Own,
 use crate::envelope::ValueType;
 
 /// How errors reach other callers that may go from one thread to another.
+#[diagnostic::on_unimplemented(
+    message = "the errors of this stream cannot go from one thread to another",
+    label = "the error of a memoized stream has to be `Send`",
+    note = "its body is polled by whoever waits for the next chunk, on whatever thread: take an error \
+            that is `Send`, such as one with an `Arc` in the place of an `Rc`"
+)]
 pub trait Fails: Failing<Error: Send + 'static> + 'static {}
 
 #[diagnostic::do_not_recommend]
 impl<F: Failing<Error: Send + 'static> + 'static> Fails for F {}
-
-/// A stream that did not come to its end.
-#[derive(Clone, Copy, Debug)]
-pub struct Cut;
 
 /// The shape of a stream of `Result<T, E>`, whose chunks are kept as `K` says, and whose errors reach
 /// other callers as `F` says.
@@ -47,7 +49,7 @@ impl<K, F: Failing> CanFail for Streamed<K, F> {
 }
 
 impl<K: Chunked, F: Fails> Shape for Streamed<K, F> {
-    type Returned = Result<Arc<Chunks<K::Chunk>>, Cut>;
+    type Returned = Arc<Chunks<K::Chunk>>;
     type Kept = Arc<Chunks<K::Chunk>>;
 
     fn value_type() -> Option<ValueType> {
@@ -55,11 +57,17 @@ impl<K: Chunked, F: Fails> Shape for Streamed<K, F> {
     }
 
     fn kept(returned: &Self::Returned) -> Option<&Self::Kept> {
-        returned.as_ref().ok()
+        Some(returned)
     }
 
     fn returned(kept: Self::Kept) -> Self::Returned {
-        Ok(kept)
+        kept
+    }
+
+    /// Whether there is a chunk. One of blanks is a part of an answer like any other, so the chunks are
+    /// not asked one by one.
+    fn is_cacheable(kept: &Self::Kept) -> bool {
+        !kept.list().is_empty()
     }
 
     fn company() -> Company {

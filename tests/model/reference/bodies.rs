@@ -165,7 +165,7 @@ impl Reference {
             paused_until: 0,
         };
         // Promise 5: nothing is kept whose computation began before an invalidation.
-        let is_kept = ttl > 0 && !body.is_touched && answer.is_ok();
+        let is_kept = ttl > 0 && !body.is_touched && !body.is_over && answer.is_ok();
         *match (body.is_background, is_kept) {
             (true, _) => &mut self.counts.refreshed,
             (false, true) => &mut self.counts.computed,

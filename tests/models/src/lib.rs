@@ -13,6 +13,7 @@
 mod flight;
 #[path = "../../../cache-runtime/src/generation/mod.rs"]
 mod generation;
+mod stream;
 
 /// What the rooms know of keys.
 mod key {
@@ -49,6 +50,42 @@ mod sync {
 struct Entry {
     value: u64,
     carried: generation::Carried,
+    /// In its place, where it is yet to come.
+    running: Option<stream::Running>,
+}
+
+/// What the rooms know of calls, kinds and what is counted.
+mod call {
+    use std::any::Any;
+    use std::sync::Arc;
+
+    pub(crate) use crate::stream::{Joining, Price, Rule, Turn};
+
+    pub(crate) type Shareable = Arc<dyn Any + Send + Sync>;
+
+    pub(crate) trait Failing: Copy + Send + Sync {
+        type Error;
+
+        fn share(error: Self::Error) -> (Self::Error, Option<Shareable>);
+
+        fn restored(shared: &(dyn Any + Send + Sync)) -> Option<Self::Error>;
+    }
+
+    pub(crate) fn in_tenant<R>(_tenant: Option<Arc<str>>, run: impl FnOnce() -> R) -> R {
+        run()
+    }
+}
+
+mod kind {
+    pub(crate) use crate::stream::Kind;
+}
+
+mod observe {
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(crate) enum Ending {
+        NotKept,
+        Failed,
+    }
 }
 
 #[cfg(test)]

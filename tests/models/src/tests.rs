@@ -17,7 +17,7 @@ use crate::sync::lock;
 /// Orders that are tried of each model. `MODEL_ORDERS` sets another number.
 const ORDERS: usize = 2000;
 
-fn try_orders(model: impl Fn() + Copy + Send + Sync + 'static) {
+pub(crate) fn try_orders(model: impl Fn() + Copy + Send + Sync + 'static) {
     let orders = std::env::var("MODEL_ORDERS").ok();
     let orders = orders.and_then(|it| it.parse().ok()).unwrap_or(ORDERS);
     shuttle::check_random(model, orders);
@@ -64,7 +64,7 @@ impl World {
         entry.filter(|entry| self.is_served(entry))
     }
 
-    /// One call, as `call/pending.rs` and `call/turn.rs` make it.
+    /// One call, as `call/stand.rs` and `call/turn.rs` make it.
     fn call(&self) -> u64 {
         loop {
             if let Some(entry) = self.in_memory() {
@@ -108,7 +108,11 @@ impl World {
     fn entry(&self) -> Entry {
         let carried = self.generations.carry(&[]);
         let value = self.state.load(Ordering::SeqCst);
-        Entry { value, carried }
+        Entry {
+            value,
+            carried,
+            running: None,
+        }
     }
 
     /// What is computed anew takes the place of everything older.

@@ -1,5 +1,6 @@
 use std::convert::Infallible;
 use std::fmt::Display;
+use std::sync::Arc;
 
 use futures_util::Stream;
 use futures_util::stream;
@@ -13,6 +14,28 @@ impl Teller {
     fn tell(&self, id: u32) -> impl Stream<Item = Item> {
         stream::iter([Ok(format!("{} {id}", self.0))])
     }
+
+    #[larder::cached(skip(self))]
+    fn change(&mut self, id: u32) -> impl Stream<Item = Item> {
+        stream::iter([Ok(id.to_string())])
+    }
+
+    #[larder::cached(skip(self))]
+    fn behind_another(self: &Arc<Self>, id: u32) -> impl Stream<Item = Item> {
+        stream::iter([Ok(id.to_string())])
+    }
+}
+
+struct Held<'a>(&'a str);
+
+#[larder::cached(skip(held))]
+fn held(held: Held<'_>, id: u32) -> impl Stream<Item = Item> {
+    stream::iter([Ok(format!("{}{id}", held.0))])
+}
+
+#[larder::cached]
+fn nameless(text: &impl AsRef<str>) -> impl Stream<Item = Item> {
+    stream::iter([Ok(text.as_ref().to_owned())])
 }
 
 #[larder::cached(skip(what))]

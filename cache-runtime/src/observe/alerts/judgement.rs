@@ -4,43 +4,47 @@ use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use super::alert::{Alert, AlertLevel, AlertSubject};
-use super::thresholds::{AlertThresholds, Threshold, Worse};
-use crate::call::MissReason;
+use super::seen::{ENOUGH, Seen};
+use super::thresholds::{AlertThresholds, Worse};
 use crate::health::{HealthStatus, KindHealth};
-use crate::observe::insight::figures::{float, ratio, sum};
-use crate::observe::{Ending, OperationStatistics, Statistics};
-
-/// Of fewer requests nothing is said: a cache that has just begun has no hits (ALR-5).
-const ENOUGH_REQUESTS: u64 = 10;
+use crate::observe::Statistics;
+use crate::observe::insight::figures::float;
 
 /// So many failures of a check one after the other are critical (ALR-4).
 const PERSISTENT: u32 = 3;
 
 const MB: u64 = 1024 * 1024;
 
-/// Why a store that had to be asked gave no answer.
-const UNANSWERED: [MissReason; 2] = [MissReason::StoreAway, MissReason::StoreTimedOut];
+/// How much there is of something, and what is found of it.
+type Find = fn(&Seen) -> (u64, f64);
 
-/// Why no store was asked.
-const UNASKED: [MissReason; 6] = [
-    MissReason::Refreshed,
-    MissReason::UnknownKind,
-    MissReason::SwitchedOff,
-    MissReason::NoKey,
-    MissReason::TextTooLong,
-    MissReason::NoTenant,
+/// What is judged by what was counted.
+const BY_CALLS: [(AlertSubject, Find); 3] = [
+    (AlertSubject::HitRatio, Seen::hit_ratio),
+    (AlertSubject::OperationTime, Seen::time_of_hits),
+    (AlertSubject::ErrorRate, Seen::unanswered),
 ];
 
 /// What is known of one cache.
 #[derive(Debug, Default)]
 pub(super) struct Judgement {
     kind: String,
-    /// What had been counted when it was last judged.
-    before: Option<Statistics>,
-    /// What has been told, and not got better.
-    told: BTreeMap<AlertSubject, AlertLevel>,
+    /// Since when it counts: another cache may take the name.
+    since: Option<SystemTime>,
+    /// What had been counted when each subject was last judged.
+    before: BTreeMap<AlertSubject, Seen>,
+    /// What has been told, and is so still.
+    told: BTreeMap<AlertSubject, Alert>,
     /// Checks of its health that failed, one after the other.
     failures: u32,
+}
+
+/// What is new.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum News {
+    Alert(Alert),
+    /// What was told in this one is as it should be again.
+    Over(Alert),
 }
 
 /// What was found, beyond a threshold or not.
@@ -60,64 +64,33 @@ impl Judgement {
         }
     }
 
-    /// By what has been counted since the last judgement: numbers that only grow. Where that is too little
-    /// to judge by, it waits for more.
+    /// By what has been counted since the last judgement: numbers that only grow. What is too little to
+    /// judge a subject by is judged together with what comes next.
     pub(super) fn performance(
         &mut self,
         now: &Statistics,
         thresholds: &AlertThresholds,
         at: SystemTime,
-    ) -> Vec<Alert> {
-        // Another cache may have taken the name.
-        let before = self.before.as_ref().filter(|it| it.since == now.since);
-        let period = before.map_or_else(|| now.clone(), |before| now.since(before));
-        let (hits, misses) = (period.counts.hits(), period.counts.misses());
-        let requests = hits.saturating_add(misses);
-        if requests < ENOUGH_REQUESTS {
-            self.before = before.cloned();
-            return Vec::new();
+    ) -> Vec<News> {
+        if self.since.replace(now.since) != Some(now.since) {
+            self.before.clear();
         }
-        self.before = Some(now.clone());
-        let hit_ratio = ratio(hits, requests).map(|ratio| {
-            let sentence = format!("{:.1} % of the requests are hits", ratio * 100.0);
-            let threshold = thresholds.hit_ratio;
-            found(
-                AlertSubject::HitRatio,
-                threshold,
-                Worse::Below,
-                ratio,
-                sentence,
-            )
+        let now = Seen::of(now);
+        let news = BY_CALLS.into_iter().filter_map(|(subject, find)| {
+            let value = self.period(subject, now, find)?;
+            self.tell(found(subject, value, thresholds), at)
         });
-        let operation_time = time_of_hits(&period).map(|took| {
-            let sentence = format!("a hit takes {took:.1} ms on average");
-            let threshold = thresholds.operation_time_ms;
-            found(
-                AlertSubject::OperationTime,
-                threshold,
-                Worse::Above,
-                took,
-                sentence,
-            )
-        });
-        let error_rate = unanswered(&period).map(|part| {
-            let sentence = format!(
-                "{:.1} % of the calls that asked the store had no answer",
-                part * 100.0
-            );
-            let threshold = thresholds.error_rate;
-            found(
-                AlertSubject::ErrorRate,
-                threshold,
-                Worse::Above,
-                part,
-                sentence,
-            )
-        });
-        let all = [hit_ratio, operation_time, error_rate]
-            .into_iter()
-            .flatten();
-        all.filter_map(|found| self.tell(found, at)).collect()
+        news.collect()
+    }
+
+    /// What is found since the subject was last judged, where there is enough to judge it by.
+    fn period(&mut self, subject: AlertSubject, now: Seen, find: Find) -> Option<f64> {
+        let before = self.before.entry(subject).or_default();
+        let (number, found) = find(&now.since(before));
+        (number >= ENOUGH).then(|| {
+            *before = now;
+            found
+        })
     }
 
     /// By what is in memory.
@@ -126,22 +99,13 @@ impl Judgement {
         bytes: u64,
         thresholds: &AlertThresholds,
         at: SystemTime,
-    ) -> Option<Alert> {
+    ) -> Option<News> {
         let megabytes = float(bytes) / float(MB);
-        let sentence = format!("{megabytes:.1} MB are in memory");
-        let threshold = thresholds.memory_mb;
-        let found = found(
-            AlertSubject::Memory,
-            threshold,
-            Worse::Above,
-            megabytes,
-            sentence,
-        );
-        self.tell(found, at)
+        self.tell(found(AlertSubject::Memory, megabytes, thresholds), at)
     }
 
     /// By how well its parts work. What is unhealthy for the third time is critical.
-    pub(super) fn health(&mut self, health: &KindHealth, at: SystemTime) -> Option<Alert> {
+    pub(super) fn health(&mut self, health: &KindHealth, at: SystemTime) -> Option<News> {
         self.failures = match health.status {
             HealthStatus::Unhealthy => self.failures.saturating_add(1),
             HealthStatus::Degraded | HealthStatus::Healthy => 0,
@@ -170,24 +134,16 @@ impl Judgement {
         self.tell(found, at)
     }
 
-    /// An alert where the level is another one than was told last.
-    fn tell(&mut self, found: Found, at: SystemTime) -> Option<Alert> {
-        let told = self.told.get(&found.subject).copied();
+    /// An alert where the level is another one than was told last, and its end.
+    fn tell(&mut self, found: Found, at: SystemTime) -> Option<News> {
         let Some(level) = found.level else {
-            if self.told.remove(&found.subject).is_some() {
-                tracing::info!(
-                    kind = self.kind,
-                    subject = found.subject.name(),
-                    "is as it should be again"
-                );
-            }
-            return None;
+            return self.told.remove(&found.subject).map(News::Over);
         };
-        if told == Some(level) {
+        let told = self.told.get(&found.subject);
+        if told.is_some_and(|told| told.level == level) {
             return None;
         }
-        self.told.insert(found.subject, level);
-        Some(Alert {
+        let alert = Alert {
             timestamp: at,
             level,
             service: Alert::SERVICE,
@@ -196,17 +152,37 @@ impl Judgement {
             message: found.message,
             value: found.value,
             threshold: found.threshold,
-        })
+        };
+        self.told.insert(found.subject, alert.clone());
+        Some(News::Alert(alert))
     }
 }
 
-fn found(
-    subject: AlertSubject,
-    threshold: Threshold,
-    worse: Worse,
-    value: f64,
-    sentence: String,
-) -> Found {
+/// What a number says, and whether that is beyond its threshold.
+fn found(subject: AlertSubject, value: f64, thresholds: &AlertThresholds) -> Found {
+    let percent = value * 100.0;
+    let (sentence, worse, threshold) = match subject {
+        AlertSubject::HitRatio => (
+            format!("{percent:.1} % of the requests are hits"),
+            Worse::Below,
+            thresholds.hit_ratio,
+        ),
+        AlertSubject::OperationTime => (
+            format!("a hit takes {value:.1} ms on average"),
+            Worse::Above,
+            thresholds.operation_time_ms,
+        ),
+        AlertSubject::ErrorRate => (
+            format!("{percent:.1} % of the calls that asked the store had no answer"),
+            Worse::Above,
+            thresholds.error_rate,
+        ),
+        AlertSubject::Memory | AlertSubject::Health => (
+            format!("{value:.1} MB are in memory"),
+            Worse::Above,
+            thresholds.memory_mb,
+        ),
+    };
     let due = threshold.level(worse, value);
     let side = match worse {
         Worse::Below => "less",
@@ -233,35 +209,4 @@ fn shown(subject: AlertSubject, threshold: f64) -> String {
         AlertSubject::OperationTime => format!("{threshold} ms"),
         AlertSubject::Memory | AlertSubject::Health => format!("{threshold} MB"),
     }
-}
-
-/// What a hit took on average, in milliseconds, where any was timed.
-fn time_of_hits(period: &Statistics) -> Option<f64> {
-    let (mut calls, mut took) = (0.0, 0.0);
-    let mut add = |number: u64, mean: std::time::Duration| {
-        calls += float(number);
-        took += float(number) * mean.as_secs_f64() * 1000.0;
-    };
-    for operation in period.operations.values() {
-        let OperationStatistics {
-            counts,
-            memory_hits,
-            other_hits,
-            ..
-        } = operation;
-        if memory_hits.count > 0 {
-            add(counts.of(Ending::MemoryHit), memory_hits.mean());
-        }
-        add(other_hits.count, other_hits.mean());
-    }
-    (calls > 0.0).then(|| took / calls)
-}
-
-/// The part of calls that it did not answer among those that asked the store, where there was any.
-fn unanswered(period: &Statistics) -> Option<f64> {
-    let counts = &period.counts;
-    let of = |reasons: &[MissReason]| sum(reasons.iter().map(|it| counts.missed_because(*it)));
-    let asked = of(&MissReason::ALL).saturating_sub(of(&UNASKED));
-    let asked = asked.saturating_add(counts.of(Ending::StoreHit));
-    ratio(of(&UNANSWERED), asked)
 }

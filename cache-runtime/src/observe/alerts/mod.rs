@@ -2,11 +2,13 @@
 //!
 //! - [`thresholds`]: from where on
 //! - [`alert`]: what is told
+//! - [`seen`]: what of the numbers of a cache it is about
 //! - [`judgement`]: what is found of one cache, and whether that is new
 //! - [`watch`]: a look every now and then
 
 mod alert;
 mod judgement;
+mod seen;
 #[cfg(test)]
 mod tests;
 mod thresholds;

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::judgement::Judgement;
+use super::judgement::{Judgement, News};
 use super::{Alert, AlertLevel, AlertSubject, AlertThresholds};
 use crate::call::MissReason;
 use crate::health::{HealthStatus, KindHealth, PartHealth};
-use crate::observe::insight::example::{called, counts, missed, statistics, with};
+use crate::observe::insight::example::{called, counts, missed, statistics, times, with};
 use crate::observe::{Ending, Latencies, Statistics};
 use AlertLevel::{Critical, Error, Warning};
 
@@ -14,8 +14,21 @@ const MB: u64 = 1024 * 1024;
 
 fn judge(judgement: &mut Judgement, statistics: &Statistics) -> Vec<(AlertSubject, AlertLevel)> {
     let thresholds = AlertThresholds::default();
-    let alerts = judgement.performance(statistics, &thresholds, SystemTime::UNIX_EPOCH);
-    alerts.iter().map(|it| (it.subject, it.level)).collect()
+    let news = judgement.performance(statistics, &thresholds, SystemTime::UNIX_EPOCH);
+    let alerts = news.iter().filter_map(alert);
+    alerts.map(|it| (it.subject, it.level)).collect()
+}
+
+/// What is told; an end of it is another matter.
+fn alert(news: &News) -> Option<&Alert> {
+    match news {
+        News::Alert(alert) => Some(alert),
+        News::Over(_) => None,
+    }
+}
+
+fn level(news: Option<&News>) -> Option<AlertLevel> {
+    news.and_then(alert).map(|it| it.level)
 }
 
 fn hits(hits: u64, misses: u64) -> Statistics {
@@ -104,16 +117,7 @@ fn another_cache_under_the_same_name_is_judged_by_itself() {
 }
 
 fn each(micros: u64, number: u64) -> Latencies {
-    let time = Duration::from_micros(micros);
-    Latencies {
-        count: number,
-        total: time * u32::try_from(number).unwrap_or(u32::MAX),
-        min: time,
-        max: time,
-        p50: time,
-        p95: time,
-        p99: time,
-    }
+    times(number, Duration::from_micros(micros))
 }
 
 #[test]
@@ -181,8 +185,8 @@ fn alr_1_memory() {
     ] {
         let thresholds = AlertThresholds::default();
         let at = SystemTime::UNIX_EPOCH;
-        let alert = Judgement::of("ai").resources(bytes, &thresholds, at);
-        assert_eq!(alert.map(|it| it.level), expected, "{bytes}");
+        let news = Judgement::of("ai").resources(bytes, &thresholds, at);
+        assert_eq!(level(news.as_ref()), expected, "{bytes}");
     }
 }
 
@@ -226,8 +230,8 @@ fn alr_4_the_third_failure_in_a_row_is_critical() {
         (Degraded, None),
         (Unhealthy, Some(Error)),
     ] {
-        let alert = judgement.health(&health(status), SystemTime::UNIX_EPOCH);
-        assert_eq!(alert.map(|it| it.level), expected, "{status}");
+        let news = judgement.health(&health(status), SystemTime::UNIX_EPOCH);
+        assert_eq!(level(news.as_ref()), expected, "{status}");
     }
 }
 
@@ -235,7 +239,8 @@ fn alr_4_the_third_failure_in_a_row_is_critical() {
 fn alr_2_an_alert_has_all_its_parts() {
     let thresholds = AlertThresholds::default();
     let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_577_836_800);
-    let alerts = Judgement::of("ai").performance(&hits(60, 40), &thresholds, at);
+    let news = Judgement::of("ai").performance(&hits(60, 40), &thresholds, at);
+    let alerts: Vec<_> = news.iter().filter_map(alert).collect();
     let written: Vec<_> = alerts
         .iter()
         .filter_map(|it| serde_json::to_value(it).ok())
@@ -251,17 +256,26 @@ fn alr_2_an_alert_has_all_its_parts() {
         "threshold": 0.7,
     }]);
     assert_eq!(serde_json::Value::from(written), expected);
-    let shown: Vec<_> = alerts.iter().map(Alert::to_string).collect();
+    let shown: Vec<_> = alerts.iter().map(ToString::to_string).collect();
     let sentence = "WARNING: kind ai: 60.0 % of the requests are hits, less than 70.0 %";
     assert_eq!(shown, [sentence]);
+    assert!(Warning < Error && Error < Critical);
+    for (level, name) in [
+        (Warning, "WARNING"),
+        (Error, "ERROR"),
+        (Critical, "CRITICAL"),
+    ] {
+        assert_eq!(level.to_string(), name);
+        assert_eq!(serde_json::to_value(level).ok(), Some(name.into()));
+    }
 }
 
 #[test]
 fn the_worst_part_is_named_in_an_alert_about_health() {
     let unhealthy = health(HealthStatus::Unhealthy);
-    let alert = Judgement::of("ai").health(&unhealthy, SystemTime::UNIX_EPOCH);
-    let message = alert.map(|it| it.message).unwrap_or_default();
-    assert_eq!(message, "store is unhealthy: does not answer");
+    let news = Judgement::of("ai").health(&unhealthy, SystemTime::UNIX_EPOCH);
+    let message = news.as_ref().and_then(alert).map(|it| &*it.message);
+    assert_eq!(message, Some("store is unhealthy: does not answer"));
 }
 
 #[test]
@@ -270,8 +284,77 @@ fn alr_2_thresholds_of_an_application_take_the_place_of_the_usual_ones() {
     let at = SystemTime::UNIX_EPOCH;
     for (number, expected) in [(300, None), (299, Some(Warning)), (99, Some(Critical))] {
         let statistics = hits(number, 1000 - number);
-        let alerts = Judgement::of("ai").performance(&statistics, &thresholds, at);
-        let level = alerts.first().map(|it| it.level);
-        assert_eq!(level, expected, "{number}");
+        let news = Judgement::of("ai").performance(&statistics, &thresholds, at);
+        assert_eq!(level(news.first()), expected, "{number}");
     }
+}
+
+#[test]
+fn alr_5_one_that_took_long_or_had_no_answer_is_no_mean() {
+    // Of a thousand calls one asked the store, in vain.
+    let endings = [(Ending::MemoryHit, 999), (Ending::Computed, 1)];
+    let one = missed(counts(&endings), MissReason::StoreTimedOut, 1);
+    let mut judgement = Judgement::of("ai");
+    assert_eq!(judge(&mut judgement, &with(statistics(), "qa", one)), []);
+    // Ten in all, half of them in vain.
+    let endings = [(Ending::MemoryHit, 1990), (Ending::Computed, 10)];
+    let ten = missed(counts(&endings), MissReason::StoreTimedOut, 5);
+    let ten = missed(ten, MissReason::Absent, 5);
+    let expected = [(AlertSubject::ErrorRate, Critical)];
+    let found = judge(&mut judgement, &with(statistics(), "qa", ten));
+    assert_eq!(found, expected);
+
+    for (timed, expected) in [(9, None), (10, Some(Critical))] {
+        let mut slow = called("qa", &[(Ending::StoreHit, 100)]);
+        if let Some(operation) = slow.operations.get_mut("qa") {
+            operation.other_hits = each(60_000, timed);
+        }
+        let expected = expected.map(|level| (AlertSubject::OperationTime, level));
+        assert_eq!(at_once(&slow), Vec::from_iter(expected), "{timed}");
+    }
+}
+
+#[test]
+fn hits_in_memory_take_no_time_to_speak_of_where_none_was_timed() {
+    let mut quick = called("qa", &[(Ending::MemoryHit, 190), (Ending::StoreHit, 10)]);
+    if let Some(operation) = quick.operations.get_mut("qa") {
+        operation.other_hits = each(60_000, 10);
+    }
+    assert_eq!(at_once(&quick), []);
+}
+
+#[test]
+fn what_was_told_is_over_when_it_is_as_it_should_be() {
+    let thresholds = AlertThresholds::default();
+    let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+    let mut judgement = Judgement::of("ai");
+    let told = judgement.performance(&hits(0, 100), &thresholds, at(1));
+    let [News::Alert(critical)] = &told[..] else {
+        panic!("{told:?}");
+    };
+    // Another level is no end of it.
+    let told = judgement.performance(&hits(60, 140), &thresholds, at(2));
+    let [News::Alert(warning)] = &told[..] else {
+        panic!("{told:?}");
+    };
+    assert_eq!((critical.level, warning.level), (Critical, Warning));
+    // Too little is known.
+    assert_eq!(
+        judgement.performance(&hits(69, 140), &thresholds, at(3)),
+        []
+    );
+    let told = judgement.performance(&hits(70, 140), &thresholds, at(4));
+    assert_eq!(told, [News::Over(warning.clone())]);
+    assert_eq!(
+        judgement.performance(&hits(170, 140), &thresholds, at(5)),
+        []
+    );
+
+    let full = judgement.resources(300 * MB, &thresholds, at(6));
+    let full = full.as_ref().and_then(alert).cloned();
+    let over = judgement.resources(0, &thresholds, at(7));
+    assert_eq!(over, full.map(News::Over));
+    judgement.health(&health(HealthStatus::Degraded), at(8));
+    let over = judgement.health(&health(HealthStatus::Healthy), at(9));
+    assert!(matches!(over, Some(News::Over(alert)) if alert.level == Warning));
 }

@@ -6,14 +6,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, SystemTime};
 
 use futures_util::future::join_all;
-use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep_until};
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::alert::{Alert, AlertLevel};
-use super::judgement::Judgement;
+use super::judgement::{Judgement, News};
 use super::thresholds::AlertThresholds;
 use crate::cache::{Cache, WeakCache};
 use crate::error::CacheError;
+use crate::memory::MemoryTier;
 use crate::observe::insight::wide;
 use crate::registry;
 use crate::runtime;
@@ -44,6 +45,8 @@ pub struct AlertWatchBuilder {
     every: Duration,
     resources_every: Duration,
     sinks: Vec<Sink>,
+    /// Of those whose ends are told.
+    ends: Vec<Sink>,
 }
 
 impl AlertWatch {
@@ -57,20 +60,23 @@ impl AlertWatch {
     ///
     /// | subject | what is looked at | alert |
     /// |---|---|---|
-    /// | [`HitRatio`](crate::AlertSubject::HitRatio) | hits among the requests since the last look, ten at least | below 0.7, critical below 0.5 |
-    /// | [`OperationTime`](crate::AlertSubject::OperationTime) | the mean time of hits in the same period, but for those that waited for another call | above 10 ms, critical above 50 ms |
-    /// | [`ErrorRate`](crate::AlertSubject::ErrorRate) | calls without an answer of the store among those that asked it; look-ups with [`get`](crate::Cache::get) are not seen here | above 5 %, critical above 25 % |
+    /// | [`HitRatio`](crate::AlertSubject::HitRatio) | hits among the requests since the last look | below 0.7, critical below 0.5 |
+    /// | [`OperationTime`](crate::AlertSubject::OperationTime) | the mean time of hits since then, but for those that waited for another call | above 10 ms, critical above 50 ms |
+    /// | [`ErrorRate`](crate::AlertSubject::ErrorRate) | calls without an answer of the store among those that asked it since then; look-ups with [`get`](crate::Cache::get) are not seen here | above 5 %, critical above 25 % |
     /// | [`Memory`](crate::AlertSubject::Memory) | bytes in memory, as far as they are seen | above 100 MB, critical above 200 MB |
     /// | [`Health`](crate::AlertSubject::Health) | [`Cache::health`](crate::Cache::health) | a warning where it is degraded, an error where it is unhealthy, critical from the third time one after the other |
     ///
     /// The first look is taken at once, about everything since the cache was made; then memory is looked
-    /// at every minute and everything else every half. A period with fewer than ten requests is judged
-    /// together with the next one: without traffic there is nothing to tell.
+    /// at every minute and everything else every half. Of fewer than ten requests, ten hits that were timed, or
+    /// ten calls that asked the store, nothing is said: they are judged together with those of the next
+    /// periods. Without traffic there is nothing to tell.
     ///
     /// An alert is told once, when its level is reached; it is told again after all was well, or with
-    /// another level. Sinks are called on a thread of the runtime, one after the other, and keep it for as
-    /// long as they take: what takes long is to be sent elsewhere. A panic in one is logged, and the others
-    /// are called. Without a sink alerts are logged.
+    /// another level. That all is well again is told to those who ask for it
+    /// ([`recovered`](AlertWatchBuilder::recovered)); of a cache that is gone nothing more is told. Sinks are
+    /// called on a thread of the runtime, one after the other, and keep it for as long as they take: what
+    /// takes long is to be sent elsewhere. A panic in one is logged, and the others are called. Without a sink
+    /// alerts are logged.
     ///
     /// The loop goes on as long as the guard that [`begin`](AlertWatchBuilder::begin) returns is there, and as
     /// long as the runtime that it was called on. It does not keep caches that nobody else keeps. What is
@@ -89,6 +95,7 @@ impl AlertWatch {
     ///             eprintln!("{alert}"); // wake somebody up
     ///         }
     ///     })
+    ///     .recovered(|alert| eprintln!("it is over: {alert}"))
     ///     .begin()?;
     /// assert!(watch.is_running());
     /// # Ok::<(), larder::CacheError>(())
@@ -101,6 +108,7 @@ impl AlertWatch {
             every: Self::PACE,
             resources_every: Self::PACE_OF_RESOURCES,
             sinks: Vec::new(),
+            ends: Vec::new(),
         }
     }
 
@@ -140,7 +148,7 @@ impl AlertWatchBuilder {
     }
 
     /// Looks at memory every so often, 100 ms to a year. Each time it walks over all entries in memory, as
-    /// [`Cache::stats`] does.
+    /// [`Cache::stats`] does, on a thread for work that takes long.
     pub fn resources_every(mut self, pace: Duration) -> Self {
         self.resources_every = pace;
         self
@@ -149,6 +157,33 @@ impl AlertWatchBuilder {
     /// Tells this one too.
     pub fn sink(mut self, sink: impl Fn(&Alert) + Send + Sync + 'static) -> Self {
         self.sinks.push(Box::new(sink));
+        self
+    }
+
+    /// Tells this one that an alert is over, with the alert as it was told last: its subject is within the
+    /// threshold again, with ten of what it is judged by at least. An alert with another level is none that is
+    /// over. Without such a sink, that is logged at the level `INFO`.
+    ///
+    /// ```
+    /// # use cache_runtime as larder;
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// use larder::{Alert, AlertWatch};
+    ///
+    /// /// Under which it is opened and closed elsewhere.
+    /// fn incident(alert: &Alert) -> String {
+    ///     format!("{}/{}/{}", alert.service, alert.kind, alert.subject)
+    /// }
+    ///
+    /// let watch = AlertWatch::builder()
+    ///     .sink(|alert| println!("open {}: {alert}", incident(alert)))
+    ///     .recovered(|alert| println!("close {}", incident(alert)))
+    ///     .begin()?;
+    /// # drop(watch);
+    /// # Ok::<(), larder::CacheError>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn recovered(mut self, sink: impl Fn(&Alert) + Send + Sync + 'static) -> Self {
+        self.ends.push(Box::new(sink));
         self
     }
 
@@ -188,7 +223,7 @@ impl AlertWatchBuilder {
                 next = Instant::now() + every;
             }
             if now >= next_of_resources {
-                self.resources(&caches, &mut judgements);
+                self.resources(&caches, &mut judgements, every).await;
                 next_of_resources = Instant::now() + resources_every;
             }
         }
@@ -205,21 +240,32 @@ impl AlertWatchBuilder {
                 continue;
             };
             let (at, statistics) = (SystemTime::now(), cache.statistics_since_start());
-            let alerts = judgement.performance(&statistics, &self.thresholds, at);
-            let alerts = alerts.into_iter().chain(judgement.health(&health, at));
-            alerts.for_each(|alert| self.tell(&alert));
+            let news = judgement.performance(&statistics, &self.thresholds, at);
+            let news = news.into_iter().chain(judgement.health(&health, at));
+            news.for_each(|news| self.tell(&news));
         }
     }
 
-    fn resources(&self, caches: &[(String, Cache)], judgements: &mut BTreeMap<String, Judgement>) {
-        for (name, cache) in caches {
-            let stats = cache.stats();
-            let bytes = stats.weight.max(wide(stats.memory_usage_bytes));
+    async fn resources(
+        &self,
+        caches: &[(String, Cache)],
+        judgements: &mut BTreeMap<String, Judgement>,
+        patience: Duration,
+    ) {
+        let looked_at: Vec<Cache> = caches.iter().map(|(_, cache)| cache.clone()).collect();
+        let look = || looked_at.into_iter().map(|cache| bytes(&cache)).collect();
+        let mut look = spawn_blocking::<_, Vec<u64>>(look);
+        // The application may occupy all threads of this sort: everything else is looked at all the same.
+        let Ok(Ok(bytes)) = timeout(patience, &mut look).await else {
+            look.abort();
+            return;
+        };
+        for ((name, _), bytes) in caches.iter().zip(bytes) {
             let judgement = judgements.get_mut(name);
-            let alert =
+            let news =
                 judgement.and_then(|it| it.resources(bytes, &self.thresholds, SystemTime::now()));
-            if let Some(alert) = alert {
-                self.tell(&alert);
+            if let Some(news) = news {
+                self.tell(&news);
             }
         }
     }
@@ -236,11 +282,15 @@ impl AlertWatchBuilder {
             .collect()
     }
 
-    fn tell(&self, alert: &Alert) {
-        if self.sinks.is_empty() {
-            log(alert);
+    fn tell(&self, news: &News) {
+        let (sinks, alert) = match news {
+            News::Alert(alert) => (&self.sinks, alert),
+            News::Over(alert) => (&self.ends, alert),
+        };
+        if sinks.is_empty() {
+            log(news);
         }
-        for sink in &self.sinks {
+        for sink in sinks {
             let told = catch_unwind(AssertUnwindSafe(|| sink(alert)));
             if told.is_err() {
                 tracing::error!("who is told of the caches has panicked");
@@ -249,8 +299,20 @@ impl AlertWatchBuilder {
     }
 }
 
-fn log(alert: &Alert) {
+/// What is in its memory, as far as it is seen. The store is not asked for anything.
+fn bytes(cache: &Cache) -> u64 {
+    let memory = cache.kind().memory.as_ref();
+    let usage = memory.map(MemoryTier::usage).unwrap_or_default();
+    usage.weight.max(wide(usage.bytes))
+}
+
+fn log(news: &News) {
+    let (News::Alert(alert) | News::Over(alert)) = news;
     let (kind, subject, message) = (&alert.kind, alert.subject.name(), &alert.message);
+    if let News::Over(_) = news {
+        tracing::info!(kind, subject, "is as it should be again");
+        return;
+    }
     match alert.level {
         AlertLevel::Warning => tracing::warn!(kind, subject, "{message}"),
         AlertLevel::Error | AlertLevel::Critical => {
@@ -267,6 +329,7 @@ impl fmt::Debug for AlertWatchBuilder {
             .field("every", &self.every)
             .field("resources_every", &self.resources_every)
             .field("sinks", &self.sinks.len())
+            .field("ends", &self.ends.len())
             .finish()
     }
 }

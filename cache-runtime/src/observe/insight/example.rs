@@ -5,7 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use crate::call::MissReason;
 use crate::observe::{
-    CompressionStatistics, Counts, Ending, OperationStatistics, Savings, Statistics,
+    CompressionStatistics, Counts, Ending, Latencies, OperationStatistics, Savings, Statistics,
+    TenantStatistics,
 };
 
 /// Of a kind that nobody has called.
@@ -18,6 +19,7 @@ pub(crate) fn statistics() -> Statistics {
         savings: Savings::default(),
         operations: BTreeMap::new(),
         tenants: BTreeMap::new(),
+        other_tenants: TenantStatistics::default(),
         compression: CompressionStatistics::default(),
     }
 }
@@ -54,4 +56,18 @@ pub(crate) fn with(mut statistics: Statistics, operation: &str, counts: Counts) 
         ..OperationStatistics::default()
     };
     statistics
+}
+
+/// So many that took this long each.
+pub(crate) fn times(number: u64, each: Duration) -> Latencies {
+    Latencies {
+        count: number,
+        slow: 0,
+        total: each.saturating_mul(u32::try_from(number).unwrap_or(u32::MAX)),
+        min: each,
+        max: each,
+        p50: each,
+        p95: each,
+        p99: each,
+    }
 }

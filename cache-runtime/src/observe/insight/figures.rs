@@ -73,6 +73,8 @@ pub(crate) fn written_seconds_if_any<S: Serializer>(
 pub struct Timings {
     /// So many were timed.
     pub count: u64,
+    /// Of these, those that [took long](crate::Latencies::slow).
+    pub slow: u64,
     /// The mean.
     pub avg_ms: f64,
     /// The shortest.
@@ -91,6 +93,7 @@ impl From<&Latencies> for Timings {
     fn from(latencies: &Latencies) -> Self {
         Self {
             count: latencies.count,
+            slow: latencies.slow,
             avg_ms: millis(latencies.mean()),
             min_ms: millis(latencies.min),
             max_ms: millis(latencies.max),
@@ -107,33 +110,34 @@ const HALVINGS: usize = 80;
 impl Timings {
     /// Of several parts together, where each stands for so many calls, more than were timed of it
     /// perhaps. Percentiles lie between those of the parts.
+    ///
+    /// Hits in memory are timed now and then. Where none of some was, they took no time to speak of beside
+    /// what was timed: left out, they would have the rest seem to be all of it.
     pub(crate) fn together(parts: &[(u64, &Latencies)]) -> Self {
+        if parts.iter().all(|(_, latencies)| latencies.count == 0) {
+            return Self::default();
+        }
         let parts = parts.iter();
-        let timed: Vec<(f64, Self, u64)> = parts
-            .filter(|(_, latencies)| latencies.count > 0)
+        let timed: Vec<(f64, Self)> = parts
+            .filter(|(calls, latencies)| *calls > 0 || latencies.count > 0)
             .map(|(calls, latencies)| {
                 // Those that were timed are calls too, whatever else was counted.
                 let calls = (*calls).max(latencies.count);
-                (float(calls), Self::from(*latencies), latencies.count)
+                (float(calls), Self::from(*latencies))
             })
             .collect();
-        if let [(_, only, _)] = timed.as_slice() {
+        if let [(_, only)] = timed.as_slice() {
             return *only;
         }
-        let all: f64 = timed.iter().map(|(calls, ..)| calls).sum();
-        if timed.is_empty() {
-            return Self::default();
-        }
-        let each = || timed.iter().map(|(_, part, _)| part);
+        let all: f64 = timed.iter().map(|(calls, _)| calls).sum();
+        let each = || timed.iter().map(|(_, part)| part);
         let shortest = each().fold(f64::INFINITY, |least, part| least.min(part.min_ms));
         let longest = each().fold(0.0_f64, |most, part| most.max(part.max_ms));
         let percentile = |share: f64| {
             let (mut low, mut high) = (shortest, longest);
             for _ in 0..HALVINGS {
                 let middle = f64::midpoint(low, high);
-                let below = timed
-                    .iter()
-                    .map(|(calls, part, _)| calls * part.below(middle));
+                let below = timed.iter().map(|(calls, part)| calls * part.below(middle));
                 if below.sum::<f64>() < share * all {
                     low = middle;
                 } else {
@@ -142,11 +146,10 @@ impl Timings {
             }
             high
         };
-        let weighted = timed
-            .iter()
-            .map(|(calls, part, _)| calls / all * part.avg_ms);
+        let weighted = timed.iter().map(|(calls, part)| calls / all * part.avg_ms);
         Self {
-            count: sum(timed.iter().map(|(.., count)| *count)),
+            count: sum(each().map(|part| part.count)),
+            slow: sum(each().map(|part| part.slow)),
             avg_ms: weighted.sum(),
             min_ms: shortest,
             max_ms: longest,
@@ -192,6 +195,7 @@ mod tests {
         let [mean, min, max, p50, p95, p99] = millis.map(Duration::from_millis);
         Latencies {
             count,
+            slow: 0,
             total: mean * u32::try_from(count).unwrap_or(u32::MAX),
             min,
             max,
@@ -224,8 +228,21 @@ mod tests {
     #[test]
     fn one_part_alone_is_told_as_it_is() {
         let part = latencies(4, [20, 10, 40, 15, 35, 39]);
-        let together = Timings::together(&[(9, &Latencies::default()), (256, &part)]);
+        let together = Timings::together(&[(0, &Latencies::default()), (256, &part)]);
         assert_eq!(together, Timings::from(&part));
+    }
+
+    #[test]
+    fn hits_of_which_none_was_timed_took_no_time_to_speak_of() {
+        let nothing = Latencies::default();
+        let slow = latencies(10, [2000, 2000, 2000, 2000, 2000, 2000]);
+        let together = Timings::together(&[(190, &nothing), (10, &slow)]);
+        assert!(close(together.avg_ms, 100.0), "{together:?}");
+        assert!(
+            together.p50_ms < 1e-6 && close(together.p99_ms, 2000.0),
+            "{together:?}"
+        );
+        assert_eq!(together.count, 10);
     }
 
     #[test]

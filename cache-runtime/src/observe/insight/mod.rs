@@ -5,7 +5,7 @@
 //! - [`advice`]: recommendations, with the thresholds behind them; [`recommendation`]: what they consist of;
 //!   [`tuning`]: the settings that they are about
 //! - [`invalidations`]: what was invalidated in the last hour
-//! - [`figures`]: parts, percentages and times
+//! - [`figures`]: parts, percentages and times; [`level`]: what is a warning, and what critical
 //!
 //! All of it is made of one [`Insight`], which holds the numbers of one moment.
 
@@ -14,6 +14,7 @@ mod advice;
 pub(crate) mod example;
 pub(crate) mod figures;
 mod invalidations;
+mod level;
 mod metrics;
 mod performance;
 mod recommendation;
@@ -30,9 +31,8 @@ use serde::Serialize;
 
 pub use figures::Timings;
 pub(crate) use invalidations::{Invalidated, Invalidations, NoteOf};
-pub use invalidations::{
-    InvalidatedPattern, InvalidationRate, InvalidationStatistics, InvalidationTarget,
-};
+pub use invalidations::{InvalidatedPattern, InvalidationStatistics, InvalidationTarget};
+pub use level::Level;
 pub use metrics::{AiMetrics, CacheMetrics};
 pub use performance::{
     CacheOperations, CompressionPerformance, MemoryUsage, OperationPerformance,

@@ -6,8 +6,11 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 
 use super::figures::{Timings, percent, sum, written_moment, written_seconds_if_any};
-use super::{Insight, InvalidationStatistics, KeyGeneration};
+use super::{Insight, InvalidationStatistics, KeyGeneration, Level};
 use crate::observe::{Ending, OperationStatistics};
+
+/// From so many bytes in memory on they are a warning, and critical (MON-2).
+pub(super) const MEMORY: [u64; 2] = [50 * 1024 * 1024, 100 * 1024 * 1024];
 
 /// How long calls of one operation take.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
@@ -22,8 +25,9 @@ pub struct OperationPerformance {
     )]
     pub configured_ttl: Option<Duration>,
     /// Of all calls, those that the cache answered and the others. Of hits in memory one in
-    /// [`HITS_TIMED`](crate::HITS_TIMED) is timed and stands for all of them. Percentiles lie between those
-    /// of the parts below; where there is one part alone they are its own.
+    /// [`HITS_TIMED`](crate::HITS_TIMED) is timed and stands for all of them; where none was, they took no
+    /// time to speak of. Percentiles lie between those of the parts below; where there is one part alone
+    /// they are its own.
     #[serde(flatten)]
     pub calls: Timings,
     /// Hits in memory alone.
@@ -125,6 +129,8 @@ pub struct MemoryUsage {
     pub utilization_percent: f64,
     /// Bytes in memory, as far as they are seen.
     pub bytes: u64,
+    /// What that is: a warning from 50 MB (of 1 048 576 bytes) on, critical from 100 MB on.
+    pub level: Level,
     /// Room for bytes, where they are bounded.
     pub max_bytes: Option<u64>,
 }
@@ -193,6 +199,7 @@ impl Insight {
                 max_entries,
                 utilization_percent: percent(entries, max_entries),
                 bytes: self.memory_bytes(),
+                level: Level::of(self.memory_bytes(), MEMORY),
                 max_bytes: stats.max_bytes,
             },
             invalidation: self.invalidations.clone(),

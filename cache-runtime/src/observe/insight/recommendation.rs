@@ -46,13 +46,13 @@ pub enum Advice {
     ModestHitRate,
     /// More than 90 % of the requests are hits.
     ExcellentHitRate,
-    /// More than 70 % of the texts are small.
+    /// More than 70 % of the texts are small, and memory has no room to spare.
     ManySmallTexts,
     /// Fewer than 20 % of the texts are small.
     FewSmallTexts,
     /// An operation has a mean time under 100 ms and a lifetime under two hours.
     ShortLifetime,
-    /// More than 90 % of the memory tier is used.
+    /// More than 90 % of the memory tier is used, which is no [much memory](Self::LargeMemory).
     FullMemory,
     /// Less than 30 % of the memory tier is used.
     EmptyMemory,

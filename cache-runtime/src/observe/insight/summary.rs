@@ -60,6 +60,8 @@ pub struct KeyGeneration {
     pub total_keys_generated: u64,
     /// Of these, the keys that were timed.
     pub keys_timed: u64,
+    /// Of these, those that took more than 100 ms.
+    pub slow_keys: u64,
     /// What one of these took, in milliseconds; zero where none was timed.
     pub average_generation_time_ms: f64,
     /// How long texts are.
@@ -173,6 +175,9 @@ impl Insight {
             keys_timed: sum(self
                 .of_functions()
                 .map(|(_, operation)| operation.keys.count)),
+            slow_keys: sum(self
+                .of_functions()
+                .map(|(_, operation)| operation.keys.slow)),
             average_generation_time_ms: mean_millis(
                 self.of_functions().map(|(_, operation)| &operation.keys),
             ),

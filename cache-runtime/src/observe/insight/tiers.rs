@@ -314,17 +314,20 @@ impl Insight {
     }
 }
 
-/// What a call takes, by what hits and misses of its operation take.
+/// What a call takes, by what hits and misses of its operation take. Hits in memory of which none was timed
+/// take no time to speak of.
 fn response_time(counts: &[(&OperationStatistics, &Counts)]) -> Option<f64> {
-    let (mut calls, mut took) = (0.0, 0.0);
+    let (mut calls, mut took, mut is_timed) = (0.0, 0.0, false);
     for (operation, counts) in counts {
         let [in_memory, joined] =
             [Ending::MemoryHit, Ending::Joined].map(|ending| counts.of(ending));
         let others = counts
             .hits()
             .saturating_sub(in_memory.saturating_add(joined));
+        calls += float(in_memory);
+        took += float(in_memory) * Timings::from(&operation.memory_hits).avg_ms;
+        is_timed |= in_memory > 0 && operation.memory_hits.count > 0;
         for (number, times) in [
-            (in_memory, &operation.memory_hits),
             (joined, &operation.joined),
             (others, &operation.other_hits),
             (counts.misses(), &operation.misses),
@@ -332,8 +335,9 @@ fn response_time(counts: &[(&OperationStatistics, &Counts)]) -> Option<f64> {
             if times.count > 0 {
                 calls += float(number);
                 took += float(number) * Timings::from(times).avg_ms;
+                is_timed |= number > 0;
             }
         }
     }
-    (calls > 0.0).then(|| took / calls)
+    is_timed.then(|| took / calls)
 }

@@ -78,7 +78,8 @@ pub struct Analysis {
     pub operations_per_second: f64,
     /// Hits among hits and misses, 0 to 1; `None` where there were none.
     pub hit_ratio: Option<f64>,
-    /// What a call took, the time of bodies included, in milliseconds; `None` where none was timed.
+    /// What a call took, the time of bodies included, in milliseconds; `None` where none was timed. Of hits
+    /// in memory those that were timed stand for all of them.
     pub mean_time_ms: Option<f64>,
     /// How well the cache does; `None` where there was neither hit nor miss.
     pub rating: Option<Rating>,

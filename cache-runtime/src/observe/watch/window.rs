@@ -7,7 +7,8 @@ use tokio::time::Instant;
 
 use super::analysis::{Analysis, Rating, SlowOperation, SlowPart};
 use crate::observe::insight::figures::{float, millis};
-use crate::observe::{Counts, Ending, Latencies, OperationStatistics, Statistics};
+use crate::observe::times::Times;
+use crate::observe::{Counts, Ending, OperationStatistics, Statistics};
 
 /// So many moments are held at most.
 pub(super) const MOST_MOMENTS: u32 = 600;
@@ -32,36 +33,6 @@ pub(super) struct Moment {
     memory_hits: Times,
     others: Times,
     operations: BTreeMap<String, [Times; SlowPart::ALL.len()]>,
-}
-
-/// How long something took, so often.
-#[derive(Clone, Copy, Debug, Default)]
-struct Times {
-    count: u64,
-    total: Duration,
-}
-
-impl Times {
-    fn of<'a>(latencies: impl IntoIterator<Item = &'a Latencies>) -> Self {
-        let mut times = Self::default();
-        for latencies in latencies {
-            times.count = times.count.saturating_add(latencies.count);
-            times.total = times.total.saturating_add(latencies.total);
-        }
-        times
-    }
-
-    fn since(self, earlier: Self) -> Self {
-        Self {
-            count: self.count.saturating_sub(earlier.count),
-            total: self.total.saturating_sub(earlier.total),
-        }
-    }
-
-    /// In milliseconds.
-    fn mean(self) -> Option<f64> {
-        (self.count > 0).then(|| millis(self.total) / float(self.count))
-    }
 }
 
 impl Moment {
@@ -108,17 +79,15 @@ impl Moment {
         }
     }
 
-    /// Of hits in memory those that were timed stand for all of them.
+    /// Of hits in memory those that were timed stand for all of them; where none was, they took no time to
+    /// speak of.
     fn mean_time(&self, earlier: &Self, counts: &Counts) -> Option<f64> {
         let others = self.others.since(earlier.others);
-        let in_memory = self.memory_hits.since(earlier.memory_hits).mean();
-        let (mut calls, mut took) = (float(others.count), millis(others.total));
-        if let Some(mean) = in_memory {
-            let hits = float(counts.of(Ending::MemoryHit));
-            calls += hits;
-            took += hits * mean;
-        }
-        (calls > 0.0).then(|| took / calls)
+        let in_memory = self.memory_hits.since(earlier.memory_hits);
+        let hits = float(counts.of(Ending::MemoryHit));
+        let is_timed = others.count > 0 || (in_memory.count > 0 && hits > 0.0);
+        let took = millis(others.total) + hits * in_memory.mean().unwrap_or_default();
+        is_timed.then(|| took / (float(others.count) + hits))
     }
 
     /// What takes at least twice as long as it did until an earlier moment.
@@ -185,22 +154,17 @@ impl Window {
 
     /// What took at least twice as long in the last period as in the quick ones of the window.
     fn slow(&self, last: &Moment) -> Vec<SlowOperation> {
-        let slow = last.parts().filter_map(|(name, part, _)| {
-            let times = |moment: &Moment| {
+        let before = self.moments.iter().nth_back(1);
+        let slow = last.parts().filter_map(|(name, part, times)| {
+            let of = |moment: &Moment| {
                 let operation = moment.operations.get(name);
                 operation.map_or_else(Times::default, |parts| parts[part as usize])
             };
+            // First: of thousands of operations, few are called between two looks.
+            let now = times.since(of(before?)).mean()?;
             let moments = self.moments.iter().zip(self.moments.iter().skip(1));
-            let means = moments.map(|(from, to)| times(to).since(times(from)).mean());
-            let means: Vec<_> = means.collect();
-            let now = *means.last()?.as_ref()?;
-            SlowOperation::of(
-                name,
-                part,
-                baseline(means.into_iter().flatten())?,
-                now,
-                SLOW,
-            )
+            let means = moments.filter_map(|(from, to)| of(to).since(of(from)).mean());
+            SlowOperation::of(name, part, baseline(means)?, now, SLOW)
         });
         slow.collect()
     }

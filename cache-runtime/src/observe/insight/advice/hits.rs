@@ -9,6 +9,7 @@ use super::super::tuning::LifetimeOf;
 use super::super::{Advice, Insight, Priority, Recommendation};
 use super::Words;
 use crate::cache::APPLICATIONS_OWN;
+use crate::call::MissReason;
 use crate::observe::OperationStatistics;
 
 /// Under this rate, in percent, memory is said to bring less than it could (MON-21).
@@ -30,7 +31,8 @@ const MOST_OPERATIONS: usize = 10;
 impl Insight {
     /// MON-14, MON-21.
     pub(super) fn hit_rate(&self) -> Option<Recommendation> {
-        let rate = self.statistics.counts.hit_rate()?;
+        let counts = &self.statistics.counts;
+        let rate = counts.hit_rate()?;
         let metrics = [("hit_rate", rate), ("requests", float(self.requests()))];
         if rate > HIGH_HIT_RATE {
             let words = Words {
@@ -45,22 +47,27 @@ impl Insight {
         if rate >= GOOD_HIT_RATE {
             return None;
         }
-        // What memory had to push out is found nowhere else.
-        let pushed_out =
-            !self.has_store && self.stats.evictions >= self.statistics.counts.misses() / 2;
-        let (action, suggestion) = if pushed_out && self.stats.evictions > 0 {
+        // What memory had to push out is found nowhere else. Both numbers since the start: evictions are
+        // not counted anew by a reset.
+        let evictions = self.stats.evictions;
+        let pushed_out = evictions > 0 && evictions >= self.stats.misses / 2;
+        let (action, suggestion) = if pushed_out && !self.has_store {
             let action = "give memory more room: it pushes out what is asked for again".to_owned();
             (action, self.tuning.more_entries())
         } else {
             let of = self.most_missed(|operation| Some(&operation.counts));
-            let action = format!(
-                "let answers{} live longer; if that changes nothing, look for arguments that differ \
-                 from call to call and do not matter (`skip`)",
-                match of {
-                    LifetimeOf::Operation(name, _) => format!(" of {name:?}"),
-                    LifetimeOf::Everything => String::new(),
-                }
-            );
+            let of_which = match of {
+                LifetimeOf::Operation(name, _) => format!(" of {name:?}"),
+                LifetimeOf::Everything => String::new(),
+            };
+            let longer = format!("let answers{of_which} live longer");
+            let others = "look for arguments that differ from call to call and do not matter \
+                          (`skip`), and for results that are not kept";
+            let action = if counts.missed_because(MissReason::Expired) > 0 {
+                format!("{longer}; if that changes nothing, {others}")
+            } else {
+                format!("nothing that was missed had expired: {others}; else {longer}")
+            };
             (action, self.tuning.longer_lifetime(of))
         };
         let description = format!("{rate:.1} % of the requests are hits");
@@ -93,7 +100,9 @@ impl Insight {
             let performance = OperationPerformance::of(operation);
             let ttl = operation.ttl.filter(|ttl| *ttl < LONG_LIFETIME)?;
             let is_quick = performance.calls.avg_ms < QUICK_MS;
-            (is_quick && performance.calls.count >= ENOUGH_TIMED).then_some((
+            // Then even this lifetime is too long.
+            let is_right = operation.shadow.different == 0;
+            (is_quick && is_right && performance.calls.count >= ENOUGH_TIMED).then_some((
                 name,
                 ttl,
                 performance,

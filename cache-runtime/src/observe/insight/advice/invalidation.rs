@@ -1,9 +1,10 @@
 //! About what is invalidated.
 
 use super::super::figures::{float, percent};
-use super::super::invalidations::{CRITICAL_PER_HOUR, InvalidatedPattern, WARNING_PER_HOUR};
 use super::super::tuning::LifetimeOf;
-use super::super::{Advice, Insight, InvalidationTarget, Priority, Recommendation};
+use super::super::{
+    Advice, Insight, InvalidatedPattern, InvalidationTarget, Level, Priority, Recommendation,
+};
 use super::Words;
 
 /// A pattern dominates that makes more than this part of the invalidations, in percent (MON-22).
@@ -29,15 +30,14 @@ impl Insight {
             .iter()
             .find(|it| it.target.is_broad());
         let of = first.map_or(LifetimeOf::Everything, |pattern| self.lifetime_of(pattern));
-        if all >= WARNING_PER_HOUR {
-            let is_critical = all >= CRITICAL_PER_HOUR;
+        if invalidations.rate > Level::Usual {
             let words = Words {
                 title: "Frequent invalidation",
                 description: format!("{all} invalidations in an hour"),
                 action: "let lifetimes do that work, or invalidate single keys and tags".to_owned(),
                 impact: "fewer answers are thrown away that were still right",
             };
-            let priority = if is_critical {
+            let priority = if invalidations.rate == Level::Critical {
                 Priority::High
             } else {
                 Priority::Medium

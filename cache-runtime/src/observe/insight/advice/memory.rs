@@ -17,20 +17,40 @@ const MUCH_MEMORY: u64 = 100 * MB;
 /// An entry of more than this is large, in bytes (MON-21).
 const LARGE_ENTRY: f64 = 10_000.0;
 
+/// How much of what memory has room for is used.
+struct Used {
+    percent: f64,
+    /// The bound on bytes, where that is nearer than the one on entries.
+    bytes: Option<u64>,
+}
+
 impl Insight {
-    /// MON-15. Of the bounds on entries and on bytes, the one that is nearer.
-    pub(super) fn used_memory(&self) -> Option<Recommendation> {
+    /// `None` without a memory tier.
+    fn used(&self) -> Option<Used> {
         let stats = &self.stats;
-        if stats.max_size == 0 {
-            return None;
-        }
         let entries = percent(wide(stats.total_entries), wide(stats.max_size));
         let bytes = stats
             .max_bytes
             .map(|most| (percent(stats.weight, most), most));
-        // In bytes where these are the closer bound.
-        let by_bytes = bytes.filter(|(bytes, _)| *bytes > entries);
-        let used = by_bytes.map_or(entries, |(bytes, _)| bytes);
+        let (percent, bytes) = match bytes {
+            Some((percent, most)) if percent > entries => (percent, Some(most)),
+            _ => (entries, None),
+        };
+        (stats.max_size > 0).then_some(Used { percent, bytes })
+    }
+
+    /// Whether memory has room that nobody needs.
+    pub(super) fn has_room_to_spare(&self) -> bool {
+        self.used().is_some_and(|used| used.percent < EMPTY)
+    }
+
+    /// MON-15.
+    pub(super) fn used_memory(&self) -> Option<Recommendation> {
+        let stats = &self.stats;
+        let Used {
+            percent: used,
+            bytes,
+        } = self.used()?;
         let metrics = [
             ("used_percent", used),
             ("entries", float(wide(stats.total_entries))),
@@ -38,14 +58,18 @@ impl Insight {
         ];
         let description = format!("{used:.1} % of the memory tier is used");
         if used > FULL {
+            // What has too much already is not to be given more.
+            if self.memory_bytes() > MUCH_MEMORY {
+                return None;
+            }
             let words = Words {
                 title: "Full memory",
                 description,
                 action: "give it more room, if the machine has it".to_owned(),
                 impact: "less is pushed out that is asked for again",
             };
-            let more = match by_bytes {
-                Some((_, most)) => self.tuning.bytes(most.saturating_mul(2)),
+            let more = match bytes {
+                Some(most) => self.tuning.bytes(most.saturating_mul(2)),
                 None => self.tuning.more_entries(),
             };
             return Some(words.say(Advice::FullMemory, Priority::Medium, metrics, more));
@@ -81,13 +105,14 @@ impl Insight {
         Some(words.say(Advice::LargeMemory, Priority::High, metrics, bound))
     }
 
-    /// MON-21. Of values as they were written into a store, or of entries in memory where there is none.
+    /// MON-21. Of values as they were written into a store, or of what entries in memory weigh where nothing
+    /// was. What else memory has are tables, which are there for entries that come.
     pub(super) fn large_entries(&self) -> Option<Recommendation> {
         let compression = &self.statistics.compression;
         let (bytes, entries) = if compression.values > 0 {
             (compression.bytes, compression.values)
         } else {
-            (self.memory_bytes(), wide(self.stats.total_entries))
+            (self.stats.weight, wide(self.stats.total_entries))
         };
         if entries == 0 {
             return None;
@@ -100,13 +125,20 @@ impl Insight {
             let action = "compress more, and keep only what is needed of an answer".to_owned();
             (action, self.tuning.more_compression())
         } else {
-            let action = "hold fewer of them, and keep only what is needed of an answer".to_owned();
             #[expect(
                 clippy::cast_possible_truncation,
                 clippy::cast_sign_loss,
                 reason = "a positive number of entries"
             )]
             let fitting = (float(MUCH_MEMORY) / average) as u64;
+            let is_fewer = fitting < self.tuning.l1_cache_size;
+            let fewer = if is_fewer {
+                "hold fewer of them, and "
+            } else {
+                ""
+            };
+            let action = format!("{fewer}keep only what is needed of an answer");
+            let fitting = fitting.min(self.tuning.l1_cache_size);
             (action, self.tuning.entries(fitting))
         };
         let words = Words {

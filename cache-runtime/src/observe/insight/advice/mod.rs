@@ -25,13 +25,13 @@ impl Insight {
     /// | fewer than 30 % hits | high | twice the lifetime of the operation with the most misses; twice `l1_cache_size` where entries were pushed out of a memory that has no store behind it |
     /// | fewer than 70 % hits | medium | the same |
     /// | more than 90 % hits | low | all is well |
-    /// | more than 70 % of the texts are small | medium | twice `l1_cache_size` |
+    /// | more than 70 % of the texts are small, and memory has no room to spare | medium | twice `l1_cache_size` |
     /// | fewer than 20 % of the texts are small, and there is a store | medium | more compression |
     /// | an operation with a mean time under 100 ms and a lifetime under 2 h, of five timed calls or more; the ten that are called most | low | twice its lifetime |
-    /// | more than 90 % of memory is used | medium | twice `l1_cache_size` or `l1_cache_bytes` |
+    /// | more than 90 % of memory is used, and that is no more than 100 MB | medium | twice `l1_cache_size` or `l1_cache_bytes` |
     /// | less than 30 % of memory is used | low | half of it |
     /// | more than 100 MB in memory | high | `l1_cache_bytes` of 100 MB |
-    /// | more than 10 000 bytes an entry, on average | medium | more compression; without a store an `l1_cache_size` that makes 100 MB |
+    /// | more than 10 000 bytes an entry, on average | medium | more compression; without a store an `l1_cache_size` that makes 100 MB, where it is more |
     /// | more than 80 % is left by compression, of eleven values or more | medium | a higher `compression_level` |
     /// | compressing takes more than 10 ms | medium | a lower one |
     /// | compression has saved more than 100 MB | low | all is well |

@@ -22,7 +22,8 @@ impl Insight {
         let small = tiers.get(&TextTier::Small).copied().unwrap_or_default();
         let part = percent(small, all);
         let metrics = [("small_texts_percent", part), ("texts", float(all))];
-        if part > MANY_SMALL {
+        // More room is of no use where there is some to spare.
+        if part > MANY_SMALL && !self.has_room_to_spare() {
             let words = Words {
                 title: "Many small texts",
                 description: format!("{part:.1} % of the texts are small"),

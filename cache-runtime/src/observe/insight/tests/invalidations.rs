@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use super::super::example::called;
+use super::super::invalidations::PER_HOUR;
 use super::super::{
-    Advice, Insight, InvalidatedPattern, InvalidationStatistics, InvalidationTarget, Priority,
+    Advice, Insight, InvalidatedPattern, InvalidationStatistics, InvalidationTarget, Level,
+    Priority,
 };
 use super::{
     MB, compressed, each, found, hits, invalidations, is_accepted, operation, the_one, tries, usual,
@@ -23,8 +25,10 @@ fn pattern(target: InvalidationTarget, pattern: &str, count: u64) -> Invalidated
 /// So many of an operation, and so many by a pattern.
 fn invalidated(of_operation: u64, matching: u64) -> Insight {
     let mut insight = usual();
+    let last_hour = of_operation.saturating_add(matching);
     insight.invalidations = InvalidationStatistics {
-        last_hour: of_operation.saturating_add(matching),
+        last_hour,
+        rate: Level::of(last_hour, PER_HOUR),
         patterns: vec![
             pattern(InvalidationTarget::Tag, "", 1_000_000),
             pattern(InvalidationTarget::Operation, "summarize", of_operation),

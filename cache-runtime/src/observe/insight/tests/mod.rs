@@ -1,5 +1,6 @@
 //! Every threshold, just at it, just below and just above, in numbers that are made by hand.
 
+mod extremes;
 mod invalidations;
 mod recommendations;
 mod reports;
@@ -7,10 +8,8 @@ mod tiers;
 
 use std::time::Duration;
 
-use super::example::called;
-use super::{
-    Advice, Insight, InvalidationRate, InvalidationStatistics, Recommendation, Suggestion,
-};
+use super::example::{called, times};
+use super::{Advice, Insight, InvalidationStatistics, Level, Recommendation, Suggestion};
 use crate::config::CacheConfig;
 use crate::observe::{
     CacheStats, CompressionStatistics, Ending, Latencies, OperationStatistics, Statistics,
@@ -22,7 +21,7 @@ fn invalidations() -> InvalidationStatistics {
     InvalidationStatistics {
         at: std::time::UNIX_EPOCH,
         last_hour: 0,
-        rate: InvalidationRate::Usual,
+        rate: Level::Usual,
         of_tenants_and_tags: 0,
         counted: 0,
         removed_keys: 0,
@@ -96,16 +95,7 @@ fn is_accepted(suggestion: &Suggestion) {
 }
 
 fn each(millis: u64, number: u64) -> Latencies {
-    let time = Duration::from_millis(millis);
-    Latencies {
-        count: number,
-        total: time * u32::try_from(number).unwrap_or(u32::MAX),
-        min: time,
-        max: time,
-        p50: time,
-        p95: time,
-        p99: time,
-    }
+    times(number, Duration::from_millis(millis))
 }
 
 fn operation<'a>(insight: &'a mut Insight, name: &str) -> &'a mut OperationStatistics {

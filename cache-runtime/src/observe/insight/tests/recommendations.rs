@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::super::example::{called, counts, statistics, with};
+use super::super::example::{called, counts, missed, statistics, with};
 use super::super::{Advice, Insight, Priority};
 use super::{MB, compressed, each, found, hits, insight, operation, the_one, tries, usual};
 use crate::cache::APPLICATIONS_OWN;
+use crate::call::MissReason;
 use crate::observe::{CacheStats, CompressionStatistics, Ending, OperationStatistics};
 use crate::policy::TextTier;
 
@@ -68,9 +69,24 @@ fn low_hit_rates_are_about_the_lifetime_of_what_is_missed_most() {
 }
 
 #[test]
+fn low_hit_rates_say_whether_longer_lifetimes_could_have_helped() {
+    for (expired, beginning) in [
+        (0, "nothing that was missed had expired: look for arguments"),
+        (1, "let answers of \"summarize\" live longer; if that"),
+    ] {
+        let mut missed_some = hits(0, 100);
+        let counts = missed_some.statistics.counts.clone();
+        missed_some.statistics.counts = missed(counts, MissReason::Expired, expired);
+        let action = the_one(&missed_some, Advice::LowHitRate).action;
+        assert!(action.starts_with(beginning), "{action}");
+    }
+}
+
+#[test]
 fn low_hit_rates_of_a_memory_that_pushes_out_are_about_its_room() {
     let mut full = hits(0, 100);
     full.has_store = false;
+    full.stats.misses = 100;
     full.stats.evictions = 49;
     tries(
         &full,
@@ -79,6 +95,14 @@ fn low_hit_rates_of_a_memory_that_pushes_out_are_about_its_room() {
     );
     full.stats.evictions = 50;
     tries(&full, Advice::LowHitRate, "l1_cache_size = 200");
+    // Of what was pushed out long ago, the misses since a reset say nothing.
+    full.stats.misses = 1000;
+    tries(
+        &full,
+        Advice::LowHitRate,
+        "operation_ttls of \"summarize\" = 4h",
+    );
+    full.stats.misses = 100;
     // The store has what memory pushes out.
     full.has_store = true;
     tries(
@@ -148,6 +172,8 @@ fn mon_15_lifetimes_of_quick_operations() {
     ] {
         let mut quick = usual();
         let it = operation(&mut quick, "summarize");
+        // Without hits, which take next to no time.
+        it.counts = counts(&[(Ending::Computed, number)]);
         it.ttl = Some(Duration::from_secs(ttl));
         it.misses = each(took, number);
         let expected = is_short.then_some(Advice::ShortLifetime);
@@ -161,6 +187,10 @@ fn mon_15_lifetimes_of_quick_operations() {
     let it = operation(&mut quick, "summarize");
     it.ttl = Some(Duration::from_secs(1800));
     it.misses = each(1, 5);
+    // What is computed once more differs: it lives too long already.
+    it.shadow.different = 1;
+    assert_eq!(found(&quick), []);
+    operation(&mut quick, "summarize").shadow.different = 0;
     let expected = "operation_ttls of \"summarize\" = 1h";
     tries(&quick, Advice::ShortLifetime, expected);
     let own = OperationStatistics {
@@ -256,7 +286,32 @@ fn mon_21_large_entries() {
     in_memory.has_store = false;
     in_memory.stats.weight = 50 * 20_000;
     // 100 MB have room for so many.
+    in_memory.tuning.l1_cache_size = 10_000;
     tries(&in_memory, Advice::LargeEntries, "l1_cache_size = 5242");
+    // Fewer are held as it is.
+    in_memory.tuning.l1_cache_size = 5242;
+    tries(&in_memory, Advice::LargeEntries, "l1_cache_size = 5242");
+    in_memory.tuning.l1_cache_size = 100;
+    tries(&in_memory, Advice::LargeEntries, "l1_cache_size = 100");
+    let action = the_one(&in_memory, Advice::LargeEntries).action;
+    assert_eq!(action, "keep only what is needed of an answer");
+    // A table with room for many more is no entry.
+    in_memory.stats.weight = 0;
+    in_memory.stats.memory_usage_bytes = 10_000_000;
+    assert_eq!(found(&in_memory), []);
+}
+
+#[test]
+fn what_is_suggested_about_memory_does_not_fight_itself() {
+    let mut roomy = small(1000);
+    roomy.stats.total_entries = 29;
+    assert_eq!(found(&roomy), [Advice::EmptyMemory]);
+    let mut full = usual();
+    full.tuning.l1_cache_bytes = Some(150 * MB);
+    full.stats.max_bytes = Some(150 * MB);
+    full.stats.weight = 149 * MB;
+    full.statistics.compression.values = 1;
+    assert_eq!(found(&full), [Advice::LargeMemory]);
 }
 
 #[test]

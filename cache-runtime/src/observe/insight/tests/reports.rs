@@ -169,10 +169,12 @@ fn if_10_records_have_their_numbers() {
 
 #[test]
 fn mon_11_operations_without_timings_are_left_out() {
-    let mut insight = usual();
+    let endings = [(Ending::StoreHit, 80), (Ending::Computed, 20)];
+    let mut insight = insight(called("summarize", &endings));
     assert!(insight.operation_performance().is_empty());
     operation(&mut insight, "summarize").misses = Latencies {
         count: 20,
+        slow: 3,
         total: Duration::from_millis(300),
         min: Duration::from_millis(10),
         max: Duration::from_millis(40),
@@ -184,6 +186,7 @@ fn mon_11_operations_without_timings_are_left_out() {
     assert_eq!(performance.len(), 1);
     let written = serde_json::to_value(performance["summarize"]).unwrap_or_default();
     for (name, expected) in [
+        ("slow", 3.0),
         ("avg_ms", 15.0),
         ("min_ms", 10.0),
         ("max_ms", 40.0),

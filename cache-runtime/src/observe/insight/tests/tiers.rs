@@ -75,6 +75,17 @@ fn mon_9_tiers_have_configuration_distribution_analysis_and_completeness() {
     assert_eq!(completeness["tiers_percent"], 25.0);
     assert_eq!(completeness["calls_with_text"], 40);
     assert_eq!(completeness["calls_percent"], 40.0);
+    // Hits in memory of which none was timed take no time to speak of.
+    let mut quick = tier(TextTier::Small, 30, 10, 4);
+    let endings = [
+        (Ending::MemoryHit, 120),
+        (Ending::StoreHit, 30),
+        (Ending::Computed, 10),
+    ];
+    let it = operation(&mut quick, "summarize");
+    it.text_tiers = BTreeMap::from([(TextTier::Small, counts(&endings))]);
+    let analysis = &quick.tier_statistics().tier_analysis[&TextTier::Small];
+    assert_eq!(analysis.average_response_time_ms, Some(1.0));
     // Without any call.
     let nothing = insight(super::super::example::statistics()).tier_statistics();
     assert!(nothing.tier_analysis.is_empty() && nothing.opportunities.is_empty());
