@@ -10,9 +10,11 @@ use std::time::Duration;
 
 use larder::AlertLevel::{Critical, Error, Warning};
 use larder::AlertSubject::{ErrorRate, Health, HitRatio, Memory};
+use larder::call::MissReason;
+use larder::testing::ManualClock;
 use larder::{
     Alert, AlertLevel, AlertSubject, AlertThresholds, AlertWatch, AlertWatchBuilder, Cache,
-    CacheError, Threshold,
+    CacheError, Threshold, cached,
 };
 use support::map_store::MapStore;
 use support::{Log, eventually, in_memory, register, roomy};
@@ -173,6 +175,32 @@ async fn alr_3_memory_is_looked_at_every_minute() {
     cache.clear().await;
     seconds(120).await;
     told.is(&[(60, "full", Memory, Warning)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn alr_3_a_store_that_does_not_answer_for_what_is_over_is_one_too() {
+    #[cached(kind = "over.away", op = "answer", ttl = "1s", stale_if_error = "1h")]
+    async fn answer(id: u32) -> Result<u32, String> {
+        Ok(id)
+    }
+    let (store, clock) = (Arc::<MapStore>::default(), ManualClock::new());
+    let config = roomy().build().expect("valid settings");
+    let builder = Cache::builder("over.away", &config).store(store.clone());
+    let cache = builder.clock(clock.clone()).build().expect("a cache");
+    larder::register(cache.clone());
+    for is_away in [false, true] {
+        store.hangs.store(is_away, Ordering::SeqCst);
+        for id in 0..20 {
+            answer(id).await.expect("an answer");
+        }
+        clock.advance(Duration::from_secs(2));
+    }
+    let counts = cache.statistics().operations["answer"].counts.clone();
+    let [away, timed_out] = [MissReason::StoreAway, MissReason::StoreTimedOut];
+    assert_eq!(
+        counts.missed_because(away) + counts.missed_because(timed_out),
+        20
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,7 +4,8 @@
 
 mod support;
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use larder::{KeyBuilder, Options, cached, call};
@@ -337,4 +338,65 @@ async fn a_field_that_cannot_be_written_means_no_key() {
         assert_eq!(RUNS.total(), run_number);
     }
     assert_eq!(cache.stats().no_key, 2);
+}
+
+#[tokio::test]
+async fn options_in_any_list_and_map_say_themselves_what_counts() {
+    static RUNS: Runs = Runs::new();
+    #[derive(Clone, Default, Serialize, Options)]
+    struct Shot {
+        #[serde(skip)]
+        #[options(count)]
+        image: u8,
+        #[options(skip)]
+        taken_at: u64,
+    }
+    /// Nothing for serde, with a parameter that says itself what counts.
+    #[derive(Clone, Default, Options)]
+    struct Of<T: Options> {
+        one: T,
+    }
+    #[derive(Clone, Options)]
+    struct Album {
+        array: [Shot; 1],
+        queue: VecDeque<Shot>,
+        by_name: BTreeMap<String, Shot>,
+        by_number: HashMap<u32, Shot>,
+        borrowed: Cow<'static, Shot>,
+        of: Of<Of<Shot>>,
+    }
+    type Change = fn(&mut Album, Shot);
+    #[cached(kind = "albums", options = album)]
+    async fn describe(album: &Album) -> usize {
+        RUNS.count();
+        album.queue.len()
+    }
+    register("albums", roomy());
+
+    let album = Album {
+        array: [Shot::default()],
+        queue: [Shot::default()].into(),
+        by_name: [("first".to_owned(), Shot::default())].into(),
+        by_number: [(1, Shot::default())].into(),
+        borrowed: Cow::Owned(Shot::default()),
+        of: Of::default(),
+    };
+    let changes: [Change; 6] = [
+        |it, shot| it.array = [shot],
+        |it, shot| it.queue = [shot].into(),
+        |it, shot| it.by_name = [("first".to_owned(), shot)].into(),
+        |it, shot| it.by_number = [(1, shot)].into(),
+        |it, shot| it.borrowed = Cow::Owned(shot),
+        |it, shot| it.of.one.one = shot,
+    ];
+    describe(&album).await;
+    for (changed, change) in changes.into_iter().enumerate() {
+        for (shot, runs) in [((0, 1), changed + 1), ((1, 0), changed + 2)] {
+            let (image, taken_at) = shot;
+            let mut album = album.clone();
+            change(&mut album, Shot { image, taken_at });
+            describe(&album).await;
+            assert_eq!(RUNS.total(), runs, "change {changed}, {shot:?}");
+        }
+    }
 }

@@ -6,15 +6,16 @@ mod support;
 use std::time::Duration;
 
 use larder::call::{self, MissReason};
+use larder::testing::ManualClock;
 use larder::{
-    AiRequest, CacheConfig, Counts, Ending, HITS_TIMED, OperationStatistics, TENANTS_COUNTED,
-    TextStatistics, TextTier, cached,
+    AiRequest, Cache, CacheConfig, Counts, Ending, HITS_TIMED, OperationStatistics,
+    TENANTS_COUNTED, TextStatistics, TextTier, cached,
 };
 use serde_json::Value;
 use support::{poll_once, register, roomy};
 
 /// Of one operation.
-fn of(cache: &larder::Cache, operation: &str) -> OperationStatistics {
+fn of(cache: &Cache, operation: &str) -> OperationStatistics {
     let mut statistics = cache.statistics();
     statistics.operations.remove(operation).unwrap_or_default()
 }
@@ -350,4 +351,52 @@ async fn they_are_exported_without_a_word_of_what_was_asked() {
         json["operations"]["answer"]["text_tiers"]["small"]["computed"],
         1
     );
+}
+
+#[tokio::test]
+async fn what_is_over_or_invalidated_is_missed_for_that_reason() {
+    #[cached(kind = "stats.over", op = "answer", ttl = "1s")]
+    async fn answer(id: u32) -> u32 {
+        id
+    }
+    let clock = ManualClock::new();
+    let config = roomy().build().expect("valid settings");
+    let cache = Cache::builder("stats.over", &config).clock(clock.clone());
+    let cache = cache.build().expect("a cache");
+    larder::register(cache.clone());
+    let all = async || {
+        for id in 0..20 {
+            answer(id).await;
+        }
+    };
+    all().await;
+    clock.advance(Duration::from_secs(2));
+    all().await;
+    cache.remove_operation("answer").await;
+    all().await;
+    let counts = of(&cache, "answer").counts;
+    let missed = |reason| counts.missed_because(reason);
+    assert_eq!(
+        [
+            MissReason::Absent,
+            MissReason::Expired,
+            MissReason::Invalidated
+        ]
+        .map(missed),
+        [20, 20, 20]
+    );
+    assert_eq!(cache.size(), 20);
+}
+
+#[tokio::test]
+async fn calls_without_a_key_are_not_timed_before_their_bodies() {
+    #[cached(kind = "stats.keyless", op = "answer")]
+    async fn answer(id: u32) -> u32 {
+        id
+    }
+    let cache = register("stats.keyless", roomy().require_tenant(true));
+    answer(1).await;
+    let operation = of(&cache, "answer");
+    assert_eq!(operation.counts.of(Ending::NoTenant), 1);
+    assert_eq!(operation.misses.count, 0);
 }

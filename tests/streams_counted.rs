@@ -179,6 +179,8 @@ async fn a_stream_that_is_too_long_to_keep_has_not_failed() {
     let cache = register("lengthy", roomy());
     assert_eq!(numbers(100_001).count().await, 100_001);
     assert_eq!(endings(&cache, "lengthy"), [(Ending::NotKept, 1)]);
+    // It was given up long before its end.
+    assert_eq!(cache.statistics().operations["lengthy"].bodies.count, 0);
     // The reader of one that is begun anew wants nothing older, nor does the next one.
     assert_eq!(numbers(1).count().await, 1);
     assert_eq!(call::refresh(numbers(100_001).count()).await, 100_001);

@@ -5,7 +5,10 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
-use syn::{Attribute, Data, DeriveInput, Error, Field, Fields, Generics, Ident, Meta, Path, Token};
+use syn::{
+    Attribute, Data, DeriveInput, Error, Field, Fields, Generics, Ident, Meta, Path, Token,
+    TypeParamBound,
+};
 
 use crate::krate;
 use crate::signature::Ends;
@@ -222,7 +225,7 @@ fn body(fields: &[Counted<'_>], larder: Option<&Path>) -> TokenStream {
     }
 }
 
-/// With serde's bound on the type parameters of what is in the key.
+/// With serde's bound on the type parameters of what is in the key, but for those that have `Options`.
 fn bounded(generics: &Generics, larder: &TokenStream, fields: &[Counted<'_>]) -> Generics {
     let counted = fields.iter().filter(|field| field.is_in_key);
     let words: Vec<String> = counted
@@ -233,11 +236,20 @@ fn bounded(generics: &Generics, larder: &TokenStream, fields: &[Counted<'_>]) ->
         .collect();
     let mut generics = generics.clone();
     for parameter in generics.type_params_mut() {
-        if words.contains(&parameter.ident.to_string()) {
+        if words.contains(&parameter.ident.to_string()) && !parameter.bounds.iter().any(is_options)
+        {
             parameter.bounds.push(syn::parse_quote!(#larder::Serialize));
         }
     }
     generics
+}
+
+fn is_options(bound: &TypeParamBound) -> bool {
+    let TypeParamBound::Trait(bound) = bound else {
+        return false;
+    };
+    let name = bound.path.segments.last();
+    name.is_some_and(|name| name.ident == "Options")
 }
 
 fn words(tokens: TokenStream) -> Vec<String> {

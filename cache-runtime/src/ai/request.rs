@@ -117,6 +117,10 @@ impl<'a> AiRequest<'a> {
     }
 
     /// With one more option.
+    ///
+    /// For the answers of an annotated function it is a parameter, by its name and with its very type; one
+    /// that the attribute calls `options = settings` is
+    /// `.option("settings", &settings.in_key())`, with [`Options`](trait@crate::Options) in scope.
     pub fn option<T: Serialize + ?Sized>(mut self, name: &str, value: &T) -> Self {
         match canonical(value) {
             Ok(bytes) => self.add(name.to_owned(), bytes),

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::Cache;
-use crate::call::{Background, Operation, Said};
+use crate::call::{Background, Operation, Warned};
 use crate::clock::{Clock, ManualClock};
 use crate::config::{self, CacheConfig};
 use crate::error::CacheError;
@@ -227,7 +227,7 @@ impl Cache {
                 single_flight: SingleFlight::Process,
                 is_detached: false,
                 counters: Counters::new(config.enable_monitoring),
-                said: Said::default(),
+                warned: Warned::default(),
             }),
             tenants: Tenants::default(),
             counting: Counting::default(),

@@ -200,9 +200,14 @@ impl Cache {
 
     /// The value in memory, counted as a hit if there is one.
     fn in_memory<T: Value>(&self, chosen: &Chosen<'_>) -> Option<T> {
-        let entry = self.inner.memory.as_ref()?.get(&chosen.in_memory)?;
-        let value = entry.value.downcast_ref::<T>()?.clone();
+        let memory = self.inner.memory.as_ref()?;
+        let Some(entry) = memory.get(&chosen.in_memory) else {
+            memory.drop_if_over(&chosen.in_memory);
+            return None;
+        };
+        let value = entry.value.downcast_ref::<T>()?;
         self.count(Some(chosen), Ending::MemoryHit);
+        let value = value.clone();
         let events = &self.inner.events;
         if events.wants(EventKind::Hit) {
             let hit = Happened::Hit(Origin::Memory);

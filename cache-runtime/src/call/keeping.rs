@@ -153,9 +153,6 @@ impl KeptFor {
     /// A stream of which nothing is kept. It goes on for those who have begun to read it, and who waits
     /// for it to begin has one of its own.
     pub(super) fn land_cut(mut self, ending: Ending, carried: Carried) {
-        if ending == Ending::NotKept {
-            self.time_body();
-        }
         self.end(ending);
         if ending == Ending::NotKept {
             let head = self.head(Ttl::Never, carried);
@@ -329,8 +326,8 @@ impl KeptFor {
         self.leader.is_invalidated()
     }
 
-    /// Of a body that has brought an answer. Failures are often quick, and would make it look as if answers
-    /// were, too.
+    /// Of a body that has come to its end without a failure: those are often quick, and would make it look
+    /// as if answers were, too.
     fn time_body(&self) {
         let counters = &self.pending.operation.counters;
         counters.time(Timed::Body, self.began.elapsed());

@@ -84,7 +84,7 @@ pub(crate) use claims::{Function, claim, sites, unclear_claims};
 pub(crate) use failure::{Alone, Cloned, Shareable};
 pub(crate) use local::tenant as current_tenant;
 pub(crate) use many::Lot;
-pub(crate) use operation::{Operation, Said};
+pub(crate) use operation::{Operation, Warned};
 pub(crate) use pending::Pending;
 pub(crate) use price::{Bill, Pricer};
 pub(crate) use request::{Request, Wishes};
@@ -409,7 +409,7 @@ fn on(
     let (text, mut record) = begin_record(&kind, &operation, written, noticed, timing);
     if let Some((obstacle, why)) = obstacle(&kind, written, noticed) {
         if obstacle == Ending::NoKey {
-            operation.say_no_key(&kind.name);
+            operation.warn_of_no_key(&kind.name);
         }
         record.note(why);
         record.end(obstacle);

@@ -20,19 +20,19 @@ pub(crate) struct Operation {
     /// Whether a computation goes on when its caller does not wait for it any more.
     pub(crate) is_detached: bool,
     pub(crate) counters: Counters,
-    pub(crate) said: Said,
+    pub(crate) warned: Warned,
 }
 
 /// What is logged of an operation once: it may be so in each call, and is counted then.
 #[derive(Debug, Default)]
-pub(crate) struct Said {
+pub(crate) struct Warned {
     no_key: AtomicBool,
     bad_price: AtomicBool,
 }
 
 impl Operation {
-    pub(super) fn say_no_key(&self, kind: &str) {
-        if !self.said.no_key.swap(true, Ordering::Relaxed) {
+    pub(super) fn warn_of_no_key(&self, kind: &str) {
+        if !self.warned.no_key.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 kind,
                 operation = self.name,
@@ -41,8 +41,8 @@ impl Operation {
         }
     }
 
-    pub(super) fn say_bad_price(&self, kind: &str) {
-        if !self.said.bad_price.swap(true, Ordering::Relaxed) {
+    pub(super) fn warn_of_bad_price(&self, kind: &str) {
+        if !self.warned.bad_price.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 kind,
                 operation = self.name,

@@ -168,6 +168,16 @@ impl MissReason {
         }
     }
 
+    /// Of this one, which is that of memory, and the store's the one that counts: that of a store which
+    /// gave no answer, whatever it has, comes first.
+    pub(super) fn or_of_store(self, of_store: Self) -> Self {
+        match of_store {
+            Self::StoreAway | Self::StoreTimedOut => of_store,
+            _ if self == Self::Absent => of_store,
+            _ => self,
+        }
+    }
+
     pub(super) fn of_lost(lost: Lost) -> Self {
         match lost {
             Lost::Absent => Self::Absent,
@@ -195,7 +205,8 @@ pub struct Outcome<T> {
     /// How long ago the value was computed, as far as the clocks of the two processes agree; zero
     /// for one that was just computed.
     pub age: Duration,
-    /// Why the body ran, where it did; of several reasons the one in memory.
+    /// Why the body ran, where it did; of several reasons that the store did not answer, else the one in
+    /// memory.
     pub miss: Option<MissReason>,
     /// The name that the entry has in a store, as [`key`](super::key()) says it: a digest in the
     /// place of what is not to be read there.

@@ -151,7 +151,7 @@ pub(super) fn account(
     price: Price,
 ) {
     if price.is_bad {
-        operation.say_bad_price(&kind.name);
+        operation.warn_of_bad_price(&kind.name);
     }
     let counters = &operation.counters;
     counters.ledger().charge(charged, &price);

@@ -277,8 +277,8 @@ impl Pending {
                         why = of_entry;
                         spare = Some(entry);
                     }
-                    Verdict::Nothing(of_store) if why == MissReason::Absent => why = of_store,
-                    Verdict::Spare(..) | Verdict::Nothing(_) => {}
+                    Verdict::Spare(..) => {}
+                    Verdict::Nothing(of_store) => why = why.or_of_store(of_store),
                 }
             } else {
                 self.prepare().await;

@@ -123,7 +123,8 @@ pub fn max_age<F: Future>(age: Duration, call: F) -> impl Future<Output = F::Out
 /// starts.
 ///
 /// `None` where there is none; one that is being computed is not waited for. Where the future
-/// reaches no cached call during its first poll it is dropped and a warning is logged.
+/// reaches no cached call during its first poll it is dropped and a warning is logged. What it finds is
+/// counted as a hit, in [`Savings`](crate::Savings) too.
 ///
 /// ```
 /// # use cache_runtime as larder;

@@ -1,5 +1,7 @@
 //! Options of a call, of which every field counts in the key unless its type says otherwise.
 
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use serde::ser::{Serialize, SerializeStruct, Serializer};
@@ -18,9 +20,10 @@ use serde::ser::{Serialize, SerializeStruct, Serializer};
 /// | `#[options(skip)]` | it changes no answer, and is not in the key |
 /// | `#[options(count)]` | it is in the key, though serde hides it: `skip`, `skip_serializing`, `skip_serializing_if`, `with`, `serialize_with` |
 ///
-/// Where the type of a field has `Options` too, or is a list, an `Option`, a `Box` or an `Arc` of one that
-/// has, they say what of the value is in the key; else it is what serde shows of it, and a type *inside* of
-/// it may still hide something there. In a generic struct only a bound is seen. Names count, but neither
+/// Where the type of a field has `Options` too, or is a list (`Vec`, `VecDeque`, an array, a slice), a map
+/// (`BTreeMap`, `HashMap`: its values), an `Option`, a reference, a `Box`, `Arc` or `Cow` of one that has,
+/// they say what of the value is in the key; else it is what serde shows of it, and a type *inside* of it, of
+/// an enum or a tuple, may still hide something there. In a generic struct only a bound is seen. Names count, but neither
 /// the order of the fields nor the name of the struct.
 /// `#[options(crate = my_dependency::larder)]` on the struct says where `larder` is, if that cannot
 /// be found in the manifest.
@@ -80,6 +83,49 @@ impl<T: Options> Options for [T] {
 impl<T: Options> Options for Vec<T> {
     fn in_key(&self) -> impl Serialize {
         Said(self.as_slice())
+    }
+}
+
+impl<T: Options, const N: usize> Options for [T; N] {
+    fn in_key(&self) -> impl Serialize {
+        Said(self.as_slice())
+    }
+}
+
+impl<T: Options> Options for VecDeque<T> {
+    fn in_key(&self) -> impl Serialize {
+        self.iter().map(Said).collect::<Vec<_>>()
+    }
+}
+
+impl<T: Options + ToOwned + ?Sized> Options for Cow<'_, T> {
+    fn in_key(&self) -> impl Serialize {
+        Said(&**self)
+    }
+}
+
+impl<K: Serialize, V: Options> Options for BTreeMap<K, V> {
+    fn in_key(&self) -> impl Serialize {
+        Values(self)
+    }
+}
+
+impl<K: Serialize, V: Options, S> Options for HashMap<K, V, S> {
+    fn in_key(&self) -> impl Serialize {
+        Values(self)
+    }
+}
+
+/// A map by what its values say of themselves.
+struct Values<'a, M>(&'a M);
+
+impl<'a, K: Serialize + 'a, V: Options + 'a, M> Serialize for Values<'a, M>
+where
+    &'a M: IntoIterator<Item = (&'a K, &'a V)>,
+{
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let entries = self.0.into_iter();
+        serializer.collect_map(entries.map(|(key, value)| (key, Said(value))))
     }
 }
 

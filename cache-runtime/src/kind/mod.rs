@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::call::{Background, Function, Operation, Said};
+use crate::call::{Background, Function, Operation, Warned};
 use crate::clock::Clock;
 use crate::config::AiConfig;
 use crate::flight::Flights;
@@ -143,7 +143,7 @@ impl Kind {
             is_detached: function.site.is_detached(),
             name,
             counters: Counters::new(self.is_timed),
-            said: Said::default(),
+            warned: Warned::default(),
         });
         self.events.name(operation.number, &operation.name);
         let Operations {

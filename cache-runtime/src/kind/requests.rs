@@ -4,7 +4,7 @@ use std::any::TypeId;
 use std::sync::Arc;
 
 use super::{Kind, keeping};
-use crate::call::{CallSite, Operation, Said, claim};
+use crate::call::{CallSite, Operation, Warned, claim};
 use crate::key::Identity;
 use crate::observe::Counters;
 use crate::policy::{SingleFlight, Staleness};
@@ -76,7 +76,7 @@ impl Kind {
             is_detached: false,
             name: name.to_owned(),
             counters: Counters::new(self.is_timed),
-            said: Said::default(),
+            warned: Warned::default(),
         });
         self.events.name(operation.number, &operation.name);
         operations.requested += 1;

@@ -241,17 +241,12 @@ impl MemoryTier {
         self.trusted_until.has_passed(self.clock.now())
     }
 
-    /// The entry of this key, unless its lifetime is over or it was invalidated.
+    /// The entry of this key, unless its lifetime is over or it was invalidated. Then it stays: the long way
+    /// looks it up, too, and says why it is not served.
     #[inline]
     pub(crate) fn get(&self, key: &[u8]) -> Option<SharedEntry> {
         let entry = self.table.get(key)?;
-        if self.is_served(key, &entry.head) {
-            return Some(entry);
-        }
-        if self.is_over(key, &entry.head) {
-            self.drop_if_over(key);
-        }
-        None
+        self.is_served(key, &entry.head).then_some(entry)
     }
 
     /// The same, without counting as a use for the eviction policy.

@@ -79,7 +79,8 @@ pub struct CacheStats {
     pub memory_hits: u64,
     /// Of `hits`, those from the store.
     pub store_hits: u64,
-    /// Of `hits`, those that waited for another call with the same key.
+    /// Of `hits`, those that waited for another call with the same key, or read along with its stream to the
+    /// end.
     pub joined: u64,
     /// Of `hits`, those that got a value past its lifetime.
     pub stale: u64,
@@ -88,7 +89,7 @@ pub struct CacheStats {
     /// Of `misses`, the calls whose result was kept.
     pub computed: u64,
     /// Of `misses`, the calls whose result was not one to keep: `None`, one that `cache_if` or `unless`
-    /// refuses, one with a lifetime of zero, or one that was invalidated meanwhile.
+    /// refuses, one with a lifetime of zero, one that was invalidated meanwhile, or a stream that is too long.
     pub not_kept: u64,
     /// Of `misses`, the calls whose body failed.
     pub failed: u64,
@@ -115,7 +116,8 @@ pub struct CacheStats {
     /// Calls and look-ups while the kind or their operation was switched off
     /// ([`Cache::switch_off`](crate::Cache::switch_off)); neither hits nor misses.
     pub switched_off: u64,
-    /// Calls and look-ups that were dropped before they had an answer; neither hits nor misses.
+    /// Calls and look-ups that were dropped before they had an answer, or all of a stream; neither hits nor
+    /// misses.
     pub abandoned: u64,
     /// Calls that were only to be forgotten, or asked for their key; neither hits nor misses.
     pub stopped: u64,

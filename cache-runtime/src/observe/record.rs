@@ -104,6 +104,8 @@ impl Record {
             Ending::MemoryHit => Timed::MemoryHit,
             Ending::Joined => Timed::Joined,
             _ if ending.is_hit() => Timed::OtherHit,
+            // Its body is still to run, and nobody looks on.
+            Ending::NoKey | Ending::NoTenant | Ending::TextTooLong => return,
             _ if ending.is_miss() => Timed::Miss,
             _ => return,
         };

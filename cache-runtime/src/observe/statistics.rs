@@ -149,7 +149,8 @@ pub struct OperationStatistics {
     pub joined: Latencies,
     /// How long misses took, until their callers had an answer.
     pub misses: Latencies,
-    /// Of that, the body alone, where it brought an answer. What failed is in `misses`.
+    /// Of that, the body alone, where it did not fail. That of a stream goes at the pace of its readers, and
+    /// one too long to be kept is not in here.
     pub bodies: Latencies,
     /// How long it took to write a key, of hits and misses; one in [`HITS_TIMED`](crate::HITS_TIMED) is
     /// timed.

@@ -247,7 +247,7 @@ impl<K: Chunked, F: Fails> Stream for Memoized<K, F> {
                             }
                             // What was passed on is not all, and no other end would say so.
                             resume_unwind(Box::new(
-                                "the stream that this call had joined panicked",
+                                "the body of this stream panicked when another call polled it",
                             ));
                         };
                         if let Some(joining) = joining {

@@ -56,9 +56,7 @@ impl Sum {
         self.texts += statistics.texts.count;
         self.characters += statistics.texts.characters;
         self.savings += &statistics.savings;
-        self.shadow.same += statistics.shadow.same;
-        self.shadow.different += statistics.shadow.different;
-        self.shadow.failed += statistics.shadow.failed;
+        self.shadow += statistics.shadow;
     }
 
     fn publish(&self, sheet: &mut Sheet<'_>, operation: &Labels<'_>) {

@@ -27,7 +27,7 @@ impl Insight {
     /// | more than 90 % hits | low | all is well |
     /// | more than 70 % of the texts are small, and memory has no room to spare | medium | twice `l1_cache_size` |
     /// | fewer than 20 % of the texts are small, and there is a store | medium | more compression |
-    /// | an operation with a mean time under 100 ms and a lifetime under 2 h, of five timed calls or more; the ten that are called most | low | twice its lifetime |
+    /// | an operation with a mean time under 100 ms and a lifetime under 2 h, of five timed calls or more, of which no shadow has differed; the ten that are called most | low | twice its lifetime |
     /// | more than 90 % of memory is used, and that is no more than 100 MB | medium | twice `l1_cache_size` or `l1_cache_bytes` |
     /// | less than 30 % of memory is used | low | half of it |
     /// | more than 100 MB in memory | high | `l1_cache_bytes` of 100 MB |
