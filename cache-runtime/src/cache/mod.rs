@@ -206,6 +206,7 @@ impl Cache {
             return None;
         };
         let value = entry.value.downcast_ref::<T>()?;
+        // First: the value's own `clone` may panic.
         self.count(Some(chosen), Ending::MemoryHit);
         let value = value.clone();
         let events = &self.inner.events;

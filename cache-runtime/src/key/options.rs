@@ -23,8 +23,8 @@ use serde::ser::{Serialize, SerializeStruct, Serializer};
 /// Where the type of a field has `Options` too, or is a list (`Vec`, `VecDeque`, an array, a slice), a map
 /// (`BTreeMap`, `HashMap`: its values), an `Option`, a reference, a `Box`, `Arc` or `Cow` of one that has,
 /// they say what of the value is in the key; else it is what serde shows of it, and a type *inside* of it, of
-/// an enum or a tuple, may still hide something there. In a generic struct only a bound is seen. Names count, but neither
-/// the order of the fields nor the name of the struct.
+/// an enum or a tuple, may still hide something there. In a generic struct only a bound is seen. Names
+/// count, but neither the order of the fields nor the name of the struct.
 /// `#[options(crate = my_dependency::larder)]` on the struct says where `larder` is, if that cannot
 /// be found in the manifest.
 ///

@@ -100,8 +100,8 @@ pub struct Savings {
     /// Calls and look-ups that needed no body of their own: [hits](crate::Counts::hits).
     pub calls: u64,
     /// About as long as the bodies would have taken that these calls did not need: each as long as bodies
-    /// of its operation have taken on average since the cache was made that brought an answer. `None` where
-    /// none was timed: before the first one, without
+    /// of its operation that did not fail have taken on average since the cache was made. `None` where none
+    /// was timed: before the first one, without
     /// [`enable_monitoring`](crate::CacheConfigBuilder::enable_monitoring), and of look-ups alone.
     #[serde(rename = "time_seconds", serialize_with = "written_seconds_if_any")]
     pub time: Option<Duration>,

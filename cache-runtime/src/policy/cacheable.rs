@@ -133,61 +133,26 @@ impl<T: Cacheable> Cacheable for Option<T> {
     }
 }
 
-impl<T: Cacheable + ?Sized> Cacheable for &T {
-    fn is_cacheable(&self) -> bool {
-        T::is_cacheable(self)
-    }
+/// They are what is inside of them.
+macro_rules! as_inside {
+    ($($pointer:ty $(where $bound:ident)?),*) => {$(
+        impl<T: Cacheable + ?Sized $(+ $bound)?> Cacheable for $pointer {
+            fn is_cacheable(&self) -> bool {
+                T::is_cacheable(self)
+            }
 
-    fn tokens(&self) -> Option<u64> {
-        T::tokens(self)
-    }
+            fn tokens(&self) -> Option<u64> {
+                T::tokens(self)
+            }
 
-    fn cost(&self) -> Option<f64> {
-        T::cost(self)
-    }
+            fn cost(&self) -> Option<f64> {
+                T::cost(self)
+            }
+        }
+    )*};
 }
 
-impl<T: Cacheable + ?Sized> Cacheable for Box<T> {
-    fn is_cacheable(&self) -> bool {
-        T::is_cacheable(self)
-    }
-
-    fn tokens(&self) -> Option<u64> {
-        T::tokens(self)
-    }
-
-    fn cost(&self) -> Option<f64> {
-        T::cost(self)
-    }
-}
-
-impl<T: Cacheable + ?Sized> Cacheable for Arc<T> {
-    fn is_cacheable(&self) -> bool {
-        T::is_cacheable(self)
-    }
-
-    fn tokens(&self) -> Option<u64> {
-        T::tokens(self)
-    }
-
-    fn cost(&self) -> Option<f64> {
-        T::cost(self)
-    }
-}
-
-impl<T: Cacheable + ToOwned + ?Sized> Cacheable for Cow<'_, T> {
-    fn is_cacheable(&self) -> bool {
-        T::is_cacheable(self)
-    }
-
-    fn tokens(&self) -> Option<u64> {
-        T::tokens(self)
-    }
-
-    fn cost(&self) -> Option<f64> {
-        T::cost(self)
-    }
-}
+as_inside!(&T, Box<T>, Arc<T>, Cow<'_, T> where ToOwned);
 
 impl Cacheable for Value {
     fn is_cacheable(&self) -> bool {
