@@ -133,23 +133,23 @@ fn alr_2_thresholds_that_cannot_be_used_are_refused() {
 #[tokio::test(start_paused = true)]
 async fn alr_3_a_look_is_taken_at_once_and_every_half_a_minute() {
     let (cache, told) = (in_memory("paced"), Told::new());
-    ask(&cache, 0, 10).await;
+    ask(&cache, 6, 4).await;
     let watch = begin(
         AlertWatch::builder()
             .cache("paced", &cache)
             .sink(told.sink()),
     );
     seconds(1).await;
-    told.is(&[(0, "paced", HitRatio, Critical)]);
+    told.is(&[(0, "paced", HitRatio, Warning)]);
     ask(&cache, 90, 10).await;
     seconds(30).await;
-    ask(&cache, 60, 40).await;
+    ask(&cache, 40, 60).await;
     seconds(28).await;
-    told.is(&[(0, "paced", HitRatio, Critical)]);
+    told.is(&[(0, "paced", HitRatio, Warning)]);
     seconds(1).await;
     told.is(&[
-        (0, "paced", HitRatio, Critical),
-        (60, "paced", HitRatio, Warning),
+        (0, "paced", HitRatio, Warning),
+        (60, "paced", HitRatio, Critical),
     ]);
     assert!(watch.is_running());
 }
@@ -299,31 +299,73 @@ async fn alr_5_of_one_call_that_the_store_did_not_answer_nothing_is_said() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_over_is_told_to_those_who_ask_for_it() {
+async fn what_is_over_is_told_to_those_who_ask_for_it_when_it_lasts() {
     let (cache, told, ended) = (in_memory("mended"), Told::new(), Told::new());
     ask(&cache, 0, 10).await;
     let watch = AlertWatch::builder().cache("mended", &cache);
     let watch = watch.sink(told.sink()).recovered(ended.sink());
     let _watch = begin(watch.recovered(|_| panic!("as the test wants it")));
     seconds(1).await;
-    ask(&cache, 60, 40).await;
-    seconds(30).await;
+    for _ in 0..3 {
+        ask(&cache, 60, 40).await;
+        seconds(30).await;
+    }
     let expected = [
         (0, "mended", HitRatio, Critical),
-        (30, "mended", HitRatio, Warning),
+        (90, "mended", HitRatio, Warning),
     ];
     told.is(&expected);
-    ended.is(&[]);
+    for _ in 0..2 {
+        ask(&cache, 90, 10).await;
+        seconds(30).await;
+    }
     // Nobody asks for anything: that is no recovery.
     seconds(30).await;
     ended.is(&[]);
-    ask(&cache, 90, 10).await;
-    seconds(30).await;
-    ended.is(&[(90, "mended", HitRatio, Warning)]);
-    ask(&cache, 90, 10).await;
-    seconds(60).await;
-    ended.is(&[(90, "mended", HitRatio, Warning)]);
+    for _ in 0..4 {
+        ask(&cache, 90, 10).await;
+        seconds(30).await;
+        ended.is(&[(210, "mended", HitRatio, Warning)]);
+    }
     told.is(&expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_told_of_a_cache_that_is_gone_is_over_once() {
+    let (log, _guard) = Log::collect_here(tracing::Level::INFO);
+    let (cache, told, ended) = (in_memory("gone"), Told::new(), Told::new());
+    ask(&cache, 0, 10).await;
+    let watch = AlertWatch::builder().cache("gone", &cache);
+    let _silent = begin(AlertWatch::builder().cache("gone", &cache));
+    let _watch = begin(watch.sink(told.sink()).recovered(ended.sink()));
+    seconds(1).await;
+    drop(cache);
+    seconds(120).await;
+    told.is(&[(0, "gone", HitRatio, Critical)]);
+    ended.is(&[(30, "gone", HitRatio, Critical)]);
+    let lines = log.lines();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(lines[1].contains("the cache is gone") && lines[1].contains("hit_ratio"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_told_of_a_kind_is_over_when_it_is_unregistered_or_another_one_has_its_name() {
+    let ended = Told::new();
+    let _watch = begin(AlertWatch::builder().sink(|_| {}).recovered(ended.sink()));
+    let mut ends = Vec::new();
+    for round in 0..2 {
+        ask(&register("alerts.gone", roomy()), 0, 10).await;
+        seconds(30).await;
+        let alerts = ended.alerts.lock().expect("no panic").clone();
+        let about = alerts.iter().filter(|(_, it)| it.kind == "alerts.gone");
+        ends = about.map(|(_, it)| (it.subject, it.level)).collect();
+        assert_eq!(ends, vec![(HitRatio, Critical); round]);
+    }
+    drop(larder::unregister("alerts.gone"));
+    seconds(60).await;
+    let alerts = ended.alerts.lock().expect("no panic").clone();
+    let about = alerts.iter().filter(|(_, it)| it.kind == "alerts.gone");
+    assert_eq!(about.count(), 1 + ends.len());
 }
 
 #[tokio::test(start_paused = true)]
@@ -376,18 +418,18 @@ fn an_application_that_occupies_all_threads_for_long_work_is_watched_all_the_sam
 async fn a_panic_in_a_sink_keeps_nobody_from_being_told() {
     let (log, _guard) = Log::collect_warnings_here();
     let (cache, told) = (in_memory("loud"), Told::new());
-    ask(&cache, 0, 10).await;
+    ask(&cache, 6, 4).await;
     let watch = AlertWatch::builder().cache("loud", &cache);
     let watch = watch.sink(|_| panic!("CANARY")).sink(told.sink());
     let watch = begin(watch);
     seconds(1).await;
-    told.is(&[(0, "loud", HitRatio, Critical)]);
+    told.is(&[(0, "loud", HitRatio, Warning)]);
     assert!(watch.is_running());
-    ask(&cache, 60, 40).await;
+    ask(&cache, 40, 60).await;
     seconds(30).await;
     told.is(&[
-        (0, "loud", HitRatio, Critical),
-        (30, "loud", HitRatio, Warning),
+        (0, "loud", HitRatio, Warning),
+        (30, "loud", HitRatio, Critical),
     ]);
     let lines = log.lines();
     assert_eq!(lines.len(), 2, "{lines:?}");

@@ -3,8 +3,12 @@
 
 mod support;
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use allocation_counter::{AllocationInfo, measure};
 use larder::{AiRequest, Cache, CacheConfig, EventFilter, EventKind, cached};
+use support::map_store::MapStore;
 use support::{register, roomy};
 
 #[cached(kind = "allocations")]
@@ -95,6 +99,39 @@ fn the_future_of_a_call_is_short() {
     // What it borrows, the miss, the turn, and whatever the compiler does not lay over each other.
     let size = size_of_val(&text("", 1));
     assert!(size <= 512, "{size} bytes");
+}
+
+#[test]
+fn a_hit_in_a_store_takes_little_room_while_it_waits() {
+    const VALUE: u64 = 1000;
+    #[cached(kind = "in-store")]
+    async fn long(key: u32) -> String {
+        format!("{key:01000}")
+    }
+    let config = CacheConfig::builder().enable_l1_cache(false).build();
+    let cache = Cache::builder("in-store", &config.expect("valid settings"))
+        .store(Arc::new(MapStore::default()))
+        .build()
+        .expect("a cache");
+    larder::register(cache.clone());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let runtime = runtime.expect("a runtime");
+    runtime.block_on(async {
+        long(1).await;
+        assert!(cache.flush(Duration::from_secs(10)).await);
+        // Fills the thread's buffers.
+        long(1).await;
+    });
+    let hit = measure(|| {
+        runtime.block_on(long(1));
+    });
+    assert_eq!(cache.stats().store_hits, 2);
+    // Among a thousand callers more is more than a processor's caches hold. Without the bytes that
+    // the store gives and the value that is made of them.
+    let room = hit.bytes_max - 2 * VALUE;
+    assert!(room <= 2700, "{room} bytes");
 }
 
 #[test]

@@ -3,15 +3,18 @@
 
 mod support;
 
-use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::future::ready;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use fixture::{Fault, Proxy, RedisServer};
-use futures_util::FutureExt;
+use futures_util::{FutureExt, Stream, StreamExt, stream};
 use larder::call::{self, Control};
-use larder::{Cache, Counts, Ending, cached};
+use larder::{AiRequest, Cache, Cacheable, Counts, Ending, EventFilter, EventKind, cached};
+use serde::{Serialize, Serializer};
+use support::notes::what;
 use support::{eventually, poll_once, register, roomy};
 use tokio::sync::Notify;
 
@@ -299,4 +302,135 @@ async fn what_is_removed_while_it_is_computed_is_counted_as_not_kept() {
     let stats = cache.stats();
     assert_eq!((stats.computed, stats.not_kept), (0, 1));
     assert_eq!((stats.stopped, stats.missed), (1, 1));
+}
+
+/// What panics when it becomes a part of a key.
+struct Unwritable;
+
+impl Serialize for Unwritable {
+    fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        panics()
+    }
+}
+
+/// Without a message of the panic hook.
+fn panics<T>() -> T {
+    resume_unwind(Box::new("on purpose"))
+}
+
+#[tokio::test]
+async fn a_panic_before_a_future_or_a_stream_is_made_ends_the_call() {
+    #[cached(kind = "counting.made", op = "future")]
+    fn future(part: &Unwritable) -> impl Future<Output = u32> + Send + use<> {
+        let _ = part;
+        ready(7)
+    }
+    #[cached(kind = "counting.made", op = "stream", key = panics::<u32>())]
+    fn stream() -> impl Stream<Item = Result<u32, String>> + Send {
+        stream::iter([Ok(7)])
+    }
+    #[cached(kind = "counting.made", op = "lasting", ttl = panics::<Duration>())]
+    fn lasting() -> impl Stream<Item = Result<u32, String>> + Send {
+        stream::iter([Ok(7)])
+    }
+    #[cached(kind = "counting.made", op = "made")]
+    fn made(panic: bool) -> impl Future<Output = u32> + Send {
+        if panic {
+            return ready(panics());
+        }
+        ready(7)
+    }
+    let cache = register("counting.made", roomy());
+    let call = async |name: &str| match name {
+        "future" => drop(future(&Unwritable).await),
+        "stream" => drop(stream().count().await),
+        "lasting" => drop(lasting().count().await),
+        _ => drop(made(true).await),
+    };
+    let names = ["future", "stream", "lasting", "made"];
+    for name in names {
+        let call = || call::tenant("acme", call(name));
+        for _ in 0..2 {
+            let ended = AssertUnwindSafe(call()).catch_unwind().await;
+            assert!(ended.is_err(), "{name}");
+        }
+        cache.switch_off();
+        let ended = AssertUnwindSafe(call()).catch_unwind().await;
+        assert!(ended.is_err(), "{name}");
+        cache.switch_on();
+    }
+    // One that is never polled is no call, whatever else panics.
+    let unpolled = catch_unwind(|| {
+        let _unpolled = (made(false), panics::<()>());
+    });
+    assert!(unpolled.is_err());
+    let statistics = cache.statistics();
+    for name in names {
+        let counts = &statistics.operations[name].counts;
+        let of_tenant = &statistics.tenants["acme"].operations[name];
+        for counts in [counts, of_tenant] {
+            let ended = [Ending::Panicked, Ending::SwitchedOff].map(|it| counts.of(it));
+            assert_eq!((ended, counts.calls()), ([2, 1], 3), "{name}");
+        }
+        // They took no time that says something.
+        assert_eq!(statistics.operations[name].misses.count, 0, "{name}");
+    }
+}
+
+/// Breaks when it is to be cloned.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Fragile(u32);
+
+static IS_HANDLED_WITHOUT_CARE: AtomicBool = AtomicBool::new(false);
+
+impl Clone for Fragile {
+    fn clone(&self) -> Self {
+        if IS_HANDLED_WITHOUT_CARE.load(Ordering::Relaxed) {
+            return panics();
+        }
+        Self(self.0)
+    }
+}
+
+impl Cacheable for Fragile {
+    fn is_cacheable(&self) -> bool {
+        true
+    }
+}
+
+#[tokio::test]
+async fn a_hit_whose_clone_panics_is_a_hit_counted_and_told() {
+    #[cached(kind = "counting.fragile", op = "fragile")]
+    async fn fragile() -> Fragile {
+        Fragile(1)
+    }
+    let cache = register("counting.fragile", roomy());
+    let answers = cache.ai();
+    let request = AiRequest::new("answer", "a text");
+    fragile().await;
+    cache.set("key", Fragile(2)).await;
+    answers
+        .store(&request, Fragile(3))
+        .await
+        .expect("a request");
+    IS_HANDLED_WITHOUT_CARE.store(true, Ordering::Relaxed);
+    let all_break = async || {
+        let compute = async || Fragile(4);
+        let before = cache.statistics().counts;
+        assert!(AssertUnwindSafe(fragile()).catch_unwind().await.is_err());
+        let look_up = AssertUnwindSafe(cache.get::<Fragile>("key"));
+        assert!(look_up.catch_unwind().await.is_err());
+        let computed = AssertUnwindSafe(cache.get_or_compute("key", compute));
+        assert!(computed.catch_unwind().await.is_err());
+        let look_up = AssertUnwindSafe(answers.lookup::<Fragile>(&request));
+        assert!(look_up.catch_unwind().await.is_err());
+        let computed = AssertUnwindSafe(answers.get_or_compute(&request, compute));
+        assert!(computed.catch_unwind().await.is_err());
+        let counts = cache.statistics().counts.since(&before);
+        assert_eq!((counts.calls(), counts.of(Ending::MemoryHit)), (5, 5));
+    };
+    all_break().await;
+    let heard = what(&cache, EventFilter::all().only([EventKind::Hit]));
+    all_break().await;
+    assert_eq!(heard.since(&cache).await.len(), 5);
 }

@@ -12,7 +12,7 @@ use larder::call::{self, MissReason, Origin, StaleCause};
 use larder::testing::ManualClock;
 use larder::{
     Cache, CacheConfig, CacheEvent, CacheFactory, Ending, EventFilter, EventKind, Extent, Happened,
-    Invalidation, KeyPrivacy, Ttl, cached,
+    Invalidation, InvalidationOrigin, KeyPrivacy, Ttl, cached,
 };
 use support::notes::{Notes, kinds, what};
 use support::{Log, Runs, eventually, in_memory, poll_once, register, roomy};
@@ -27,13 +27,20 @@ fn seconds(seconds: u64) -> Ttl {
 }
 
 fn removed(extent: Extent) -> Happened {
-    let how = Invalidation::Remove;
-    Happened::Invalidated { extent, how }
+    invalidated(extent, Invalidation::Remove)
 }
 
 fn expired(extent: Extent) -> Happened {
-    let how = Invalidation::Expire;
-    Happened::Invalidated { extent, how }
+    invalidated(extent, Invalidation::Expire)
+}
+
+fn invalidated(extent: Extent, how: Invalidation) -> Happened {
+    let origin = InvalidationOrigin::Here;
+    Happened::Invalidated {
+        extent,
+        how,
+        origin,
+    }
 }
 
 #[tokio::test]
@@ -834,4 +841,30 @@ async fn values_are_let_go_of_with_their_events() {
     assert_eq!(told.iter().filter(|has_value| **has_value).count(), 3);
     // The thread drops an event before the next one is taken.
     eventually("nobody has it", async || Arc::strong_count(&count) == 1).await;
+}
+
+#[tokio::test]
+async fn what_is_in_memory_and_no_result_of_a_function_is_no_hit_that_is_told() {
+    #[cached(kind = "heard.shared", op = "shared", shared, none_ttl = "1h")]
+    async fn perhaps(id: u32) -> Option<u32> {
+        (id > 3).then_some(id)
+    }
+    #[cached(kind = "heard.shared", op = "shared", shared)]
+    async fn surely(id: u32) -> u32 {
+        id
+    }
+    let cache = register("heard.shared", roomy());
+    let hits = what(&cache, EventFilter::all().only([EventKind::Hit]));
+    for _ in 0..2 {
+        assert_eq!((surely(4).await, perhaps(4).await), (4, Some(4)));
+    }
+    // From here on this thread knows both.
+    assert_eq!(hits.since(&cache).await.len(), 3);
+    assert_eq!((perhaps(1).await, surely(1).await), (None, 1));
+    assert_eq!(hits.since(&cache).await, []);
+    assert_eq!((cache.stats().hits, cache.stats().misses), (3, 3));
+    assert_eq!((perhaps(1).await, surely(1).await), (Some(1), 1));
+    let in_memory = Happened::Hit(Origin::Memory);
+    assert_eq!(hits.since(&cache).await, [in_memory.clone(), in_memory]);
+    assert_eq!((cache.stats().hits, cache.stats().misses), (5, 3));
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use fixture::RedisServer;
 use larder::call::{self, MissReason, Origin};
 use larder::{
-    Breaker, CacheConfigBuilder, CacheFactory, Ending, EventFilter, EventKind, Extent, Happened,
-    Invalidation, StoreChange, cached,
+    Breaker, Cache, CacheConfigBuilder, CacheFactory, Ending, EventFilter, EventKind, Extent,
+    Happened, Invalidation, InvalidationOrigin, StoreChange, cached,
 };
 use support::notes::{Notes, what};
 use support::{eventually, register, roomy};
@@ -46,12 +46,113 @@ async fn cb_2_a_value_from_redis_is_told_once_with_its_key_and_its_value() {
     square(9).await;
     call::remove(square(9)).await;
     let hit = |origin| (Happened::Hit(origin), key.clone(), Some(81));
-    let extent = Extent::Key;
-    let how = Invalidation::Remove;
-    let removed = (Happened::Invalidated { extent, how }, key.clone(), None);
+    let removed = Happened::Invalidated {
+        extent: Extent::Key,
+        how: Invalidation::Remove,
+        origin: InvalidationOrigin::Here,
+    };
+    let removed = (removed, key.clone(), None);
     let mut told = notes.since(&second).await;
     told.retain(|(what, ..)| !matches!(what, Happened::Left(_)));
     assert_eq!(told, [hit(Origin::Store), hit(Origin::Memory), removed]);
+}
+
+/// What is told of an invalidation, with its operation and the name of what is invalidated.
+type ToldOf = (
+    Extent,
+    Invalidation,
+    InvalidationOrigin,
+    Option<String>,
+    Option<String>,
+);
+
+fn invalidations(cache: &Cache) -> Notes<ToldOf> {
+    let filter = EventFilter::all()
+        .only([EventKind::Invalidated])
+        .with_keys();
+    Notes::of(cache, filter, |event| match event.what() {
+        Happened::Invalidated {
+            extent,
+            how,
+            origin,
+        } => {
+            assert_eq!((event.cache(), event.tenant()), ("heard", None));
+            let [operation, key] = [event.operation(), event.key()].map(|it| it.map(str::to_owned));
+            (*extent, *how, *origin, operation, key)
+        }
+        other => panic!("{other:?}"),
+    })
+}
+
+#[tokio::test]
+async fn what_other_processes_invalidate_is_told_as_theirs_and_counted() {
+    use Invalidation::{Expire, Remove};
+    let server = RedisServer::start();
+    let config = over(&server).build().expect("valid settings");
+    let [ours, theirs] =
+        [(); 2].map(|()| Cache::builder("heard", &config).build().expect("a cache"));
+    for cache in [&ours, &theirs] {
+        assert!(cache.connect().await);
+    }
+    let heard = invalidations(&ours);
+    // Nobody has called it here.
+    let of_operation = what(&ours, EventFilter::all().operation("50 %|half"));
+    let mut told = Vec::new();
+    let mut next = async || {
+        eventually("it is heard of", async || {
+            told.extend(heard.since(&ours).await);
+            !told.is_empty()
+        })
+        .await;
+        let next = told.remove(0);
+        assert_eq!(told, [], "each is told once");
+        let (extent, how, origin, operation, key) = next;
+        assert_eq!(origin, InvalidationOrigin::Elsewhere);
+        (extent, how, operation, key)
+    };
+    let named = |name: &str| Some(name.to_owned());
+
+    theirs.set("key", 1).await;
+    assert_eq!(next().await, (Extent::Key, Remove, None, None));
+    theirs.remove("key").await;
+    assert_eq!(next().await, (Extent::Key, Remove, None, None));
+    theirs.remove_matching("k*").await;
+    assert_eq!(next().await, (Extent::Matching, Remove, None, None));
+    theirs.expire_operation("50 %|half").await;
+    let name = named("heard:gen:op:50 %25%7chalf");
+    assert_eq!(
+        next().await,
+        (Extent::Operation, Expire, named("50 %|half"), name)
+    );
+    theirs.remove_tag("user:7").await;
+    let (extent, how, operation, key) = next().await;
+    assert_eq!((extent, how, operation), (Extent::Tag, Remove, None));
+    assert!(key.is_some_and(|key| key.starts_with("heard:gen:tag:")));
+    theirs.expire_tenant("acme").await;
+    let (extent, how, operation, key) = next().await;
+    assert_eq!((extent, how, operation), (Extent::Tenant, Expire, None));
+    assert!(key.is_some_and(|key| key.starts_with("heard:gen:tenant:")));
+    theirs.expire_all().await;
+    let name = named("heard:gen:kind");
+    assert_eq!(next().await, (Extent::Kind, Expire, None, name));
+    assert_eq!(of_operation.since(&ours).await.len(), 1);
+    assert_eq!(ours.stats().heard_invalidations, 7);
+
+    // What happens here is ours, and nothing that is heard of.
+    ours.remove_operation("half").await;
+    ours.remove("key").await;
+    let told = heard.since(&ours).await;
+    let [(Extent::Operation, .., operation, _), (Extent::Key, ..)] = &told[..] else {
+        panic!("{told:?}");
+    };
+    assert_eq!(operation.as_deref(), Some("half"));
+    let is_here = |(_, _, origin, ..): &ToldOf| *origin == InvalidationOrigin::Here;
+    assert!(told.iter().all(is_here));
+    eventually("they hear of it", async || {
+        theirs.stats().heard_invalidations == 2
+    })
+    .await;
+    assert_eq!(ours.stats().heard_invalidations, 7);
 }
 
 #[tokio::test]

@@ -235,8 +235,8 @@ async fn a_value_larger_than_the_tier_is_returned_and_not_kept() {
     larder::register(cache.clone());
     let largest = cache.stats().largest_value_bytes.expect("a bound");
     assert!((900_000..MIB).contains(&largest), "{largest}");
-    // An argument of the type `u64`: the number of the operation, a tag, and the argument.
-    let key = 4 + 1 + 8;
+    // An argument of the type `u64`: the number of the operation, a tag, and the argument, in two words.
+    let key = 7 + 1 + 8;
     for (length, is_kept) in [
         (0, true),
         (largest - key, true),

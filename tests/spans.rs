@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::{FutureExt, Stream, StreamExt, stream};
-use larder::{cached, call};
+use larder::{EventFilter, cached, call};
 use support::map_store::MapStore;
 use support::{eventually, poll_once, register, register_over, roomy};
 use tokio::sync::Notify;
@@ -172,20 +172,25 @@ async fn a_computed_call_has_a_look_up_and_a_computation_in_the_span_of_its_call
 #[tokio::test]
 async fn a_hit_in_memory_has_no_span() {
     let _alone = ALONE.lock().await;
-    register("spans", roomy());
-    // The first call makes the kinds, and what a thread remembers of them is from after that.
-    double(1).await;
-    double(1).await;
-    let (spans, _guard) = Spans::collect(LevelFilter::TRACE);
-    assert_eq!(in_request(double(1)).await, 2);
-    assert_eq!(spans.ours().len(), 0, "{:#?}", spans.lock());
+    let cache = register("spans", roomy());
+    for is_heard in [false, true] {
+        if is_heard {
+            cache.on_event(EventFilter::all(), |_| {});
+        }
+        // The first call makes the kinds, and what a thread remembers of them is from after that.
+        double(1).await;
+        double(1).await;
+        let (spans, _guard) = Spans::collect(LevelFilter::TRACE);
+        assert_eq!(in_request(double(1)).await, 2);
+        assert_eq!(spans.ours().len(), 0, "{:#?}", spans.lock());
 
-    // One that is asked for where it came from goes the long way.
-    in_request(call::outcome(double(1))).await;
-    let fields = [("outcome", "memory_hit")];
-    spans
-        .only("larder.lookup")
-        .is("request", "spans.double", &fields);
+        // One that is asked for where it came from goes the long way.
+        in_request(call::outcome(double(1))).await;
+        let fields = [("outcome", "memory_hit")];
+        spans
+            .only("larder.lookup")
+            .is("request", "spans.double", &fields);
+    }
 }
 
 #[tokio::test]

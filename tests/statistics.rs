@@ -3,8 +3,10 @@
 
 mod support;
 
+use std::convert::Infallible;
 use std::time::Duration;
 
+use futures_util::{Stream, StreamExt};
 use larder::call::{self, MissReason};
 use larder::testing::ManualClock;
 use larder::{
@@ -268,6 +270,39 @@ async fn misses_are_timed_all_and_hits_in_memory_now_and_then() {
         );
         assert!(min <= times.mean() && times.mean() <= max, "{times:?}");
         assert!(times.total > Duration::ZERO);
+    }
+}
+
+#[tokio::test]
+async fn hits_of_futures_and_streams_are_timed_now_and_then_too() {
+    #[cached(kind = "stats.polled", op = "future")]
+    fn future(id: u32) -> impl Future<Output = u32> + Send + use<> {
+        std::future::ready(id)
+    }
+    #[cached(kind = "stats.polled", op = "stream")]
+    fn stream(id: u32) -> impl Stream<Item = Result<u32, Infallible>> + Send {
+        futures_util::stream::iter([Ok(id)])
+    }
+    let cache = register("stats.polled", roomy());
+    let rounds = u64::from(HITS_TIMED) * 4;
+    for _ in 0..rounds {
+        future(1).await;
+        assert_eq!(stream(1).count().await, 1);
+    }
+    // One that is never polled is timed nowhere.
+    for _ in 0..rounds {
+        drop((future(1), stream(1)));
+    }
+    let timed = rounds / u64::from(HITS_TIMED);
+    for name in ["future", "stream"] {
+        let operation = of(&cache, name);
+        let (hits, keys) = (operation.memory_hits, operation.keys);
+        // The first call of a thread is timed, and was no hit.
+        assert!(hits.count >= timed - 1, "{name}: {hits:?}");
+        assert!(
+            (timed - 1..=timed).contains(&keys.count),
+            "{name}: {keys:?}"
+        );
     }
 }
 

@@ -152,6 +152,27 @@ async fn who_begins_anew_is_counted_as_what_that_comes_to_and_is_told_so() {
 }
 
 #[tokio::test]
+async fn the_text_of_who_begins_anew_is_counted_once() {
+    #[cached(kind = "anew.text", op = "told", text = text, skip(feed))]
+    fn told(text: &str, feed: Arc<Feed>) -> impl Stream<Item = Item> + Send {
+        let _ = text;
+        feed.open()
+    }
+    let cache = register("anew.text", roomy());
+    let feed = Feed::new();
+    let (mut first, mut second) = (told("four", feed.clone()), told("four", feed.clone()));
+    assert!(at_hand(&mut first).is_empty() && at_hand(&mut second).is_empty());
+    feed.give(Next::Panic);
+    assert!(panics(&mut first));
+    feed.begin_anew();
+    feed.give(Next::End);
+    assert!(at_hand(&mut second).is_empty());
+    assert_eq!(feed.runs(), 2);
+    let texts = cache.statistics().operations["told"].texts;
+    assert_eq!((texts.count, texts.characters), (2, 8));
+}
+
+#[tokio::test]
 async fn who_has_a_part_of_what_panics_has_panicked() {
     #[cached(kind = "part", op = "told", skip(feed))]
     fn told(id: u32, feed: Arc<Feed>) -> impl Stream<Item = Item> + Send {

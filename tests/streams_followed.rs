@@ -14,12 +14,14 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use futures_util::stream::{self, BoxStream};
-use futures_util::{Stream, StreamExt, TryStreamExt};
+use futures_util::{FutureExt, Stream, StreamExt, TryStreamExt};
 use larder::call::{self, Control, Origin};
 use larder::testing::ManualClock;
-use larder::{Cache, cached};
+use larder::{Cache, Ending, cached};
 use support::feed::{Feed, Next};
-use support::{Runs, eventually, poll_once, register, roomy};
+use support::{Log, Runs, eventually, poll_once, register, roomy};
+use tokio::sync::Notify;
+use tokio::time::Instant;
 
 type Item = Result<String, String>;
 type Told = BoxStream<'static, Item>;
@@ -759,6 +761,97 @@ async fn who_looks_while_the_body_is_polled_and_woken_is_woken_when_that_is_over
         .expect("it was put there");
     assert_eq!(poll_with(&mut other, &woken), Poll::Ready(Some(Ok(7))));
     drop(first);
+}
+
+/// Longer than what is kept, when the gate is open.
+#[cached(kind = "followed", op = "long", skip(gate, runs))]
+fn long(
+    id: u32,
+    gate: Arc<Notify>,
+    runs: &'static Runs,
+) -> impl Stream<Item = Result<u32, Infallible>> + Send {
+    let _ = id;
+    runs.count();
+    let opens = stream::once(async move { gate.notified().await });
+    opens.flat_map(|()| stream::iter((0..LONG).map(Ok)))
+}
+
+const LONG: u32 = 250_000;
+
+async fn numbers(stream: &mut (impl Stream<Item = Result<u32, Infallible>> + Unpin)) -> Vec<u32> {
+    stream.map(|it| it.expect("infallible")).collect().await
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_takes_nothing_for_long_holds_up_nobody_and_takes_no_part_for_all() {
+    static RUNS: Runs = Runs::new();
+    let cache = kind();
+    let (log, _guard) = Log::collect_warnings_here();
+    let gate = Arc::<Notify>::default();
+    let readers = async || [(); 4].map(|()| long(1, gate.clone(), &RUNS).boxed());
+    let mut readers = call::tenant("slow", readers()).await;
+    for reader in &mut readers {
+        assert!(poll_once(&mut reader.next()).is_pending());
+    }
+    let [mut fast, mut has_part, mut has_nothing, mut other] = readers;
+    gate.notify_one();
+    for number in 0..3 {
+        assert_eq!(has_part.next().await, Some(Ok(number)));
+    }
+    let start = Instant::now();
+    let both = async { tokio::join!(numbers(&mut fast), numbers(&mut other)) };
+    let both = tokio::time::timeout(Duration::from_secs(600), both).await;
+    let (fast, other) = both.expect("nobody waits for ever");
+    assert!(fast == other && fast.into_iter().eq(0..LONG));
+    assert_eq!(start.elapsed().as_secs(), 30);
+    let lines = log.lines();
+    let of_each = lines
+        .iter()
+        .filter(|it| it.contains("took no chunk for 30 s"));
+    assert_eq!(of_each.count(), 2, "{lines:?}");
+
+    let next = AssertUnwindSafe(has_part.next()).catch_unwind().await;
+    let panic = next.expect_err("it was let go of");
+    let panic = panic.downcast_ref::<&str>().expect("a message");
+    assert!(panic.contains("did not wait"), "{panic}");
+    assert!(
+        poll_once(&mut has_part.next()).is_pending(),
+        "nor is this the end"
+    );
+    gate.notify_one();
+    assert_eq!(RUNS.total(), 1);
+    assert!(numbers(&mut has_nothing).await.into_iter().eq(0..LONG));
+    assert_eq!(RUNS.total(), 2, "it has begun anew");
+    let counts = &cache.statistics().tenants["slow"].operations["long"];
+    let ended = [Ending::NotKept, Ending::Joined, Ending::Panicked].map(|it| counts.of(it));
+    // Not kept: for the first one, which began it, and for the one that began anew.
+    assert_eq!((ended, counts.calls()), ([2, 1, 1], 4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_slow_is_waited_for_as_long_as_it_takes_something() {
+    static RUNS: Runs = Runs::new();
+    kind();
+    let gate = Arc::<Notify>::default();
+    let mut readers = [(); 2].map(|()| long(2, gate.clone(), &RUNS).boxed());
+    for reader in &mut readers {
+        assert!(poll_once(&mut reader.next()).is_pending());
+    }
+    let [mut fast, mut slow] = readers;
+    gate.notify_one();
+    let start = Instant::now();
+    let slow = async {
+        let mut read = Vec::new();
+        for _ in 0..5 {
+            tokio::time::sleep(Duration::from_secs(29)).await;
+            read.push(slow.next().await.expect("more").expect("infallible"));
+        }
+        read.extend(numbers(&mut slow).await);
+        read
+    };
+    let (fast, slow) = tokio::join!(numbers(&mut fast), slow);
+    assert!(fast == slow && fast.into_iter().eq(0..LONG));
+    assert_eq!((start.elapsed().as_secs(), RUNS.total()), (145, 1));
 }
 
 #[tokio::test]

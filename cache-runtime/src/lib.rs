@@ -68,10 +68,10 @@ pub use observe::publish_metrics;
 pub use observe::{
     Alert, AlertLevel, AlertSubject, AlertThresholds, AlertWatch, AlertWatchBuilder, Analysis,
     CacheEvent, CacheStats, Charges, CompressionStatistics, Counts, Ending, EventFilter, EventKind,
-    Extent, HITS_TIMED, Happened, Heard, Latencies, ListenerId, OperationStatistics, Rating,
-    RefusedEntries, Removal, RemovalCause, Savings, ShadowStatistics, SlowOperation, SlowPart,
-    Statistics, TENANTS_COUNTED, TenantStatistics, TextStatistics, Threshold, Watch,
-    WatchSubscriber,
+    Extent, HITS_TIMED, Happened, Heard, InvalidationOrigin, Latencies, ListenerId,
+    OperationStatistics, Rating, RefusedEntries, Removal, RemovalCause, Savings, ShadowStatistics,
+    SlowOperation, SlowPart, Statistics, TENANTS_COUNTED, TenantStatistics, TextStatistics,
+    Threshold, Watch, WatchSubscriber,
 };
 pub use policy::{Cacheable, Promotion, TextNormalization, TextTier, TextTiers, Ttl};
 pub use registry::{

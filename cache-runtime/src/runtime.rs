@@ -3,11 +3,14 @@
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::runtime::{Handle, Id};
-use tokio::time::{Instant, timeout_at};
+pub(crate) use tokio::time::Instant;
+use tokio::time::{Sleep, sleep_until, timeout_at};
 
 /// Whether the caller is on a tokio runtime with timers (`enable_time`, `enable_all`).
 ///
@@ -51,6 +54,22 @@ pub(crate) async fn until<T>(deadline: Instant, work: impl Future<Output = T>) -
         timeout_at(deadline, work).await.ok()
     } else {
         Some(work.await)
+    }
+}
+
+/// Wakes one who waits for a moment, where there are timers.
+#[derive(Default)]
+pub(crate) struct Alarm(Option<Pin<Box<Sleep>>>);
+
+impl Alarm {
+    /// Whether the moment is there; woken when it is. Without timers nobody is.
+    pub(crate) fn poll(&mut self, moment: Instant, context: &mut Context<'_>) -> Poll<()> {
+        if !has_timer() {
+            return Poll::Pending;
+        }
+        // Anew each time: it may be another runtime by now.
+        let sleep = self.0.insert(Box::pin(sleep_until(moment)));
+        sleep.as_mut().poll(context)
     }
 }
 

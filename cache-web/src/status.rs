@@ -98,6 +98,7 @@ struct Store {
     oversized_values: u64,
     dropped_writes: u64,
     refused_writes: u64,
+    heard_invalidations: u64,
 }
 
 impl KindStatus {
@@ -150,7 +151,6 @@ impl Saved {
 
 impl Store {
     fn of(stats: &CacheStats) -> Self {
-        let refused = &stats.refused;
         Self {
             breaker: match stats.connections.breaker {
                 Breaker::Closed => "closed",
@@ -162,19 +162,12 @@ impl Store {
             created_connections: stats.connections.created_connections,
             failures: stats.store_failures,
             timeouts: stats.store_timeouts,
-            refused_entries: refused.foreign
-                + refused.too_large
-                + refused.damaged
-                + refused.unknown_key
-                + refused.not_encrypted
-                + refused.invalidated
-                + refused.expired
-                + refused.undecodable
-                + refused.unverified,
+            refused_entries: stats.refused.total(),
             unserializable_values: stats.unserializable_values,
             oversized_values: stats.oversized_values,
             dropped_writes: stats.dropped_writes,
             refused_writes: stats.refused_writes,
+            heard_invalidations: stats.heard_invalidations,
         }
     }
 }

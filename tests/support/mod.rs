@@ -115,10 +115,15 @@ impl Log {
 
     /// Collects the warnings of this thread, until the guard is dropped.
     pub fn collect_warnings_here() -> (Self, tracing::subscriber::DefaultGuard) {
+        Self::collect_here(tracing::Level::WARN)
+    }
+
+    /// Collects what this thread logs at this level and above, until the guard is dropped.
+    pub fn collect_here(level: tracing::Level) -> (Self, tracing::subscriber::DefaultGuard) {
         let log = Self::default();
         let writer = log.clone();
         let guard = tracing_subscriber::fmt()
-            .with_max_level(tracing::Level::WARN)
+            .with_max_level(level)
             .with_ansi(false)
             .with_writer(move || writer.clone())
             .set_default();

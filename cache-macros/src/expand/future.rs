@@ -49,6 +49,7 @@ impl Expansion<'_> {
             let __larder_call = #larder::call(__larder_site, __larder_shape, #arguments) #tagged;
             #ttl
             let __larder_body #ty = #body;
+            let __larder_call = __larder_call.made();
             #future
         }
     }

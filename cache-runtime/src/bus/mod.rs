@@ -23,8 +23,7 @@ use crate::config::Secret;
 use crate::generation::KeyHash;
 use crate::store::Announcement;
 use hearing::{Hearing, Missed};
-use message::Said;
-pub(crate) use message::{Invalidated, Message};
+pub(crate) use message::{Invalidated, Message, Said};
 use news::News;
 pub(crate) use news::{Ended, Listening};
 
@@ -52,6 +51,8 @@ pub(crate) struct Bus {
     /// Of this process and kind, at random.
     sender: u64,
     announced: AtomicU64,
+    /// Invalidations by others.
+    heard: AtomicU64,
     /// Whether the store has a way to tell what others announce.
     is_there: AtomicBool,
     /// Whether it does so, at this moment.
@@ -108,6 +109,7 @@ impl Bus {
             settings,
             sender,
             announced: AtomicU64::new(0),
+            heard: AtomicU64::new(0),
             is_there: AtomicBool::new(false),
             is_heard: AtomicBool::new(false),
             ears: Mutex::default(),
@@ -181,8 +183,8 @@ impl Bus {
         Message::parse(message, self.settings.secret.as_ref())
     }
 
-    /// What another process has invalidated.
-    pub(crate) fn hear<'a>(&self, message: &'a Message) -> Option<&'a Invalidated> {
+    /// What another process has said, if that is that something was invalidated.
+    pub(crate) fn hear<'a>(&self, message: &'a Message) -> Option<&'a Said> {
         if message.sender == self.sender || matches!(message.said, Said::Ended(..)) {
             return None;
         }
@@ -194,9 +196,17 @@ impl Bus {
         ears.is_in_doubt |= message.said == Said::Everything;
         drop(ears);
         match &message.said {
-            Said::Invalidated(what) => Some(what),
-            Said::Beat | Said::Hello | Said::Bye | Said::Everything | Said::Ended(..) => None,
+            said @ (Said::Invalidated(_) | Said::Everything) => {
+                self.heard.fetch_add(1, Ordering::Relaxed);
+                Some(said)
+            }
+            Said::Beat | Said::Hello | Said::Bye | Said::Ended(..) => None,
         }
+    }
+
+    /// Invalidations by others that were heard of so far.
+    pub(crate) fn heard(&self) -> u64 {
+        self.heard.load(Ordering::Relaxed)
     }
 
     /// Tells those who wait for a computation that it has ended, or that it may be over. To be called

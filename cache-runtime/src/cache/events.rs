@@ -28,7 +28,7 @@ impl Cache {
     /// [`CacheEvent::tenant`] says of whom.
     ///
     /// Listeners who want to hear of hits ([`EventKind::Hit`](crate::EventKind::Hit)) make these slower, from some tens of
-    /// nanoseconds to about a microsecond, for the operations that they want to hear of. Without, a hit
+    /// nanoseconds to some hundreds, for the operations that they want to hear of. Without, a hit
     /// in memory costs what it does without events.
     ///
     /// Three listeners of one cache: an audit of what was kept and forgotten, figures, and an alert.

@@ -208,7 +208,6 @@ impl Cache {
         let value = entry.value.downcast_ref::<T>()?;
         // First: the value's own `clone` may panic.
         self.count(Some(chosen), Ending::MemoryHit);
-        let value = value.clone();
         let events = &self.inner.events;
         if events.wants(EventKind::Hit) {
             let hit = Happened::Hit(Origin::Memory);
@@ -218,7 +217,7 @@ impl Cache {
                 entry: wanted.values.then(|| entry.clone()),
             });
         }
-        Some(value)
+        Some(value.clone())
     }
 
     async fn find<T: Value>(&self, chosen: Chosen<'_>) -> Option<(SharedEntry, Origin)> {
@@ -428,6 +427,7 @@ impl Cache {
             stats.oversized_values = store.unstorable(Unstorable::TooLarge);
             stats.dropped_writes = store.dropped_writes();
             stats.refused_writes = store.refused_writes();
+            stats.heard_invalidations = store.bus.heard();
         }
         if let Some(memory) = &kind.memory {
             let usage = memory.usage();

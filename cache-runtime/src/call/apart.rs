@@ -24,16 +24,29 @@ use crate::envelope::Erased;
 use crate::flight::Landing;
 use crate::runtime;
 
-/// What a caller may lend to a body that may outlive it. A trait of its own, so that the compiler
-/// asks for the `Clone` that is missing, and not for another way to borrow.
-pub trait Lent: ToOwned {}
+/// What a caller may lend to a body that may outlive it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be copied for a body that may outlive its caller",
+    label = "this does not implement `Clone`",
+    note = "with `detach`, in the background and in a stream, the body has copies of what it borrows: add \
+            `#[derive(Clone)]` to a type of yours, or take an `Arc<{Self}>` or the value itself"
+)]
+pub trait Lent<O> {
+    /// What the body has, and borrows from.
+    fn copied(&self) -> O;
+}
 
+// A parameter, and no type of its own: the compiler would ask for the `ToOwned` that such a one comes from.
 #[diagnostic::do_not_recommend]
-impl<T: ToOwned + ?Sized> Lent for T {}
+impl<T: ToOwned<Owned = O> + ?Sized, O> Lent<O> for T {
+    fn copied(&self) -> O {
+        self.to_owned()
+    }
+}
 
 /// The copy of an argument for a body that may outlive its caller.
-pub fn copy_of<T: Lent + ?Sized>(lent: &T) -> T::Owned {
-    lent.to_owned()
+pub fn copy_of<T: Lent<O> + ?Sized, O>(lent: &T) -> O {
+    lent.copied()
 }
 
 impl Turn {

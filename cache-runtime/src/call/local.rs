@@ -81,7 +81,7 @@ impl Bindings {
 #[derive(Clone)]
 pub(super) enum Binding {
     Bound(Bound),
-    /// The same, where somebody wants to hear of hits: none takes the short way.
+    /// The same, where somebody wants to hear of hits.
     Watched(Bound),
     Unbound(Unbound),
 }
@@ -137,6 +137,16 @@ pub(super) fn take_buffer() -> (Vec<u8>, bool) {
         .unwrap_or_default()
 }
 
+/// Whether this call is one that is timed, for one that has a buffer of its own.
+pub(super) fn draws_timed() -> bool {
+    let drawn = LOCAL.try_with(|local| {
+        let left = local.until_timed.get();
+        local.until_timed.set(left.wrapping_sub(1));
+        left == 0
+    });
+    drawn.unwrap_or_default()
+}
+
 #[inline]
 pub(super) fn give_back_buffer(buffer: Vec<u8>) {
     if buffer.capacity() <= KEPT_BUFFER {
@@ -166,6 +176,20 @@ impl Timing {
         if let Ok(Some(Self { began, .. })) = LOCAL.try_with(|local| local.timing.take()) {
             Self::set(began, Some(began.elapsed()));
         }
+    }
+
+    /// The key is written of a call that is looked up later: so long that took.
+    #[cold]
+    pub(super) fn of_key() -> Option<Duration> {
+        Self::note_key();
+        Self::take()?.key
+    }
+
+    /// A call is looked up whose key was written before, in so long.
+    #[cold]
+    pub(super) fn go_on(key: Duration) {
+        let now = Instant::now();
+        Self::set(now.checked_sub(key).unwrap_or(now), Some(key));
     }
 
     /// The call has its answer from memory.
@@ -242,30 +266,37 @@ pub(super) fn take_control_of_sync() -> Option<Box<Control>> {
     Some(control)
 }
 
-/// Makes this the tenant of what the thread does next, and returns the one that was it.
-pub(super) fn change_tenant(tenant: Option<Arc<str>>) -> Option<Arc<str>> {
-    LOCAL
-        .try_with(|local| {
-            local.has_tenant.set(tenant.is_some());
-            local.tenant.replace(tenant)
-        })
-        .ok()
-        .flatten()
+/// Makes this the tenant of what the thread does next, and leaves the one here that was it.
+pub(super) fn swap_tenant(tenant: &mut Option<Arc<str>>) {
+    // While a thread ends, nothing is swapped, and it has nobody to work for.
+    let _ = LOCAL.try_with(|local| {
+        local.has_tenant.set(tenant.is_some());
+        std::mem::swap(&mut *local.tenant.borrow_mut(), tenant);
+    });
 }
 
 /// For whom the thread works just now. An error while the thread ends: then nobody knows.
-#[inline]
 pub(crate) fn tenant() -> Result<Option<Arc<str>>, AccessError> {
+    let mut tenant = None;
+    with_tenant(|current| tenant = Some(current.clone()))?;
+    Ok(tenant)
+}
+
+/// Calls `then` with the tenant that the thread works for, if there is one; it may change nothing here. An
+/// error as above.
+#[inline]
+pub(super) fn with_tenant(then: impl FnOnce(&Arc<str>)) -> Result<(), AccessError> {
     LOCAL.try_with(|local| {
-        if local.has_tenant.get() {
-            local.tenant.borrow().clone()
-        } else {
-            None
+        if local.has_tenant.get()
+            && let Some(tenant) = &*local.tenant.borrow()
+        {
+            then(tenant);
         }
     })
 }
 
-/// Runs `look_up` with what the site is bound to, unless the site is not bound yet.
+/// Runs `look_up` with what the site is bound to, unless the site is not bound yet, or somebody wants to
+/// hear of its hits.
 #[inline]
 pub(super) fn with_bound<R>(
     function: Function,
@@ -279,6 +310,27 @@ pub(super) fn with_bound<R>(
             }
             match bindings.of(function) {
                 Some(Binding::Bound(bound)) => look_up(bound),
+                _ => None,
+            }
+        })
+        .ok()
+        .flatten()
+}
+
+/// The same where somebody wants to hear of its hits. Apart, because the other one is a part of each call.
+#[cold]
+pub(super) fn with_watched<R>(
+    function: Function,
+    look_up: impl FnOnce(&Bound) -> Option<R>,
+) -> Option<R> {
+    LOCAL
+        .try_with(|local| {
+            let bindings = local.bindings.try_borrow().ok()?;
+            if bindings.epoch != registry::epoch() {
+                return None;
+            }
+            match bindings.of(function) {
+                Some(Binding::Watched(bound)) => look_up(bound),
                 _ => None,
             }
         })

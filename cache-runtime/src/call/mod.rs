@@ -15,7 +15,8 @@
 //! an operation belongs to; `control`, `wrapped`, `wishes` and `tenant` are what a caller says about a single
 //! call, `outcome` what it is told; `streaming` is what streams take of the
 //! path, which go on in a room of their own; `many` and `warm` are for several at once; `request` is a
-//! call that no function makes; `local` is what each thread has at hand.
+//! call that no function makes; `making` is for calls whose future is not made yet; `local` is what each
+//! thread has at hand.
 
 mod apart;
 mod background;
@@ -27,6 +28,7 @@ mod description;
 mod failure;
 mod keeping;
 mod local;
+mod making;
 mod many;
 mod operation;
 mod outcome;
@@ -56,6 +58,7 @@ use std::fmt::Display;
 use std::marker::PhantomData;
 use std::str::from_utf8;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use apart::{Lent, copy_of};
 pub(crate) use background::Background;
@@ -105,7 +108,7 @@ use turn::Uncached;
 use crate::key::{KeyWriter, Written, is_longer, with_memory_key};
 use crate::kind::Kind;
 use crate::memory::SharedEntry;
-use crate::observe::{Charged, Ending, Record, TenantCounters};
+use crate::observe::{Charged, Details, Ending, Happened, Of, Record, TenantCounters};
 use crate::policy::{TextMark, TextTier, characters};
 use crate::registry;
 
@@ -191,7 +194,11 @@ pub struct Call<S> {
     function: Function,
     written: Vec<u8>,
     noticed: Written,
+    /// How long it took to write, where the call is timed and has not been looked up.
+    key_time: Option<Duration>,
     tags: Vec<String>,
+    /// Whether the function has returned what makes the call when it is polled.
+    is_made: bool,
     shape: PhantomData<fn() -> S>,
 }
 
@@ -208,13 +215,31 @@ pub fn call<S: Shape, W: FnOnce(&mut KeyWriter<'_>)>(
     _shape: S,
     write_arguments: W,
 ) -> Call<S> {
-    let mut written = Vec::new();
-    Call {
+    let mut call = Call {
         function: Function::of::<S, W>(site),
-        noticed: write(&mut written, write_arguments),
-        written,
+        written: Vec::new(),
+        noticed: Written::default(),
+        key_time: None,
         tags: Vec::new(),
+        is_made: false,
         shape: PhantomData,
+    };
+    let is_timed = local::draws_timed();
+    if is_timed {
+        Timing::begin();
+    }
+    call.noticed = write(&mut call.written, write_arguments);
+    if is_timed {
+        call.key_time = Timing::of_key();
+    }
+    call
+}
+
+impl<S> Drop for Call<S> {
+    fn drop(&mut self) {
+        if !self.is_made {
+            making::count_if_panicking(self.function);
+        }
     }
 }
 
@@ -223,6 +248,13 @@ impl<S> Call<S> {
     #[must_use]
     pub fn tagged(mut self, tags: &[&dyn Display]) -> Self {
         self.tags = tags.iter().map(ToString::to_string).collect();
+        self
+    }
+
+    /// The function returns: from here on it is a call when it is polled.
+    #[must_use]
+    pub fn made(mut self) -> Self {
+        self.is_made = true;
         self
     }
 
@@ -242,7 +274,11 @@ impl<S> Call<S> {
         S: Shape,
     {
         let length = self.written.len();
-        let noticed = self.noticed.clone();
+        let mut noticed = self.noticed.clone();
+        if let Some(key) = self.key_time.take() {
+            Timing::go_on(key);
+            noticed.is_timed = true;
+        }
         let entered = look(self.function, &mut self.written, noticed, control);
         // The tenant comes after the arguments.
         self.written.truncate(length);
@@ -304,10 +340,8 @@ fn look<S: Shape>(
     mut noticed: Written,
     control: Option<Box<Control>>,
 ) -> Entered<S> {
-    match local::tenant() {
-        Ok(None) => {}
-        Ok(Some(tenant)) => noticed.add_tenant(&tenant, written),
-        Err(_) => noticed.refused = true,
+    if local::with_tenant(|tenant| noticed.add_tenant(tenant, written)).is_err() {
+        noticed.refused = true;
     }
     let mut no_result = None;
     if control.is_none()
@@ -318,7 +352,26 @@ fn look<S: Shape>(
         }
         no_result = Some(entry.head.text());
     }
+    go_on(function, written, noticed, control, no_result)
+}
+
+/// The rest of a call that has no answer on the short way.
+#[cold]
+#[inline(never)]
+fn go_on<S: Shape>(
+    function: Function,
+    written: &mut [u8],
+    mut noticed: Written,
+    control: Option<Box<Control>>,
+    no_result: Option<TextMark>,
+) -> Entered<S> {
     let results = Results::of::<S>();
+    if control.is_none()
+        && let Some(entry) = find_watched(function, written, &mut noticed, &results)
+        && let Some(answer) = served::<S>(&entry.value)
+    {
+        return Entered::Hit(answer);
+    }
     let begun = begin(function, written, &noticed, control, results, no_result);
     Entered::Miss(begun)
 }
@@ -342,6 +395,34 @@ fn find(function: Function, written: &mut [u8], noticed: &mut Written) -> Option
         if noticed.is_noted() {
             bound.note_hit(written, noticed, text);
         }
+        Some(entry)
+    })
+}
+
+/// The same where somebody wants to hear of hits, and is told of this one.
+fn find_watched(
+    function: Function,
+    written: &mut [u8],
+    noticed: &mut Written,
+    results: &Results,
+) -> Option<SharedEntry> {
+    if noticed.refused {
+        return None;
+    }
+    local::with_watched(function, |bound: &Bound| {
+        let Bound {
+            kind, operation, ..
+        } = bound;
+        let memory = kind.memory.as_ref()?;
+        let entry = with_memory_key(operation.number, written, |key| memory.get(key))?;
+        let runs_ahead = operation.staleness.has_runs_ahead() && bound.runs_ahead(&entry, noticed);
+        if runs_ahead || !results.has(&entry) {
+            return None;
+        }
+        let text = entry.head.text();
+        bound.hits.increment(text);
+        bound.note_hit(written, noticed, text);
+        bound.tell_hit(written, noticed, &entry);
         Some(entry)
     })
 }
@@ -461,11 +542,12 @@ fn begin_record(
     let text = arguments.text.map(|text| {
         let characters = characters(text);
         counters.count_text(characters);
-        kind.text_tier(characters)
+        (characters, kind.text_tier(characters))
     });
+    let (characters, text) = (text.map(|it| it.0), text.map(|it| it.1));
     let tenant = arguments.tenant.and_then(|it| from_utf8(it).ok());
     let of_tenant = tenant.map(|tenant| kind.tenants.counters(counters, tenant));
-    let mut record = Record::begin(operation.clone(), text.into(), of_tenant);
+    let mut record = Record::begin(operation.clone(), text.into(), of_tenant).of_text(characters);
     record.tell(&kind.events, tenant);
     (text, record)
 }
@@ -482,6 +564,23 @@ fn of_tenant(
 }
 
 impl Bound {
+    /// Tells those who listen of a hit in memory.
+    fn tell_hit(&self, written: &[u8], noticed: &Written, entry: &SharedEntry) {
+        let Self {
+            kind, operation, ..
+        } = self;
+        let of = Of::Operation(operation.number);
+        let hit = Happened::Hit(Origin::Memory);
+        kind.events.tell(of, hit, |wanted| {
+            let keys = operation.store_keys.as_ref().filter(|_| wanted.keys);
+            Details {
+                tenant: local::tenant().ok().flatten(),
+                key: keys.map(|keys| keys.of_call(noticed.arguments(written))),
+                entry: wanted.values.then(|| entry.clone()),
+            }
+        });
+    }
+
     /// Whether the call goes the long way, because its body is to run in the background.
     #[cold]
     fn runs_ahead(&self, entry: &SharedEntry, noticed: &mut Written) -> bool {

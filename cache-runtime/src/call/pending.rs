@@ -101,8 +101,7 @@ impl Pending {
         self.names.push(self.kind.tag(tenant, tag));
         if let Some(name) = &mut self.in_store {
             let generation = self.kind.keys.generation_of_tag(tenant, tag);
-            let generations = name.generations.iter().cloned();
-            name.generations = generations.chain([generation]).collect();
+            name.generations = Arc::new(name.generations.and(generation));
         }
     }
 

@@ -11,7 +11,7 @@ use super::operation::Operation;
 use super::outcome::{MissReason, Origin, Told};
 use super::pending::Pending;
 use super::price::{Price, Pricer, account};
-use super::results::{Results, served};
+use super::results::Results;
 use super::rule::Rule;
 use super::shape::{Plain, Shape, opaque};
 use super::stand::Deadlines;
@@ -23,7 +23,7 @@ use crate::generation::Invalidation;
 use crate::key::{KeyWriter, MemoryKey, OperationKeys, Written, with_memory_key};
 use crate::kind::Kind;
 use crate::memory::Entry;
-use crate::observe::{Charged, Details, Ending, EventKind, Extent, Happened, Of, Record};
+use crate::observe::{Charged, Details, Ending, Extent, Happened, InvalidationOrigin, Of, Record};
 use crate::policy::{Cacheable, TextMark, characters};
 
 /// What is asked of one kind, with its key written.
@@ -125,26 +125,32 @@ impl Request {
         if self.noticed.refused || !self.kind.switch.is_on_for(&operation.name) {
             return None;
         }
-        // Those who listen are told on the long way.
-        let events = &self.kind.events;
-        if events.wants_of(EventKind::Hit, &operation.name) {
-            return None;
-        }
         let entry = with_memory_key(operation.number, &mut self.written, |key| memory.get(key))?;
-        let answer = served::<S>(&entry.value)?;
+        let kept = entry.value.downcast_ref::<S::Kept>()?;
+        // First: the answer's own `clone` may panic.
         let tenant = of_tenant(&self.kind, operation, &self.written, &self.noticed);
         let (counters, text) = (&operation.counters, entry.head.text());
         counters.count(text, tenant.as_deref(), Ending::MemoryHit, None);
         if let Some(timing) = self.timing.take() {
             timing.end_in_memory(counters);
         }
-        self.charge(Charged::Replayed, operation, S::kept(&answer));
-        Some(answer)
+        let hit = Happened::Hit(Origin::Memory);
+        let of = Of::Operation(operation.number);
+        self.kind.events.tell(of, hit, |wanted| {
+            let keys = operation.store_keys.as_ref().filter(|_| wanted.keys);
+            Details {
+                tenant: local::tenant().ok().flatten(),
+                key: keys.map(|keys| self.store_key(keys)),
+                entry: wanted.values.then(|| entry.clone()),
+            }
+        });
+        self.charge(Charged::Replayed, operation, kept);
+        Some(S::returned(kept.clone()))
     }
 
     /// Counts what an answer of this operation takes.
-    fn charge<T: Cacheable>(&self, charged: Charged, operation: &Operation, answer: Option<&T>) {
-        if let Some(price) = answer.and_then(Price::of) {
+    fn charge<T: Cacheable>(&self, charged: Charged, operation: &Operation, answer: &T) {
+        if let Some(price) = Price::of(answer) {
             let tenant = local::tenant().ok().flatten();
             account(&self.kind, operation, tenant.as_deref(), charged, price);
         }
@@ -161,7 +167,7 @@ impl Request {
     /// Counts an answer that was got elsewhere.
     pub(crate) fn bill<T: Cacheable>(&self, answer: &T) {
         let operation = self.operation.as_ref().unwrap_or(&self.kind.chosen);
-        self.charge(Charged::Billed, operation, Some(answer));
+        self.charge(Charged::Billed, operation, answer);
     }
 
     /// The answer in memory or in the store. Tells where it came from, where somebody asks for that
@@ -192,7 +198,7 @@ impl Request {
             report(wishes, &pending, &Told::of(Origin::Stopped));
             return None;
         };
-        found(&pending, record, wishes, &entry, origin);
+        found(&pending, &mut record, wishes, &entry, origin);
         entry.value.downcast_ref::<T>().cloned()
     }
 
@@ -304,9 +310,12 @@ impl Request {
             entry: None,
         };
         let tell = || {
-            let (extent, how) = (Extent::Key, Invalidation::Remove);
             let of = Of::Operation(numbers.first().copied().unwrap_or_default());
-            let what = Happened::Invalidated { extent, how };
+            let what = Happened::Invalidated {
+                extent: Extent::Key,
+                how: Invalidation::Remove,
+                origin: InvalidationOrigin::Here,
+            };
             kind.events.tell(of, what, |_| details);
         };
         drop(self);

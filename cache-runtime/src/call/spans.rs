@@ -11,7 +11,7 @@
 //! A hit on the short way has no span: it takes less time than one.
 
 use std::future::poll_fn;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::OnceLock;
 use std::task::{Context, Poll};
 use std::thread;
@@ -53,7 +53,8 @@ impl Pending {
         deadlines: Deadlines,
     ) -> Result<Stand, Finding> {
         let span = self.lookup_span();
-        let stand = self.stand(control, results, deadlines);
+        // Where it stays: it is long, and would be copied.
+        let stand = pin!(self.stand(control, results, deadlines));
         let stood = stand.instrument(span.clone()).await;
         match &stood {
             Ok(stand) => note_stand(&span, stand),
@@ -96,10 +97,10 @@ impl Pending {
         )
     }
 
-    /// A look-up in the store, inside of its span.
+    /// A look-up in the store, inside of its span. It stays where it is: it is long, and would be copied.
     pub(super) async fn looking_up(
         &self,
-        look_up: impl Future<Output = Result<Opened, Lost>>,
+        look_up: Pin<&mut impl Future<Output = Result<Opened, Lost>>>,
     ) -> Result<Opened, Lost> {
         let span = self.store_span();
         let found = look_up.instrument(span.clone()).await;

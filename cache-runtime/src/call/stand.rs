@@ -44,6 +44,10 @@ impl Deadlines {
             hard: hard.map(|hard| (now + hard, hard)),
         }
     }
+
+    fn are_none(self) -> bool {
+        self.soft.is_none() && self.hard.is_none()
+    }
 }
 
 /// How a call stands that is to go on, when memory, the other callers and the store have been
@@ -98,7 +102,9 @@ impl Pending {
         deadlines: Deadlines,
     ) -> Result<Stand, Finding> {
         match control.and_then(|control| control.way) {
-            None => Ok(self.look_up_in_time(control, results, deadlines).await),
+            None if deadlines.are_none() => Ok(self.look_up(control, results).await),
+            // In boxes, like two below: they are long, and every look-up would be.
+            None => Ok(Box::pin(self.look_up_in_time(control, results, deadlines)).await),
             Some(Way::Bypass) => Ok(Stand::Bypasses),
             Some(Way::Refresh) => {
                 self.prepare().await;
@@ -108,7 +114,6 @@ impl Pending {
                 Some((entry, origin)) => Ok(Stand::Found(entry, origin)),
                 None => Err(Finding::Nothing),
             },
-            // In boxes: they are long, and every look-up would be.
             Some(Way::Remove) => Err(Finding::Forgot(Box::pin(self.remove()).await)),
             Some(Way::Expire) => Err(Finding::Forgot(Box::pin(self.expire()).await)),
             Some(Way::Key) => Err(Finding::Key(self.name_in_store())),

@@ -253,10 +253,11 @@ impl<S> ControlledStream<S> {
         is_known.then(|| Outcome::of((), &self.report))
     }
 
-    fn within<R>(tenant: Option<&Arc<str>>, run: impl FnOnce() -> R) -> R {
-        match tenant {
-            Some(tenant) => in_tenant(Some(tenant.clone()), run),
-            None => run(),
+    fn within<R>(tenant: &mut Option<Arc<str>>, run: impl FnOnce() -> R) -> R {
+        if tenant.is_some() {
+            in_tenant(tenant, run)
+        } else {
+            run()
         }
     }
 }
@@ -270,7 +271,7 @@ impl<S: Stream> Stream for ControlledStream<S> {
             return Poll::Ready(None);
         };
         let mut poll = || stream.as_mut().poll_next(context);
-        Self::within(this.tenant.as_ref(), || match this.wishes.take() {
+        Self::within(&mut this.tenant, || match this.wishes.take() {
             None => poll(),
             Some(wishes) => {
                 let (polled, was_reached) = with_wishes(wishes, poll);
@@ -285,6 +286,6 @@ impl<S> Drop for ControlledStream<S> {
     /// What is dropped with the stream may call cached functions too.
     fn drop(&mut self) {
         let stream = self.stream.take();
-        Self::within(self.tenant.as_ref(), || drop(stream));
+        Self::within(&mut self.tenant, || drop(stream));
     }
 }

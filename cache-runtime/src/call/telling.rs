@@ -4,7 +4,7 @@
 use super::pending::Pending;
 use crate::generation::Invalidation;
 use crate::memory::SharedEntry;
-use crate::observe::{Details, Extent, Happened, Of, Wanted};
+use crate::observe::{Details, Extent, Happened, InvalidationOrigin, Of, Wanted};
 use crate::policy::Ttl;
 
 impl Pending {
@@ -15,8 +15,12 @@ impl Pending {
 
     /// This is not served any more, or in place of failures alone.
     pub(super) fn tell_invalidated(&self, how: Invalidation) {
-        let extent = Extent::Key;
-        self.tell(Happened::Invalidated { extent, how }, None);
+        let what = Happened::Invalidated {
+            extent: Extent::Key,
+            how,
+            origin: InvalidationOrigin::Here,
+        };
+        self.tell(what, None);
     }
 
     fn tell(&self, what: Happened, entry: Option<&SharedEntry>) {

@@ -4,6 +4,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use pin_project_lite::pin_project;
+
 use super::local;
 
 /// Runs `call` for a tenant: every cached call inside, and every method of a
@@ -47,44 +49,50 @@ pub(super) fn for_tenant<F: Future>(
     call: F,
 ) -> impl Future<Output = F::Output> {
     ForTenant {
-        call: Some(Box::pin(call)),
+        call: Some(call),
         tenant,
     }
 }
 
-struct ForTenant<F> {
-    /// Until it is dropped.
-    call: Option<Pin<Box<F>>>,
-    tenant: Option<Arc<str>>,
+pin_project! {
+    struct ForTenant<F> {
+        // Until it is dropped.
+        #[pin]
+        call: Option<F>,
+        tenant: Option<Arc<str>>,
+    }
+
+    impl<F> PinnedDrop for ForTenant<F> {
+        // What is dropped with the call may call cached functions too.
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            in_tenant(this.tenant, || this.call.set(None));
+        }
+    }
 }
 
 impl<F: Future> Future for ForTenant<F> {
     type Output = F::Output;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        let tenant = self.tenant.clone();
-        match &mut self.call {
-            Some(call) => in_tenant(tenant, || call.as_mut().poll(context)),
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        match this.call.as_pin_mut() {
+            Some(call) => in_tenant(this.tenant, || call.poll(context)),
             None => Poll::Pending,
         }
     }
 }
 
-impl<F> Drop for ForTenant<F> {
-    /// What is dropped with the call may call cached functions too.
-    fn drop(&mut self) {
-        in_tenant(self.tenant.take(), || drop(self.call.take()));
-    }
-}
-
-/// Calls `run` for a tenant, and puts back the one that was there, also when it panics.
-pub(crate) fn in_tenant<R>(tenant: Option<Arc<str>>, run: impl FnOnce() -> R) -> R {
-    struct PutBack(Option<Arc<str>>);
-    impl Drop for PutBack {
+/// Calls `run` for a tenant, which is lent to the thread, and puts back the one that was there, also when it
+/// panics.
+pub(crate) fn in_tenant<R>(tenant: &mut Option<Arc<str>>, run: impl FnOnce() -> R) -> R {
+    struct PutBack<'a>(&'a mut Option<Arc<str>>);
+    impl Drop for PutBack<'_> {
         fn drop(&mut self) {
-            local::change_tenant(self.0.take());
+            local::swap_tenant(self.0);
         }
     }
-    let _put_back = PutBack(local::change_tenant(tenant));
+    local::swap_tenant(tenant);
+    let _put_back = PutBack(tenant);
     run()
 }

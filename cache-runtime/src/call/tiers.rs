@@ -1,5 +1,6 @@
 //! The entry of a call in memory and in the store: found, kept and forgotten.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use super::claiming::Claiming;
@@ -54,10 +55,8 @@ impl Pending {
         let mut looks = 0;
         loop {
             looks += 1;
-            match self
-                .looking_up(store.look_up(name, wanted, self.carry()))
-                .await
-            {
+            let look_up = pin!(store.look_up(name, wanted, self.carry()));
+            match self.looking_up(look_up).await {
                 // Another process said that it had changed, while this one looked.
                 Ok(Opened { entry, .. }) if looks < LOOKS && self.has_changed(&entry) => {}
                 Ok(Opened { entry, whole }) => {

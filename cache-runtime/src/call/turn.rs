@@ -277,58 +277,103 @@ impl Miss {
                 }
             }
         }
-        let bill = match beginning.pending {
-            Ok((pending, _)) => pending.into_bill(),
-            Err(uncached) => uncached.bill,
-        };
-        Asked::to_run(Err(bill), beginning.deadlines)
+        beginning.runs_without_cache()
     }
 
     /// The same for a function that is not async.
     #[must_use]
     pub fn ask_for_sync(self) -> Asked {
+        let mut beginning = self.0;
         let Beginning {
             pending,
             control,
             results,
-            deadlines,
-        } = *self.0;
+            ..
+        } = &mut *beginning;
         let wishes = control.as_deref();
         match pending {
-            Ok((pending, record)) => {
-                let stand = pending.stand_of_sync_in_span(wishes, &results);
-                Asked::of(stand, pending, record, control, results, deadlines)
+            Ok((pending, _)) => {
+                let stand = pending.stand_of_sync_in_span(wishes, results);
+                beginning.stands(stand)
             }
             Err(Uncached {
                 why,
                 replaced,
                 about,
-                bill,
                 ..
             }) => {
                 if let Some(replaced) = replaced {
                     replaced.kind.remove_here(&replaced.key);
                     replaced.tell_invalidated(Invalidation::Remove);
                 }
-                report_uncached(wishes, why, about);
-                Asked::to_run(Err(bill), deadlines)
+                report_uncached(wishes, *why, about.take());
+                beginning.runs_without_cache()
             }
         }
     }
 }
 
 impl Beginning {
-    fn stands(self, stand: Stand) -> Asked {
-        let Self {
-            pending,
-            control,
-            results,
-            deadlines,
-        } = self;
-        match pending {
-            Ok((pending, record)) => Asked::of(stand, pending, record, control, results, deadlines),
-            Err(uncached) => Asked::to_run(Err(uncached.bill), deadlines),
+    /// It stays in its box where it has its answer: it is long, and a hit would copy it.
+    fn stands(mut self: Box<Self>, stand: Stand) -> Asked {
+        let Ok((pending, record)) = &mut self.pending else {
+            return self.runs_without_cache();
+        };
+        let wishes = self.control.as_deref();
+        match stand {
+            Stand::Found(entry, origin) => {
+                found(pending, record, wishes, &entry, origin);
+                Asked(Got::Entry(entry))
+            }
+            Stand::Read(entry, origin, whole) => {
+                found(pending, record, wishes, &entry, origin);
+                Asked(Got::Read(entry, whole))
+            }
+            Stand::TimedOut(after) => {
+                record.end(Ending::TimedOut);
+                report(wishes, pending, &Told::of(Origin::TimedOut));
+                Asked(Got::TimedOut(after))
+            }
+            Stand::Bypasses => {
+                record.end(Ending::Bypassed);
+                report(wishes, pending, &Told::of(Origin::Bypassed));
+                self.runs_without_cache()
+            }
+            Stand::Follows(follower) => match *self {
+                Self {
+                    pending: Ok((pending, record)),
+                    control,
+                    ..
+                } => {
+                    let joining = Joining::of(pending, record, control);
+                    Asked(Got::Follows(follower, Box::new(joining)))
+                }
+                uncached => uncached.runs_without_cache(),
+            },
+            Stand::Leads(lead) => match *self {
+                Self {
+                    pending: Ok((pending, record)),
+                    control,
+                    results,
+                    deadlines,
+                } => {
+                    let running = Running {
+                        carried: pending.carry(),
+                        kept_for: KeptFor::new(pending, record, control, results, lead),
+                    };
+                    Asked::to_run(Ok(Box::new(running)), deadlines)
+                }
+                uncached => uncached.runs_without_cache(),
+            },
         }
+    }
+
+    fn runs_without_cache(self) -> Asked {
+        let bill = match self.pending {
+            Ok((pending, _)) => pending.into_bill(),
+            Err(uncached) => uncached.bill,
+        };
+        Asked::to_run(Err(bill), self.deadlines)
     }
 }
 
@@ -343,47 +388,6 @@ impl Asked {
             bill,
             deadlines,
         }))
-    }
-
-    fn of(
-        stand: Stand,
-        pending: Pending,
-        mut record: Record,
-        control: Option<Box<Control>>,
-        results: Results,
-        deadlines: Deadlines,
-    ) -> Self {
-        let wishes = control.as_deref();
-        let lead = match stand {
-            Stand::Found(entry, origin) => {
-                found(&pending, record, wishes, &entry, origin);
-                return Self(Got::Entry(entry));
-            }
-            Stand::Read(entry, origin, whole) => {
-                found(&pending, record, wishes, &entry, origin);
-                return Self(Got::Read(entry, whole));
-            }
-            Stand::Follows(follower) => {
-                let joining = Joining::of(pending, record, control);
-                return Self(Got::Follows(follower, Box::new(joining)));
-            }
-            Stand::TimedOut(after) => {
-                record.end(Ending::TimedOut);
-                report(wishes, &pending, &Told::of(Origin::TimedOut));
-                return Self(Got::TimedOut(after));
-            }
-            Stand::Bypasses => {
-                record.end(Ending::Bypassed);
-                report(wishes, &pending, &Told::of(Origin::Bypassed));
-                return Self::to_run(Err(pending.into_bill()), deadlines);
-            }
-            Stand::Leads(lead) => lead,
-        };
-        let running = Running {
-            carried: pending.carry(),
-            kept_for: KeptFor::new(pending, record, control, results, lead),
-        };
-        Self::to_run(Ok(Box::new(running)), deadlines)
     }
 
     /// What that means for a result of this shape.
@@ -406,7 +410,7 @@ impl Asked {
 /// Counts, tells and reports an answer that was found.
 pub(super) fn found(
     pending: &Pending,
-    mut record: Record,
+    record: &mut Record,
     wishes: Option<&Control>,
     entry: &SharedEntry,
     origin: Origin,

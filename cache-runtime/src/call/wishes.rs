@@ -27,10 +27,13 @@ use crate::policy::Ttl;
 pub fn sync<R>(mut control: Control, call: impl FnOnce() -> R) -> Outcome<R> {
     let report = Arc::<OnceLock<Report>>::default();
     control.reports.push(report.clone());
-    let tenant = control.tenant.take();
-    let value = with_wishes_of_sync(control, || match tenant {
-        Some(tenant) => in_tenant(Some(tenant), call),
-        None => call(),
+    let mut tenant = control.tenant.take();
+    let value = with_wishes_of_sync(control, || {
+        if tenant.is_some() {
+            in_tenant(&mut tenant, call)
+        } else {
+            call()
+        }
     });
     Outcome::of(value, &report)
 }

@@ -9,6 +9,8 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use pin_project_lite::pin_project;
+
 use super::control::{Control, Finding, Report, Way};
 use super::outcome::Outcome;
 use super::wishes::with_wishes;
@@ -202,38 +204,44 @@ pub async fn key<F: Future>(call: F) -> Option<String> {
 /// Has its wishes at hand during the first poll of `call`.
 fn controlled<F: Future>(wishes: Control, call: F) -> Controlled<F> {
     Controlled {
-        call: Box::pin(call),
+        call,
         wishes: Some(wishes),
         was_reached: false,
     }
 }
 
-struct Controlled<F> {
-    call: Pin<Box<F>>,
-    /// Until the first poll.
-    wishes: Option<Control>,
-    was_reached: bool,
+pin_project! {
+    struct Controlled<F> {
+        #[pin]
+        call: F,
+        // Until the first poll.
+        wishes: Option<Control>,
+        was_reached: bool,
+    }
 }
 
 impl<F: Future> Future for Controlled<F> {
     type Output = F::Output;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        let this = &mut *self;
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
         let Some(wishes) = this.wishes.take() else {
-            return this.call.as_mut().poll(context);
+            return this.call.poll(context);
         };
-        let (poll, was_reached) = with_wishes(wishes, || this.call.as_mut().poll(context));
-        this.was_reached = was_reached;
+        let (poll, was_reached) = with_wishes(wishes, || this.call.poll(context));
+        *this.was_reached = was_reached;
         poll
     }
 }
 
-/// A call that ends before its body, unless the cache has its result.
-struct Stoppable<F> {
-    call: Controlled<F>,
-    report: Arc<OnceLock<Report>>,
-    _is_here: Arc<()>,
+pin_project! {
+    /// A call that ends before its body, unless the cache has its result.
+    struct Stoppable<F> {
+        #[pin]
+        call: Controlled<F>,
+        report: Arc<OnceLock<Report>>,
+        _is_here: Arc<()>,
+    }
 }
 
 impl<F: Future> Stoppable<F> {
@@ -256,12 +264,13 @@ impl<F: Future> Stoppable<F> {
 impl<F: Future> Future for Stoppable<F> {
     type Output = Result<F::Output, Finding>;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let poll = Pin::new(&mut self.call).poll(context);
-        if !self.call.was_reached {
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        let poll = this.call.as_mut().poll(context);
+        if !this.call.was_reached {
             return Poll::Ready(Err(Finding::Nothing));
         }
-        match self.report.get() {
+        match this.report.get() {
             Some(Report::Stopped(finding)) => Poll::Ready(Err(finding.clone())),
             _ => poll.map(Ok),
         }

@@ -48,7 +48,7 @@ fn is_hex(text: &str) -> bool {
 }
 
 /// The text whose special characters were percent-encoded, unless the encoding is damaged.
-fn unescaped(text: &str) -> Option<String> {
+pub(super) fn unescaped(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut parts = text.split('%');
     bytes.extend_from_slice(parts.next()?.as_bytes());

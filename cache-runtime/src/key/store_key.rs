@@ -32,10 +32,11 @@ use sha2::{Digest, Sha256};
 use twox_hash::XxHash3_64;
 
 use super::digest::Digests;
+use super::parsed::unescaped;
 use super::{KeyPrivacy, Sequences, encode};
 use crate::generation::KeyHash;
 use crate::policy::{TextNormalization, Ttl};
-use crate::store::{Seen, StoreName};
+use crate::store::{GenerationNames, Seen, StoreName};
 
 /// What a function is, apart from its arguments: a digest that tells operations apart even where
 /// they carry the same name.
@@ -101,6 +102,16 @@ fn push_escaped(key: &mut String, text: &str) {
     key.push_str(rest);
 }
 
+/// What the name of a generation says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum GenerationOf {
+    Kind,
+    /// With this name.
+    Operation(String),
+    Tenant,
+    Tag,
+}
+
 /// Makes the store's keys of one kind.
 #[derive(Clone, Debug)]
 pub(crate) struct StoreKeys {
@@ -122,7 +133,7 @@ pub(crate) struct OperationKeys {
     /// Of calls without a tenant.
     ending: String,
     /// Names of the generations of kind and operation.
-    generations: Arc<[Arc<str>]>,
+    generations: Arc<GenerationNames>,
 }
 
 /// The arguments of one call, as they were written.
@@ -149,10 +160,10 @@ impl StoreKeys {
             kind: self.clone(),
             beginning: self.beginning(operation),
             identity,
-            generations: Arc::new([
+            generations: Arc::new(GenerationNames::from_iter([
                 self.generation_of_kind(),
                 self.generation_of_operation(operation),
-            ]),
+            ])),
         }
     }
 
@@ -191,11 +202,11 @@ impl StoreKeys {
 
     /// The same, with the names of its generations.
     pub(crate) fn name_of_chosen(&self, tenant: Option<&str>, key: &str, ttl: Ttl) -> StoreName {
-        let mut generations = vec![self.generation_of_kind()];
-        generations.extend(tenant.map(|tenant| self.generation_of_tenant(tenant.as_bytes())));
+        let of_tenant = tenant.map(|tenant| self.generation_of_tenant(tenant.as_bytes()));
+        let generations = [self.generation_of_kind()].into_iter().chain(of_tenant);
         StoreName {
             key: self.of_chosen(tenant, key),
-            generations: generations.into(),
+            generations: Arc::new(generations.collect()),
             ttl,
             seen: Seen::default(),
             spent: AtomicU64::new(0),
@@ -236,6 +247,20 @@ impl StoreKeys {
         let mut name = self.prefix.clone();
         self.push_digest(&mut name, "gen:tag:", &bytes);
         name.into()
+    }
+
+    /// What this is the name of a generation of; `None` of something else.
+    pub(crate) fn generation_of(&self, name: &str) -> Option<GenerationOf> {
+        let of = name.strip_prefix(&self.prefix)?.strip_prefix("gen:")?;
+        if of == "kind" {
+            Some(GenerationOf::Kind)
+        } else if let Some(operation) = of.strip_prefix("op:") {
+            unescaped(operation).map(GenerationOf::Operation)
+        } else if of.starts_with("tenant:") {
+            Some(GenerationOf::Tenant)
+        } else {
+            of.starts_with("tag:").then_some(GenerationOf::Tag)
+        }
     }
 
     fn push_text(&self, key: &mut String, text: &[u8]) {
@@ -287,16 +312,12 @@ pub(super) const HASHED: &str = "hash:";
 
 impl OperationKeys {
     /// Names of the generations of everything that a call belongs to.
-    pub(crate) fn generations(&self, tenant: Option<&[u8]>) -> Arc<[Arc<str>]> {
+    pub(crate) fn generations(&self, tenant: Option<&[u8]>) -> Arc<GenerationNames> {
         let Some(tenant) = tenant else {
             return self.generations.clone();
         };
         let of_tenant = self.kind.generation_of_tenant(tenant);
-        self.generations
-            .iter()
-            .cloned()
-            .chain([of_tenant])
-            .collect()
+        Arc::new(self.generations.and(of_tenant))
     }
 
     /// The key of a call.

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::Kind;
-use crate::bus::Invalidated;
+use crate::bus::{Invalidated, Said};
 use crate::generation::{Invalidation, Scope};
-use crate::key::operation_of;
+use crate::key::{GenerationOf, operation_of};
 use crate::memory::MemoryTier;
-use crate::observe::{Details, Happened, Of};
+use crate::observe::{Details, EventKind, Extent, Happened, InvalidationOrigin, Of};
 use crate::store::{Announcement, Listener, StoreChange};
 
 impl Listener for Kind {
@@ -18,21 +18,25 @@ impl Listener for Kind {
         let Some(message) = store.bus.understand(message) else {
             return;
         };
-        let has_many = match store.bus.hear(&message) {
-            None => false,
-            Some(Invalidated::Entry(key)) => {
-                let scope = Scope::Key(*key);
-                self.generations.invalidate(scope, Invalidation::Remove)
+        if let Some(said) = store.bus.hear(&message) {
+            let has_many = match said {
+                Said::Invalidated(Invalidated::Entry(key)) => {
+                    let scope = Scope::Key(*key);
+                    self.generations.invalidate(scope, Invalidation::Remove)
+                }
+                Said::Invalidated(Invalidated::Generation(name, how)) => {
+                    // First: what is read from the store after the mark was made is compared with the
+                    // new generation.
+                    store.forget_generation(name);
+                    self.mark_generation(name, *how)
+                }
+                // All in memory is doubted.
+                _ => false,
+            };
+            if has_many {
+                self.forget_marks();
             }
-            Some(Invalidated::Generation(name, how)) => {
-                // First: what is read from the store after the mark was made is compared with the
-                // new generation.
-                store.forget_generation(name);
-                self.mark_generation(name, *how)
-            }
-        };
-        if has_many {
-            self.forget_marks();
+            self.tell_heard(said);
         }
         store.bus.tell_waiting(&message);
     }
@@ -102,19 +106,50 @@ impl Kind {
     }
 
     fn mark_generation(&self, name: &str, how: Invalidation) -> bool {
-        if *name == *self.keys.generation_of_kind() {
-            return self.mark_kind(how);
+        match self.keys.generation_of(name) {
+            Some(GenerationOf::Kind) => self.mark_kind(how),
+            Some(GenerationOf::Operation(operation)) => self.mark_operation(&operation, how),
+            Some(GenerationOf::Tenant | GenerationOf::Tag) | None => {
+                let name = self.generations.name(name);
+                self.generations.invalidate(Scope::Named(name), how)
+            }
         }
-        let operations = self.operations();
-        let operation = operations
-            .iter()
-            .find(|operation| *name == *self.keys.generation_of_operation(&operation.name));
-        if let Some(operation) = operation {
-            self.mark_operation(&operation.name, how)
-        } else {
-            let name = self.generations.name(name);
-            self.generations.invalidate(Scope::Named(name), how)
+    }
+
+    /// Tells those who listen of what others have invalidated.
+    fn tell_heard(&self, said: &Said) {
+        if !self.events.wants(EventKind::Invalidated) {
+            return;
         }
+        let mut operation = None;
+        let (extent, how, name) = match said {
+            Said::Invalidated(Invalidated::Generation(name, how)) => {
+                let extent = match self.keys.generation_of(name) {
+                    Some(GenerationOf::Kind) => Extent::Kind,
+                    Some(GenerationOf::Tenant) => Extent::Tenant,
+                    Some(GenerationOf::Tag) => Extent::Tag,
+                    Some(GenerationOf::Operation(name)) => {
+                        operation = Some(name);
+                        Extent::Operation
+                    }
+                    // Of a later version, perhaps.
+                    None => return,
+                };
+                (extent, *how, Some(name))
+            }
+            Said::Invalidated(Invalidated::Entry(_)) => (Extent::Key, Invalidation::Remove, None),
+            _ => (Extent::Matching, Invalidation::Remove, None),
+        };
+        let what = Happened::Invalidated {
+            extent,
+            how,
+            origin: InvalidationOrigin::Elsewhere,
+        };
+        let of = operation.as_deref().map_or(Of::Kind, Of::Named);
+        self.events.tell(of, what, |wanted| Details {
+            key: name.filter(|_| wanted.keys).cloned(),
+            ..Details::default()
+        });
     }
 
     pub(super) fn mark_kind(&self, how: Invalidation) -> bool {

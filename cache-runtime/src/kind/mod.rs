@@ -20,8 +20,8 @@ use crate::memory::MemoryTier;
 #[cfg(feature = "metrics")]
 use crate::observe::Named;
 use crate::observe::{
-    Counters, Details, Events, Extent, Happened, Invalidated, Invalidations, NoteOf, Of, Tenants,
-    Tuning,
+    Counters, Details, Events, Extent, Happened, Invalidated, InvalidationOrigin, Invalidations,
+    NoteOf, Of, Tenants, Tuning,
 };
 use crate::policy::{Lifetimes, Promotions, TextTier};
 use crate::store::StoreTier;
@@ -377,7 +377,12 @@ impl Kind {
         name: Option<&str>,
         how: Invalidation,
     ) {
-        let what = Happened::Invalidated { extent, how };
+        let origin = InvalidationOrigin::Here;
+        let what = Happened::Invalidated {
+            extent,
+            how,
+            origin,
+        };
         self.events.tell(of, what, |wanted| Details {
             tenant: tenant.map(Arc::from),
             key: name.filter(|_| wanted.keys).map(str::to_owned),

@@ -44,6 +44,45 @@ impl RefusedEntries {
             unverified: store.refused(Fault::Unverified),
         }
     }
+
+    /// All of them, by the names that metrics have for the reasons.
+    pub(crate) fn by_reason(&self) -> [(&'static str, u64); 9] {
+        let Self {
+            foreign,
+            too_large,
+            damaged,
+            unknown_key,
+            not_encrypted,
+            invalidated,
+            expired,
+            undecodable,
+            unverified,
+        } = *self;
+        [
+            ("foreign", foreign),
+            ("too_large", too_large),
+            ("damaged", damaged),
+            ("unknown_key", unknown_key),
+            ("not_encrypted", not_encrypted),
+            ("invalidated", invalidated),
+            ("expired", expired),
+            ("undecodable", undecodable),
+            ("unverified", unverified),
+        ]
+    }
+
+    /// All of them together.
+    ///
+    /// ```
+    /// # use cache_runtime as larder;
+    /// let mut refused = larder::RefusedEntries::default();
+    /// (refused.expired, refused.damaged) = (2, 1);
+    /// assert_eq!(refused.total(), 3);
+    /// ```
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.by_reason().iter().map(|(_, entries)| entries).sum()
+    }
 }
 
 /// What one cache has done, and how full it is.
@@ -139,6 +178,9 @@ pub struct CacheStats {
     /// Computed values that the store did not take, because their key was removed or set by another
     /// process while they were computed. Nobody is served them any more.
     pub refused_writes: u64,
+    /// Invalidations by other processes that this one has heard of: of keys, which were removed or set there,
+    /// and of all else. What is heard may be told twice after the store has failed.
+    pub heard_invalidations: u64,
     /// Entries in memory, expired ones included.
     pub total_entries: usize,
     /// Entries in memory whose lifetime is over and that have not been swept yet.
@@ -177,25 +219,26 @@ pub struct CacheStats {
 
 impl CacheStats {
     pub(crate) fn add(&mut self, counts: &Counts) {
-        for (sum, ending) in [
-            (&mut self.memory_hits, Ending::MemoryHit),
-            (&mut self.store_hits, Ending::StoreHit),
-            (&mut self.joined, Ending::Joined),
-            (&mut self.stale, Ending::Stale),
-            (&mut self.computed, Ending::Computed),
-            (&mut self.not_kept, Ending::NotKept),
-            (&mut self.failed, Ending::Failed),
-            (&mut self.panicked, Ending::Panicked),
-            (&mut self.missed, Ending::Missed),
-            (&mut self.no_key, Ending::NoKey),
-            (&mut self.text_too_long, Ending::TextTooLong),
-            (&mut self.no_tenant, Ending::NoTenant),
-            (&mut self.timed_out, Ending::TimedOut),
-            (&mut self.bypassed, Ending::Bypassed),
-            (&mut self.switched_off, Ending::SwitchedOff),
-            (&mut self.abandoned, Ending::Abandoned),
-            (&mut self.stopped, Ending::Stopped),
-        ] {
+        for ending in Ending::ALL {
+            let sum = match ending {
+                Ending::MemoryHit => &mut self.memory_hits,
+                Ending::StoreHit => &mut self.store_hits,
+                Ending::Joined => &mut self.joined,
+                Ending::Stale => &mut self.stale,
+                Ending::Computed => &mut self.computed,
+                Ending::NotKept => &mut self.not_kept,
+                Ending::Failed => &mut self.failed,
+                Ending::Panicked => &mut self.panicked,
+                Ending::Missed => &mut self.missed,
+                Ending::NoKey => &mut self.no_key,
+                Ending::TextTooLong => &mut self.text_too_long,
+                Ending::NoTenant => &mut self.no_tenant,
+                Ending::TimedOut => &mut self.timed_out,
+                Ending::Abandoned => &mut self.abandoned,
+                Ending::Bypassed => &mut self.bypassed,
+                Ending::SwitchedOff => &mut self.switched_off,
+                Ending::Stopped => &mut self.stopped,
+            };
             *sum += counts.of(ending);
         }
         self.refreshed += counts.refreshed;

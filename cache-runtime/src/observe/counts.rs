@@ -101,14 +101,20 @@ fn sum(numbers: impl IntoIterator<Item = u64>) -> u64 {
 
 impl AddAssign<&Self> for Counts {
     fn add_assign(&mut self, other: &Self) {
-        for (sum, more) in self.endings.iter_mut().zip(&other.endings) {
+        let Self {
+            endings,
+            reasons,
+            refreshed,
+            rule_panics,
+        } = other;
+        for (sum, more) in self.endings.iter_mut().zip(endings) {
             *sum = sum.saturating_add(*more);
         }
-        for (sum, more) in self.reasons.iter_mut().zip(&other.reasons) {
+        for (sum, more) in self.reasons.iter_mut().zip(reasons) {
             *sum = sum.saturating_add(*more);
         }
-        self.refreshed = self.refreshed.saturating_add(other.refreshed);
-        self.rule_panics = self.rule_panics.saturating_add(other.rule_panics);
+        self.refreshed = self.refreshed.saturating_add(*refreshed);
+        self.rule_panics = self.rule_panics.saturating_add(*rule_panics);
     }
 }
 

@@ -23,8 +23,11 @@ pub enum Ending {
     NotKept,
     /// A miss: the body ran and failed.
     Failed,
-    /// A miss: the body panicked. A call that has no answer and is dropped while something else panics on its
-    /// thread is one of these, too: nothing tells it from a call whose own body did.
+    /// A miss: the body panicked, or what comes before it: `ttl` or `tags`; the key as well, where a function
+    /// makes its future or its stream by itself (of other functions a key that panics is counted nowhere:
+    /// each hit would take longer). Or the others went on without this reader of a stream that is too long to
+    /// keep. A call that has no answer and is dropped while something else panics on its thread is one of
+    /// these, too: nothing tells it from a call whose own body did.
     Panicked,
     /// A miss: a look-up found nothing, by key or with [`peek`](crate::call::peek).
     Missed,

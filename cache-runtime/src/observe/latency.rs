@@ -9,9 +9,9 @@ use super::histogram::{Histogram, Sum};
 use super::insight::figures::written_millis;
 
 /// Of so many calls on each thread one is timed from its beginning, hits in memory too: a prime number, so
-/// that a loop over several calls has each of them timed. Functions that make their future or their stream
-/// by themselves (`fn … -> impl Future`, `-> impl Stream`) are timed from where they are polled, and their
-/// hits on the short way are not.
+/// that a loop over several calls has each of them timed. Of functions that make their future or their stream
+/// by themselves (`fn … -> impl Future`, `-> impl Stream`) that is the time to write the key, which they do at
+/// once, and from the first poll on.
 pub const HITS_TIMED: u32 = 251;
 
 /// Times as they are measured.

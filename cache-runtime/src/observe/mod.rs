@@ -32,7 +32,9 @@ pub(crate) use compression::Packed;
 pub(crate) use counters::{Counters, TenantCounters, Timed};
 pub use counts::Counts;
 pub use ending::Ending;
-pub use events::{CacheEvent, EventFilter, EventKind, Extent, Happened, Heard, ListenerId};
+pub use events::{
+    CacheEvent, EventFilter, EventKind, Extent, Happened, Heard, InvalidationOrigin, ListenerId,
+};
 pub(crate) use events::{Details, Events, NewListener, Of, Wanted, flush};
 pub(crate) use insight::{Invalidated, Invalidations, NoteOf, Tuning};
 pub use latency::{HITS_TIMED, Latencies};

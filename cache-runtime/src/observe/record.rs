@@ -16,6 +16,8 @@ use crate::policy::TextMark;
 pub(crate) struct Record {
     operation: Arc<Operation>,
     text: TextMark,
+    /// Of its text, where that is counted.
+    characters: Option<usize>,
     /// The numbers of the tenant.
     tenant: Option<Arc<TenantCounters>>,
     began: Instant,
@@ -43,12 +45,19 @@ impl Record {
         Self {
             operation,
             text,
+            characters: None,
             tenant,
             began: Instant::now(),
             why: None,
             has_ended: false,
             tells: None,
         }
+    }
+
+    /// Of a call whose text is counted.
+    pub(crate) fn of_text(mut self, characters: Option<usize>) -> Self {
+        self.characters = characters;
+        self
     }
 
     /// Has those told who listen how it ends.
@@ -85,11 +94,26 @@ impl Record {
 
     /// The call has ended like this. Where it had ended before, its body has run for others.
     pub(crate) fn end(&mut self, ending: Ending) {
-        let counters = &self.operation.counters;
         if self.has_ended {
-            return counters.count_refreshed();
+            return self.operation.counters.count_refreshed();
         }
+        self.end_untimed(ending);
+        let what = match ending {
+            Ending::MemoryHit => Timed::MemoryHit,
+            Ending::Joined => Timed::Joined,
+            _ if ending.is_hit() => Timed::OtherHit,
+            // Its body is still to run, and nobody looks on.
+            Ending::NoKey | Ending::NoTenant | Ending::TextTooLong => return,
+            _ if ending.is_miss() => Timed::Miss,
+            _ => return,
+        };
+        self.operation.counters.time(what, self.began.elapsed());
+    }
+
+    /// The same for a call of which nobody knows how long it took.
+    pub(crate) fn end_untimed(&mut self, ending: Ending) {
         self.has_ended = true;
+        let counters = &self.operation.counters;
         counters.count(self.text, self.tenant.as_deref(), ending, self.why);
         if let Some(tells) = self.tells.take() {
             let reason = self.why;
@@ -100,21 +124,14 @@ impl Record {
                 tells.tell(&self.operation, Happened::Hit(Origin::Joined), None);
             }
         }
-        let what = match ending {
-            Ending::MemoryHit => Timed::MemoryHit,
-            Ending::Joined => Timed::Joined,
-            _ if ending.is_hit() => Timed::OtherHit,
-            // Its body is still to run, and nobody looks on.
-            Ending::NoKey | Ending::NoTenant | Ending::TextTooLong => return,
-            _ if ending.is_miss() => Timed::Miss,
-            _ => return,
-        };
-        counters.time(what, self.began.elapsed());
     }
 
     /// The call begins anew, and is counted there.
     pub(crate) fn pass_on(mut self) {
         self.has_ended = true;
+        if let Some(characters) = self.characters {
+            self.operation.counters.take_back_text(characters);
+        }
     }
 }
 

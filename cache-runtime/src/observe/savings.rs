@@ -149,9 +149,14 @@ impl Charges {
 
 impl AddAssign for Charges {
     fn add_assign(&mut self, other: Self) {
-        self.calls = self.calls.saturating_add(other.calls);
-        self.tokens = self.tokens.saturating_add(other.tokens);
-        self.nano_cost = self.nano_cost.saturating_add(other.nano_cost);
+        let Self {
+            calls,
+            tokens,
+            nano_cost,
+        } = other;
+        self.calls = self.calls.saturating_add(calls);
+        self.tokens = self.tokens.saturating_add(tokens);
+        self.nano_cost = self.nano_cost.saturating_add(nano_cost);
     }
 }
 
@@ -186,13 +191,20 @@ impl Savings {
 
 impl AddAssign<&Self> for Savings {
     fn add_assign(&mut self, other: &Self) {
-        self.calls = self.calls.saturating_add(other.calls);
-        self.time = match (self.time, other.time) {
+        let Self {
+            calls,
+            time,
+            billed,
+            replayed,
+            bad_prices,
+        } = *other;
+        self.calls = self.calls.saturating_add(calls);
+        self.time = match (self.time, time) {
             (Some(time), Some(more)) => Some(time.saturating_add(more)),
             (time, more) => time.or(more),
         };
-        self.billed += other.billed;
-        self.replayed += other.replayed;
-        self.bad_prices = self.bad_prices.saturating_add(other.bad_prices);
+        self.billed += billed;
+        self.replayed += replayed;
+        self.bad_prices = self.bad_prices.saturating_add(bad_prices);
     }
 }

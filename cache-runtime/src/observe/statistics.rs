@@ -79,8 +79,12 @@ impl Statistics {
 
 impl TenantStatistics {
     fn subtract(&mut self, earlier: &Self) {
-        subtract_counts(&mut self.operations, &earlier.operations);
-        for (name, savings) in &mut self.savings {
+        let Self {
+            operations,
+            savings,
+        } = self;
+        subtract_counts(operations, &earlier.operations);
+        for (name, savings) in savings {
             if let Some(earlier) = earlier.savings.get(name) {
                 *savings = savings.since(earlier);
             }
@@ -95,19 +99,32 @@ impl OperationStatistics {
     }
 
     fn subtract(&mut self, earlier: &Self) {
-        self.counts = self.counts.since(&earlier.counts);
-        self.savings = self.savings.since(&earlier.savings);
-        subtract_counts(&mut self.text_tiers, &earlier.text_tiers);
-        self.shadow = self.shadow.since(&earlier.shadow);
-        self.texts.count -= earlier.texts.count.min(self.texts.count);
-        self.texts.characters -= earlier.texts.characters.min(self.texts.characters);
+        let Self {
+            ttl: _,
+            counts,
+            savings,
+            text_tiers,
+            texts,
+            shadow,
+            memory_hits,
+            other_hits,
+            joined,
+            misses,
+            bodies,
+            keys,
+        } = self;
+        *counts = counts.since(&earlier.counts);
+        *savings = savings.since(&earlier.savings);
+        subtract_counts(text_tiers, &earlier.text_tiers);
+        *shadow = shadow.since(&earlier.shadow);
+        *texts = texts.since(&earlier.texts);
         for (latencies, earlier) in [
-            (&mut self.memory_hits, &earlier.memory_hits),
-            (&mut self.other_hits, &earlier.other_hits),
-            (&mut self.joined, &earlier.joined),
-            (&mut self.misses, &earlier.misses),
-            (&mut self.bodies, &earlier.bodies),
-            (&mut self.keys, &earlier.keys),
+            (memory_hits, &earlier.memory_hits),
+            (other_hits, &earlier.other_hits),
+            (joined, &earlier.joined),
+            (misses, &earlier.misses),
+            (bodies, &earlier.bodies),
+            (keys, &earlier.keys),
         ] {
             *latencies = latencies.since(earlier);
         }
@@ -141,7 +158,7 @@ pub struct OperationStatistics {
     /// entry was invalidated before the body had ended.
     pub shadow: ShadowStatistics,
     /// How long hits in memory took; one in [`HITS_TIMED`](crate::HITS_TIMED) is timed, and each that takes
-    /// the long way: one that somebody listens for, or whose caller wants more than the answer.
+    /// the long way: one whose caller wants more than the answer.
     pub memory_hits: Latencies,
     /// How long other hits took, but for those that waited for another call.
     pub other_hits: Latencies,
@@ -169,6 +186,16 @@ pub struct TextStatistics {
     pub longest: u64,
 }
 
+impl TextStatistics {
+    fn since(self, earlier: &Self) -> Self {
+        Self {
+            count: self.count.saturating_sub(earlier.count),
+            characters: self.characters.saturating_sub(earlier.characters),
+            longest: self.longest,
+        }
+    }
+}
+
 /// Hits whose body ran again in the background, to compare what it returned.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
@@ -183,9 +210,14 @@ pub struct ShadowStatistics {
 
 impl AddAssign for ShadowStatistics {
     fn add_assign(&mut self, other: Self) {
-        self.same += other.same;
-        self.different += other.different;
-        self.failed += other.failed;
+        let Self {
+            same,
+            different,
+            failed,
+        } = other;
+        self.same += same;
+        self.different += different;
+        self.failed += failed;
     }
 }
 

@@ -36,9 +36,46 @@ const SHORTEST: Duration = Duration::from_secs(24 * 60 * 60);
 /// So many generations are remembered.
 const REMEMBERED: usize = 65_536;
 
+/// Names of the generations of everything that an entry belongs to. Most calls of an operation have
+/// the same ones, so what is known of them is kept here, too.
+#[derive(Debug)]
+pub(crate) struct GenerationNames {
+    names: Box<[Arc<str>]>,
+    folded: Mutex<Option<Folded>>,
+}
+
+/// What is known of some generations.
+#[derive(Clone, Copy, Debug)]
+struct Folded {
+    generations: FoldedGenerations,
+    /// When the first of them was read.
+    read: Tick,
+    /// That of the table.
+    version: u64,
+}
+
+impl GenerationNames {
+    /// The same and one more.
+    pub(crate) fn and(&self, name: Arc<str>) -> Self {
+        self.names.iter().cloned().chain([name]).collect()
+    }
+}
+
+impl FromIterator<Arc<str>> for GenerationNames {
+    fn from_iter<I: IntoIterator<Item = Arc<str>>>(names: I) -> Self {
+        Self {
+            names: names.into_iter().collect(),
+            folded: Mutex::default(),
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct StoreGenerations {
     table: Mutex<Table>,
+    /// Becomes another one whenever the table is about to change, while it is locked. Names may be
+    /// those of several tables, so each begins with another number.
+    version: AtomicU64,
     /// That of the kind, which everything belongs to.
     kind: Arc<str>,
     /// In milliseconds, of the entries that are written.
@@ -73,42 +110,60 @@ impl StoreGenerations {
         Self {
             bus,
             table: Mutex::default(),
+            version: AtomicU64::new(random()),
             kind,
             longest_lifetime: AtomicU64::new(0),
             clock,
         }
     }
 
-    /// Those of these keys that were read last, however long ago.
-    pub(super) fn last_known(&self, keys: &[Arc<str>]) -> Option<FoldedGenerations> {
-        self.folded(keys, |_| true)
+    /// Those of these names that were read last, however long ago.
+    pub(super) fn last_known(&self, names: &GenerationNames) -> Option<FoldedGenerations> {
+        Some(self.folded(names)?.generations)
     }
 
-    /// Those of these keys, if all of them were read just now.
-    pub(super) fn at_hand(&self, keys: &[Arc<str>]) -> Option<FoldedGenerations> {
+    /// Those of these names, if all of them were read just now.
+    pub(super) fn at_hand(&self, names: &GenerationNames) -> Option<FoldedGenerations> {
         let (now, good_for) = (self.clock.now(), self.bus.good_for());
-        self.folded(keys, |read| now.since(read) < good_for)
+        let Folded {
+            generations, read, ..
+        } = self.folded(names)?;
+        (now.since(read) < good_for).then_some(generations)
     }
 
-    fn folded(
-        &self,
-        keys: &[Arc<str>],
-        is_good: impl Fn(Tick) -> bool,
-    ) -> Option<FoldedGenerations> {
-        let table = self.lock();
-        folded(keys.iter().map(|key| {
-            let (generation, read) = table.known.get(key)?.read?;
-            is_good(read).then_some(generation)
-        }))
+    /// Without the lock that all look-ups would share, as long as nothing has changed. Who asks after a
+    /// change, whatever tells the one of the other, reads another version: hence `Acquire` and `Release`.
+    fn folded(&self, names: &GenerationNames) -> Option<Folded> {
+        let version = self.version.load(Ordering::Acquire);
+        let last = *lock(&names.folded);
+        if let Some(last) = last.filter(|last| last.version == version) {
+            return Some(last);
+        }
+        let table = lock(&self.table);
+        let version = self.version.load(Ordering::Acquire);
+        let mut first = Tick::NEVER;
+        let generations = folded(names.names.iter().map(|name| {
+            let (generation, read) = table.known.get(name)?.read?;
+            first = first.min(read);
+            Some(generation)
+        }))?;
+        drop(table);
+        let folded = Folded {
+            generations,
+            read: first,
+            version,
+        };
+        *lock(&names.folded) = Some(folded);
+        Some(folded)
     }
 
-    /// Those of these keys; the store is asked for the ones that are not at hand, all at once.
+    /// Those of these names; the store is asked for the ones that are not at hand, all at once.
     pub(super) async fn read(
         &self,
         store: &dyn Store,
-        keys: &[Arc<str>],
+        names: &GenerationNames,
     ) -> Result<FoldedGenerations, StoreError> {
-        let generations = keys.iter().map(|key| self.read_one(store, key));
+        let generations = names.names.iter().map(|key| self.read_one(store, key));
         let generations = try_join_all(generations).await?;
         Ok(folded(generations.into_iter().map(Some)).unwrap_or_default())
     }
@@ -129,7 +184,7 @@ impl StoreGenerations {
 
     /// Those that were invalidated and the store has not confirmed.
     pub(super) fn untold(&self) -> Vec<Arc<str>> {
-        let table = self.lock();
+        let table = lock(&self.table);
         let untold = table
             .known
             .iter()
@@ -138,7 +193,7 @@ impl StoreGenerations {
     }
 
     pub(super) fn has_untold(&self) -> bool {
-        let table = self.lock();
+        let table = lock(&self.table);
         table
             .known
             .values()
@@ -224,7 +279,7 @@ impl StoreGenerations {
         key: &Arc<str>,
     ) -> Result<Option<Generation>, StoreError> {
         let (known, changes) = {
-            let table = self.lock();
+            let table = lock(&self.table);
             let known = table.known.get(key).copied().unwrap_or_default();
             (known, table.changes)
         };
@@ -277,8 +332,11 @@ impl StoreGenerations {
         Duration::from_millis(longest.saturating_mul(2)).max(SHORTEST)
     }
 
+    /// For who changes something in it.
     fn lock(&self) -> MutexGuard<'_, Table> {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+        let table = lock(&self.table);
+        self.version.fetch_add(1, Ordering::Release);
+        table
     }
 }
 
@@ -318,6 +376,10 @@ impl Known {
             self.unconfirmed = Some(how);
         }
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// All removals in one number, all expiries in another; `None` where one is not known.

@@ -24,9 +24,9 @@ use crate::runtime;
 
 pub(crate) use bounded::StoreSettings;
 pub use claim::{Claim, Claimed};
-pub(crate) use generations::FoldedGenerations;
 pub use generations::Generation;
 use generations::random;
+pub(crate) use generations::{FoldedGenerations, GenerationNames};
 pub(crate) use held::Held;
 pub use report::{Breaker, Connections, StoreChange, StoreInfo};
 pub(crate) use tier::{Computing, Lost, StoreName, StoreTier};

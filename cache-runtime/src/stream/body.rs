@@ -52,7 +52,7 @@ pub(super) struct Origin {
 
 impl Origin {
     pub(super) fn within<R>(&self, run: impl FnOnce() -> R) -> R {
-        in_tenant(self.tenant.clone(), run)
+        in_tenant(&mut self.tenant.clone(), run)
     }
 
     /// In its span too, and in one that is in that.

@@ -4,33 +4,40 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::chain::{Item, Link};
+use super::chain::Item;
 use super::chunks::Chunked;
 use super::live::{Found, Live, NextItem};
 use super::seats::End;
 use super::shape::Fails;
 use crate::call::Joining;
+use crate::runtime::Alarm;
 
 /// One who follows a stream.
 pub(super) struct Following<K: Chunked, F: Fails> {
     live: Arc<Live<K, F>>,
     seat: u64,
-    /// The last link that it has passed.
-    last: Arc<Link<K::Chunk>>,
     /// Where another call's body gives the chunks, until this one has had all of them.
     joining: Option<Box<Joining>>,
+    /// While it waits for one that is behind.
+    alarm: Alarm,
 }
 
-/// The body of a stream panicked while another caller polled it.
-pub(super) struct Panicked;
+/// Why nothing more comes, where that is not the end.
+#[derive(Debug)]
+pub(super) enum Cut {
+    /// The body panicked while another caller polled it.
+    Panicked,
+    /// The others did not wait any longer.
+    LetGo,
+}
 
 impl<K: Chunked, F: Fails> Following<K, F> {
-    pub(super) fn new(live: Arc<Live<K, F>>, seat: u64, last: Arc<Link<K::Chunk>>) -> Self {
+    pub(super) fn new(live: Arc<Live<K, F>>, seat: u64) -> Self {
         Self {
             live,
             seat,
-            last,
             joining: None,
+            alarm: Alarm::default(),
         }
     }
 
@@ -59,7 +66,7 @@ impl<K: Chunked, F: Fails> Following<K, F> {
     pub(super) fn poll_next(
         &mut self,
         context: &mut Context<'_>,
-    ) -> Poll<Result<NextItem<K, F>, Panicked>> {
+    ) -> Poll<Result<NextItem<K, F>, Cut>> {
         let polled = self.poll_link(context);
         if let Poll::Ready(Ok(item)) = &polled {
             self.note(item);
@@ -67,32 +74,28 @@ impl<K: Chunked, F: Fails> Following<K, F> {
         polled
     }
 
-    fn poll_link(&mut self, context: &mut Context<'_>) -> Poll<Result<NextItem<K, F>, Panicked>> {
+    fn poll_link(&mut self, context: &mut Context<'_>) -> Poll<Result<NextItem<K, F>, Cut>> {
         loop {
-            match self.live.look(self.seat, &self.last, context.waker()) {
-                Found::Link(link) => {
-                    self.last = link;
-                    match &self.last.item {
-                        Item::Chunk(chunk) => return Poll::Ready(Ok(Some(Ok(chunk.clone())))),
-                        // Else it could not have joined.
-                        Item::Failure(shared) => match F::restored(shared.as_ref()) {
-                            Some(error) => return Poll::Ready(Ok(Some(Err(error)))),
-                            None => return Poll::Ready(Err(Panicked)),
-                        },
-                        Item::Root => {}
+            match self.live.look(self.seat, context.waker()) {
+                Found::Link(link) => match &link.item {
+                    Item::Chunk(chunk) => return Poll::Ready(Ok(Some(Ok(chunk.clone())))),
+                    // Else it could not have joined.
+                    Item::Failure(shared) => match F::restored(shared.as_ref()) {
+                        Some(error) => return Poll::Ready(Ok(Some(Err(error)))),
+                        None => return Poll::Ready(Err(Cut::Panicked)),
+                    },
+                    Item::Root => {}
+                },
+                Found::End(End::Complete) => return Poll::Ready(Ok(None)),
+                Found::End(End::Panicked) => return Poll::Ready(Err(Cut::Panicked)),
+                Found::LetGo => return Poll::Ready(Err(Cut::LetGo)),
+                Found::Work(work) => return self.live.drive(work, self.seat).map(Ok),
+                Found::Nothing => return Poll::Pending,
+                Found::HeldUp(until) => {
+                    if self.alarm.poll(until, context).is_pending() {
+                        return Poll::Pending;
                     }
                 }
-                Found::End(End::Complete) => return Poll::Ready(Ok(None)),
-                Found::End(End::Panicked) => return Poll::Ready(Err(Panicked)),
-                Found::Work(work) => {
-                    return self.live.drive(work, self.seat).map(|(item, link)| {
-                        if let Some(link) = link {
-                            self.last = link;
-                        }
-                        Ok(item)
-                    });
-                }
-                Found::Nothing => return Poll::Pending,
             }
         }
     }
@@ -124,20 +127,19 @@ impl<K: Chunked, F: Fails> Future for Detached<K, F> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         for _ in 0..AT_A_TIME {
-            let (end, last, may_join) = self.live.stands();
             // Those who have joined since poll it themselves.
-            if end.is_some() || !may_join {
+            if !self.live.is_recorded() {
                 return Poll::Ready(());
             }
-            match self.live.look(self.seat, &last, context.waker()) {
+            match self.live.look(self.seat, context.waker()) {
                 Found::Work(work) => {
                     if self.live.drive(work, self.seat).is_pending() {
                         return Poll::Pending;
                     }
                 }
-                Found::End(_) => return Poll::Ready(()),
                 Found::Nothing => return Poll::Pending,
-                Found::Link(_) => {}
+                // It has no place in the chain, and waits for nobody while one may join.
+                Found::End(_) | Found::Link(_) | Found::HeldUp(_) | Found::LetGo => {}
             }
         }
         context.waker().wake_by_ref();

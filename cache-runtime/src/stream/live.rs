@@ -19,12 +19,13 @@ use super::chain::{Item, Link};
 use super::chunks::{Chunked, Chunks};
 use super::following::{Detached, Following};
 use super::running::{Follower, Joined, Running};
-use super::seats::{End, Seats, Wakers};
+use super::seats::{End, LetGo, Seats, Wakers};
 use super::shape::{Fails, Streamed};
-use super::{MOST_BYTES, MOST_CHUNKS};
+use super::{MOST_BYTES, MOST_CHUNKS, PATIENCE};
 use crate::call::{Failing, Price, Rule, Turn};
 use crate::kind::Kind;
 use crate::observe::Ending;
+use crate::runtime::Instant;
 use crate::sync::{Mutex, lock};
 
 /// What is asked about the chunks in the end.
@@ -32,9 +33,6 @@ pub(super) type MakeRule<T> = Box<dyn FnOnce(&Vec<T>) -> Rule + Send>;
 
 /// What one who follows gets next.
 pub(super) type NextItem<K, F> = Option<Result<<K as Chunked>::Chunk, <F as Failing>::Error>>;
-
-/// The same with the link that it is in, if it is in one.
-pub(super) type Driven<K, F> = (NextItem<K, F>, Option<Arc<Link<<K as Chunked>::Chunk>>>);
 
 pub(super) struct Live<K: Chunked, F: Fails> {
     state: Mutex<State<K, F>>,
@@ -84,6 +82,9 @@ pub(super) enum Found<K: Chunked, F: Fails> {
     /// It is to poll the body.
     Work(Box<Work<K, F>>),
     Nothing,
+    /// Nothing, because somebody is too far behind. It looks again at this moment, if not before.
+    HeldUp(Instant),
+    LetGo,
 }
 
 impl<K: Chunked, F: Fails> Live<K, F> {
@@ -98,7 +99,7 @@ impl<K: Chunked, F: Fails> Live<K, F> {
         let root = Link::root();
         let background = turn.goes_on();
         let mut seats = State::new(&root);
-        let seat = seats.seat(Some(root.place));
+        let seat = seats.seat(Some(root));
         let live = Arc::new_cyclic(|live: &Weak<Self>| Self {
             state: Mutex::new(seats),
             bell: Waker::from(Arc::new(Bell(live.clone()))),
@@ -107,7 +108,7 @@ impl<K: Chunked, F: Fails> Live<K, F> {
             origin,
             price: OnceLock::new(),
         });
-        let following = Following::new(live.clone(), seat, root);
+        let following = Following::new(live.clone(), seat);
         let joined: Arc<dyn Joined> = live.clone();
         turn.show(Running::of::<Following<K, F>>(Arc::downgrade(&joined)));
         let work = Box::new(Work {
@@ -124,49 +125,59 @@ impl<K: Chunked, F: Fails> Live<K, F> {
         following
     }
 
-    /// What there is behind `last` for the follower in this seat, which is woken when there is more.
-    pub(super) fn look(&self, seat: u64, last: &Link<K::Chunk>, waker: &Waker) -> Found<K, F> {
-        let waker = waker.clone();
+    /// What there is for the follower in this seat, which is woken when there is more.
+    pub(super) fn look(&self, seat: u64, waker: &Waker) -> Found<K, F> {
+        let own = waker.clone();
         let mut waiting = Wakers::default();
-        let mut _before = None;
+        let (mut _moved, mut _waker, mut gone) = (None, None, Vec::new());
         let found = {
             let mut state = lock(&self.state);
             let state = &mut *state;
-            if let Some(link) = last.next() {
-                let held_up = state.holds_up(last.place);
-                _before = state.move_on(seat, link.place);
-                if held_up && state.can_go_on() {
-                    waiting = state.waiting();
+            match (state.next_of(seat), state.end) {
+                (Err(LetGo), _) => Found::LetGo,
+                (Ok(Some((place, link))), _) => {
+                    let held_up = state.holds_up(place);
+                    _moved = state.move_on(seat, link.clone());
+                    if held_up && state.can_go_on() {
+                        waiting = state.waiting();
+                    }
+                    Found::Link(link)
                 }
-                Found::Link(link.clone())
-            } else if let Some(end) = state.end {
-                Found::End(end)
-            } else {
-                // Before it polls: the body may wake it at once.
-                _before = state.wait(seat, waker);
-                let can_go_on = state.can_go_on();
-                state.is_due &= !can_go_on;
-                match state.work.take_if(|_| can_go_on) {
-                    Some(work) => Found::Work(work),
-                    None => Found::Nothing,
+                (Ok(None), Some(end)) => Found::End(end),
+                (Ok(None), None) => {
+                    // Before it polls: the body may wake it at once.
+                    _waker = state.wait(seat, own);
+                    let until;
+                    (gone, until) = state.be_patient();
+                    // Nobody has the body while that is let go of: it may panic.
+                    let can_go_on = gone.is_empty() && state.can_go_on();
+                    state.is_due &= !can_go_on;
+                    match (state.work.take_if(|_| can_go_on), until) {
+                        (Some(work), _) => Found::Work(work),
+                        (None, Some(until)) => Found::HeldUp(until),
+                        (None, None) => Found::Nothing,
+                    }
                 }
             }
         };
         waiting.wake();
-        found
+        if gone.is_empty() {
+            return found;
+        }
+        self.origin.span.in_scope(|| warn_of_gone(gone.len()));
+        drop(gone);
+        self.look(seat, waker)
     }
 
-    /// Polls the body, and hands what it gives to everybody. `seat` is at the end of the chain; it
-    /// gets the item itself, and the link behind which it is then.
-    pub(super) fn drive(&self, mut work: Box<Work<K, F>>, seat: u64) -> Poll<Driven<K, F>> {
+    /// Polls the body, and hands what it gives to everybody. `seat` is at the end of the chain, and gets
+    /// the item itself.
+    pub(super) fn drive(&self, mut work: Box<Work<K, F>>, seat: u64) -> Poll<NextItem<K, F>> {
         let driving = Driving {
             live: self,
             seat,
             is_over: false,
         };
-        let polled = work.body.poll_next(&mut Context::from_waker(&self.bell));
-        let end = |item, link| Poll::Ready((item, link));
-        match polled {
+        match work.body.poll_next(&mut Context::from_waker(&self.bell)) {
             Poll::Pending => {
                 driving.put_back(work, None, false);
                 Poll::Pending
@@ -180,19 +191,19 @@ impl<K: Chunked, F: Fails> Live<K, F> {
                 // Nobody else is there, and nobody is going to be.
                 if work.recording.is_none() && self.is_alone() {
                     driving.put_back(work, None, true);
-                    return end(Some(Ok(chunk)), None);
+                    return Poll::Ready(Some(Ok(chunk)));
                 }
                 let link = Link::new(Item::Chunk(chunk.clone()), place);
-                driving.put_back(work, Some(link.clone()), true);
-                end(Some(Ok(chunk)), Some(link))
+                driving.put_back(work, Some(link), true);
+                Poll::Ready(Some(Ok(chunk)))
             }
             Poll::Ready(Some(Err(error))) => {
                 self.give_up(&mut work, Ending::Failed);
                 let (error, shared) = F::share(error);
                 let place = lock(&self.state).last.place.after(0);
                 let link = shared.map(|it| Link::new(Item::Failure(it), place));
-                driving.put_back(work, link.clone(), true);
-                end(Some(Err(error)), link)
+                driving.put_back(work, link, true);
+                Poll::Ready(Some(Err(error)))
             }
             Poll::Ready(None) => {
                 if let Some((mut turn, rule)) = work.recording.take() {
@@ -209,7 +220,7 @@ impl<K: Chunked, F: Fails> Live<K, F> {
                     });
                 }
                 driving.end();
-                end(None, None)
+                Poll::Ready(None)
             }
         }
     }
@@ -272,13 +283,23 @@ impl<K: Chunked, F: Fails> Live<K, F> {
     }
 }
 
+#[cold]
+fn warn_of_gone(readers: usize) {
+    tracing::warn!(
+        readers,
+        "a stream that is too long to keep goes on without readers that are far behind and took no chunk \
+         for {} s",
+        PATIENCE.as_secs()
+    );
+}
+
 impl<K: Chunked, F: Fails> Joined for Live<K, F> {
     fn join(self: Arc<Self>) -> Option<Follower> {
         let mut state = lock(&self.state);
         let root = state.root.clone()?;
-        let seat = state.seat(Some(root.place));
+        let seat = state.seat(Some(root));
         drop(state);
-        Some(Box::new(Following::new(self, seat, root)))
+        Some(Box::new(Following::new(self, seat)))
     }
 }
 
@@ -298,7 +319,7 @@ impl<K: Chunked, F: Fails> Driving<'_, K, F> {
         link: Option<Arc<Link<K::Chunk>>>,
         has_item: bool,
     ) {
-        let (mut _root, mut _last, mut _waker) = (None, None, None);
+        let (mut _root, mut _last, mut _moved) = (None, None, None);
         let waiting = {
             let mut state = lock(&self.live.state);
             let state = &mut *state;
@@ -308,9 +329,9 @@ impl<K: Chunked, F: Fails> Driving<'_, K, F> {
             state.work = Some(work);
             // It may have been woken meanwhile.
             state.is_due |= has_item;
-            let place = link.as_ref().map_or(state.last.place, |link| link.place);
             if has_item {
-                _waker = state.move_on(self.seat, place);
+                let last = link.as_ref().unwrap_or(&state.last).clone();
+                _moved = state.move_on(self.seat, last);
             }
             let has_more = link.is_some();
             if let Some(link) = link {
@@ -343,10 +364,10 @@ impl<K: Chunked, F: Fails> Drop for Driving<'_, K, F> {
 }
 
 impl<K: Chunked, F: Fails> Live<K, F> {
-    /// Where it ends: how, if it has; the last link, and whether one may join.
-    pub(super) fn stands(&self) -> (Option<End>, Arc<Link<K::Chunk>>, bool) {
+    /// Whether it goes on, and may be kept.
+    pub(super) fn is_recorded(&self) -> bool {
         let state = lock(&self.state);
-        (state.end, state.last.clone(), state.may_join())
+        state.end.is_none() && state.may_join()
     }
 
     fn end(&self, end: End) {

@@ -13,7 +13,7 @@ use tracing::Span;
 use super::billed::Billed;
 use super::body::{Body, Make, Origin, Sink};
 use super::chunks::{Chunked, Chunks};
-use super::following::{Following, Panicked};
+use super::following::{Cut, Following};
 use super::live::{Live, MakeRule};
 use super::replay::Replay;
 use super::shape::{Fails, Streamed};
@@ -89,7 +89,7 @@ where
     R: FnOnce(&Vec<K::Chunk>) -> Rule + Send + 'static,
 {
     let beginning = Beginning {
-        call,
+        call: call.made(),
         shape,
         make: Box::new(move |sink| Box::pin(make(sink))),
         rule: Box::new(rule),
@@ -195,7 +195,7 @@ impl<K: Chunked, F: Fails> Beginning<K, F> {
         }
     }
 
-    /// Another call's body panicked before this one had anything of it.
+    /// Another call's body panicked, or went on without this one, before this one had anything of it.
     fn begin_anew(mut self: Box<Self>) -> Stage<K, F> {
         self.anew += 1;
         Stage::New(self)
@@ -239,16 +239,22 @@ impl<K: Chunked, F: Fails> Stream for Memoized<K, F> {
                     Poll::Ready(Ok(item)) => {
                         (Stage::Follows(following, None), Some(Poll::Ready(item)))
                     }
-                    Poll::Ready(Err(Panicked)) => {
+                    Poll::Ready(Err(cut)) => {
                         let joining = following.into_joining();
                         let Some(beginning) = beginning else {
                             if let Some(joining) = joining {
                                 joining.panic();
                             }
                             // What was passed on is not all, and no other end would say so.
-                            resume_unwind(Box::new(
-                                "the body of this stream panicked when another call polled it",
-                            ));
+                            resume_unwind(Box::new(match cut {
+                                Cut::Panicked => {
+                                    "the body of this stream panicked when another call polled it"
+                                }
+                                Cut::LetGo => {
+                                    "the other readers of this stream, which is too long to keep, did not wait \
+                                     for this one any longer"
+                                }
+                            }));
                         };
                         if let Some(joining) = joining {
                             joining.begin_anew();

@@ -15,9 +15,13 @@
 //! What is kept is the list of chunks (`chunks`), as one value of an ordinary entry. It is kept only
 //! if the body ended by itself, without an `Err`, within [`MOST_BYTES`] and [`MOST_CHUNKS`]. Beyond
 //! these the stream goes on for those who follow it: nobody joins it any more, links that everybody
-//! has passed are let go of, and who is ahead by as much waits for who is last.
+//! has passed are let go of, and who is ahead by as much waits for who is last, as long as that takes a
+//! chunk every [`PATIENCE`]. Else it is let go of: it begins anew if it had none, and panics if it had,
+//! because no other end would tell it that this was not all.
 //!
 //! `shape` leads from the type of the items to how they are kept and shared.
+
+use std::time::Duration;
 
 mod billed;
 mod body;
@@ -42,3 +46,7 @@ pub(crate) const MOST_BYTES: u64 = 8 << 20;
 
 /// So many chunks are kept of one stream.
 pub(crate) const MOST_CHUNKS: u64 = 100_000;
+
+/// So long the readers of a stream that is not kept wait for one that takes nothing. Shorter than what most
+/// proxies wait for the next byte.
+const PATIENCE: Duration = Duration::from_secs(30);

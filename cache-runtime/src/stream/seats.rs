@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use super::chain::{Link, Place};
-use super::{MOST_BYTES, MOST_CHUNKS};
+use super::{MOST_BYTES, MOST_CHUNKS, PATIENCE};
+use crate::runtime::Instant;
 
 /// What the lock of a running stream guards. `W` is what there is to poll.
 pub(super) struct Seats<W, T> {
@@ -17,7 +18,7 @@ pub(super) struct Seats<W, T> {
     pub(super) root: Option<Arc<Link<T>>>,
     pub(super) last: Arc<Link<T>>,
     pub(super) end: Option<End>,
-    followers: BTreeMap<u64, Seat>,
+    followers: BTreeMap<u64, Seat<T>>,
     /// Number of the latest follower.
     latest: u64,
     /// It went on without a caller before.
@@ -30,10 +31,32 @@ pub(super) enum End {
     Panicked,
 }
 
-pub(super) struct Seat {
-    /// How far it is; `None` for what only drives.
-    place: Option<Place>,
+pub(super) struct Seat<T> {
+    /// The last link that it has passed; `None` for what only drives.
+    last: Option<Arc<Link<T>>>,
     waker: Option<Waker>,
+    /// Since when it has taken none of the links that are there for it, as seen by those who waited.
+    idle: Option<Instant>,
+}
+
+/// Where a follower is, and the link that is next.
+type Step<T> = (Place, Arc<Link<T>>);
+
+/// Nothing more comes for a follower: the others did not wait for it any longer.
+pub(super) struct LetGo;
+
+impl<T> Seat<T> {
+    /// How far it is; `None` for what only drives.
+    fn place(&self) -> Option<Place> {
+        self.last.as_ref().map(|last| last.place)
+    }
+}
+
+impl Place {
+    /// Whether so much is between it and the last one that no more is held.
+    fn is_far_behind(self, last: Self) -> bool {
+        last.bytes - self.bytes >= MOST_BYTES || last.chunks - self.chunks >= MOST_CHUNKS
+    }
 }
 
 /// To be woken when nothing is locked.
@@ -61,17 +84,28 @@ impl<W, T> Seats<W, T> {
         }
     }
 
-    /// One more follower, which is there; `None` for one that only drives.
-    pub(super) fn seat(&mut self, place: Option<Place>) -> u64 {
+    /// One more follower, which has passed this link; `None` for one that only drives.
+    pub(super) fn seat(&mut self, last: Option<Arc<Link<T>>>) -> u64 {
         self.latest += 1;
-        let waker = None;
-        self.followers.insert(self.latest, Seat { place, waker });
+        let seat = Seat {
+            last,
+            waker: None,
+            idle: None,
+        };
+        self.followers.insert(self.latest, seat);
         self.latest
     }
 
     /// What is left of it is to be let go of when nothing is locked.
-    pub(super) fn leave(&mut self, seat: u64) -> Option<Seat> {
+    pub(super) fn leave(&mut self, seat: u64) -> Option<Seat<T>> {
         self.followers.remove(&seat)
+    }
+
+    /// What a follower has before it, where it is not at the end.
+    pub(super) fn next_of(&self, seat: u64) -> Result<Option<Step<T>>, LetGo> {
+        let seat = self.followers.get(&seat).ok_or(LetGo)?;
+        let last = seat.last.as_ref();
+        Ok(last.and_then(|last| Some((last.place, last.next()?.clone()))))
     }
 
     pub(super) fn number(&self) -> usize {
@@ -89,29 +123,55 @@ impl<W, T> Seats<W, T> {
 
     /// Whether somebody is so far behind that the others wait.
     fn is_held_up(&self) -> bool {
-        if self.may_join() {
-            return false;
-        }
-        let mut places = self.followers.values().filter_map(|seat| seat.place);
-        places.any(|place| self.is_far_behind(place))
-    }
-
-    fn is_far_behind(&self, place: Place) -> bool {
-        let last = self.last.place;
-        last.bytes - place.bytes >= MOST_BYTES || last.chunks - place.chunks >= MOST_CHUNKS
+        let mut places = self.followers.values().filter_map(Seat::place);
+        !self.may_join() && places.any(|place| self.holds_up(place))
     }
 
     /// Whether those who are ahead wait for one that is there.
     pub(super) fn holds_up(&self, place: Place) -> bool {
-        !self.may_join() && self.is_far_behind(place)
+        !self.may_join() && place.is_far_behind(self.last.place)
     }
 
-    /// A follower has what there is up to this place, and waits for nothing. Its waker is to be let go
-    /// of when nothing is locked.
-    pub(super) fn move_on(&mut self, seat: u64, to: Place) -> Option<Waker> {
+    /// Lets go of those for whom others have waited long enough; until when they wait for the next one. What
+    /// is left of them is to be let go of when nothing is locked.
+    pub(super) fn be_patient(&mut self) -> (Vec<Seat<T>>, Option<Instant>) {
+        // It would panic, and that would end the process.
+        let waits_for_ever = cfg!(panic = "abort");
+        if waits_for_ever || self.work.is_none() || !self.is_due || !self.is_held_up() {
+            return (Vec::new(), None);
+        }
+        let (now, last) = (Instant::now(), self.last.place);
+        let (mut gone, mut until) = (Vec::new(), None::<Instant>);
+        for (number, seat) in &mut self.followers {
+            let Some(place) = seat.place().filter(|place| *place < last) else {
+                continue;
+            };
+            // Also of those that are not far behind yet: the others do not wait for one after the other.
+            let end = *seat.idle.get_or_insert(now) + PATIENCE;
+            if !place.is_far_behind(last) {
+                continue;
+            }
+            if now >= end {
+                gone.push(*number);
+            } else {
+                until = Some(until.map_or(end, |until| until.min(end)));
+            }
+        }
+        let gone = gone.iter().filter_map(|it| self.followers.remove(it));
+        (gone.collect(), until)
+    }
+
+    /// A follower has passed this link, and waits for nothing. What it had before is to be let go of when
+    /// nothing is locked.
+    pub(super) fn move_on(&mut self, seat: u64, to: Arc<Link<T>>) -> Option<Seat<T>> {
         let seat = self.followers.get_mut(&seat)?;
-        seat.place = seat.place.map(|_| to);
-        seat.waker.take()
+        let last = seat.last.as_ref().map(|_| to);
+        let moved = Seat {
+            last,
+            waker: None,
+            idle: None,
+        };
+        Some(std::mem::replace(seat, moved))
     }
 
     /// A follower waits. The waker that it had is to be let go of when nothing is locked.

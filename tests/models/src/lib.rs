@@ -71,8 +71,58 @@ mod call {
         fn restored(shared: &(dyn Any + Send + Sync)) -> Option<Self::Error>;
     }
 
-    pub(crate) fn in_tenant<R>(_tenant: Option<Arc<str>>, run: impl FnOnce() -> R) -> R {
+    pub(crate) fn in_tenant<R>(_tenant: &mut Option<Arc<str>>, run: impl FnOnce() -> R) -> R {
         run()
+    }
+}
+
+/// Time passes when a model says so, for all who wait.
+mod runtime {
+    use std::ops::Add;
+    use std::task::{Context, Poll, Waker};
+    use std::time::Duration;
+
+    use crate::sync::{AtomicU64, Mutex, Ordering, lock};
+
+    shuttle::lazy_static! {
+        static ref SECONDS: AtomicU64 = AtomicU64::new(0);
+        static ref WAITING: Mutex<Vec<Waker>> = Mutex::new(Vec::new());
+    }
+
+    pub(crate) fn pass(time: Duration) {
+        SECONDS.fetch_add(time.as_secs(), Ordering::SeqCst);
+        let waiting = std::mem::take(&mut *lock(&WAITING));
+        waiting.into_iter().for_each(Waker::wake);
+    }
+
+    #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+    pub(crate) struct Instant(u64);
+
+    impl Instant {
+        pub(crate) fn now() -> Self {
+            Self(SECONDS.load(Ordering::SeqCst))
+        }
+    }
+
+    impl Add<Duration> for Instant {
+        type Output = Self;
+
+        fn add(self, time: Duration) -> Self {
+            Self(self.0 + time.as_secs())
+        }
+    }
+
+    #[derive(Default)]
+    pub(crate) struct Alarm(Option<Instant>);
+
+    impl Alarm {
+        pub(crate) fn poll(&mut self, moment: Instant, context: &mut Context<'_>) -> Poll<()> {
+            lock(&WAITING).push(context.waker().clone());
+            if Instant::now() < *self.0.insert(moment) {
+                return Poll::Pending;
+            }
+            Poll::Ready(())
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use std::any::Any;
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use shuttle::future::block_on;
 use shuttle::thread::{self, JoinHandle};
@@ -41,6 +42,7 @@ mod tests;
 /// So few that a model can go beyond.
 const MOST_BYTES: u64 = 1000;
 const MOST_CHUNKS: u64 = 2;
+const PATIENCE: Duration = Duration::from_secs(30);
 
 mod chunks {
     pub(crate) enum Chunks<T> {

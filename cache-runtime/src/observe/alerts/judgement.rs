@@ -1,6 +1,7 @@
 //! What is found of one cache, and whether that is new.
 
 use std::collections::BTreeMap;
+use std::mem;
 use std::time::SystemTime;
 
 use super::alert::{Alert, AlertLevel, AlertSubject};
@@ -12,6 +13,10 @@ use crate::observe::insight::figures::float;
 
 /// So many failures of a check one after the other are critical (ALR-4).
 const PERSISTENT: u32 = 3;
+
+/// So many looks one after the other find a number better before that is told: at its threshold it would be
+/// told at every other look.
+const LASTING: usize = 3;
 
 const MB: u64 = 1024 * 1024;
 
@@ -34,9 +39,17 @@ pub(super) struct Judgement {
     /// What had been counted when each subject was last judged.
     before: BTreeMap<AlertSubject, Seen>,
     /// What has been told, and is so still.
-    told: BTreeMap<AlertSubject, Alert>,
+    told: BTreeMap<AlertSubject, Told>,
     /// Checks of its health that failed, one after the other.
     failures: u32,
+}
+
+/// What has been told of a subject last.
+#[derive(Debug)]
+struct Told {
+    alert: Alert,
+    /// What was found since, as far as it is better.
+    better: Vec<Found>,
 }
 
 /// What is new.
@@ -45,9 +58,12 @@ pub(super) enum News {
     Alert(Alert),
     /// What was told in this one is as it should be again.
     Over(Alert),
+    /// The cache is gone that this one was about.
+    Gone(Alert),
 }
 
 /// What was found, beyond a threshold or not.
+#[derive(Debug)]
 struct Found {
     subject: AlertSubject,
     level: Option<AlertLevel>,
@@ -72,15 +88,29 @@ impl Judgement {
         thresholds: &AlertThresholds,
         at: SystemTime,
     ) -> Vec<News> {
-        if self.since.replace(now.since) != Some(now.since) {
-            self.before.clear();
+        let mut news = Vec::new();
+        if self
+            .since
+            .replace(now.since)
+            .is_some_and(|since| since != now.since)
+        {
+            let new = Self {
+                since: Some(now.since),
+                ..Self::of(&self.kind)
+            };
+            news.extend(mem::replace(self, new).gone());
         }
         let now = Seen::of(now);
-        let news = BY_CALLS.into_iter().filter_map(|(subject, find)| {
+        news.extend(BY_CALLS.into_iter().filter_map(|(subject, find)| {
             let value = self.period(subject, now, find)?;
             self.tell(found(subject, value, thresholds), at)
-        });
-        news.collect()
+        }));
+        news
+    }
+
+    /// The ends of all that was told, of a cache that is gone.
+    pub(super) fn gone(self) -> impl Iterator<Item = News> {
+        self.told.into_values().map(|told| News::Gone(told.alert))
     }
 
     /// What is found since the subject was last judged, where there is enough to judge it by.
@@ -136,25 +166,56 @@ impl Judgement {
 
     /// An alert where the level is another one than was told last, and its end.
     fn tell(&mut self, found: Found, at: SystemTime) -> Option<News> {
-        let Some(level) = found.level else {
-            return self.told.remove(&found.subject).map(News::Over);
+        let subject = found.subject;
+        let found = match self.told.get_mut(&subject) {
+            Some(told) => told.news(found)?,
+            None => found,
         };
-        let told = self.told.get(&found.subject);
-        if told.is_some_and(|told| told.level == level) {
-            return None;
-        }
+        let Some(level) = found.level else {
+            return self
+                .told
+                .remove(&subject)
+                .map(|told| News::Over(told.alert));
+        };
         let alert = Alert {
             timestamp: at,
             level,
             service: Alert::SERVICE,
             kind: self.kind.clone(),
-            subject: found.subject,
+            subject,
             message: found.message,
             value: found.value,
             threshold: found.threshold,
         };
-        self.told.insert(found.subject, alert.clone());
+        let told = Told {
+            alert: alert.clone(),
+            better: Vec::new(),
+        };
+        self.told.insert(subject, told);
         Some(News::Alert(alert))
+    }
+}
+
+impl Told {
+    /// What is to be told now: what is worse at once, and of what is better the worst, when it lasts. What
+    /// health says is no number, and stands at no threshold.
+    fn news(&mut self, found: Found) -> Option<Found> {
+        let told = Some(self.alert.level);
+        if found.level >= told {
+            self.better.clear();
+            return (found.level > told).then_some(found);
+        }
+        let lasting = match found.subject {
+            AlertSubject::Health => 1,
+            _ => LASTING,
+        };
+        self.better.push(found);
+        if self.better.len() < lasting {
+            return None;
+        }
+        mem::take(&mut self.better)
+            .into_iter()
+            .max_by_key(|better| better.level)
     }
 }
 

@@ -23,7 +23,7 @@ fn judge(judgement: &mut Judgement, statistics: &Statistics) -> Vec<(AlertSubjec
 fn alert(news: &News) -> Option<&Alert> {
     match news {
         News::Alert(alert) => Some(alert),
-        News::Over(_) => None,
+        News::Over(_) | News::Gone(_) => None,
     }
 }
 
@@ -80,8 +80,10 @@ fn what_is_too_little_to_judge_by_is_judged_with_what_comes_next() {
     // Silence is no recovery, and nothing new.
     assert_eq!(judge(&mut judgement, &hits(100, 10)), []);
     assert_eq!(judge(&mut judgement, &hits(100, 30)), []);
-    assert_eq!(judge(&mut judgement, &hits(200, 30)), []);
-    assert_eq!(judge(&mut judgement, &hits(200, 50)), expected);
+    for well in [200, 300, 400] {
+        assert_eq!(judge(&mut judgement, &hits(well, 30)), []);
+    }
+    assert_eq!(judge(&mut judgement, &hits(400, 50)), expected);
 }
 
 #[test]
@@ -97,9 +99,39 @@ fn an_alert_is_told_once_for_each_level() {
     assert_eq!(next(60, 40), []);
     assert_eq!(next(40, 60), at(Critical));
     assert_eq!(next(40, 60), []);
+    for expected in [vec![], vec![], at(Warning), vec![]] {
+        assert_eq!(next(60, 40), expected);
+    }
+    for _ in 0..3 {
+        assert_eq!(next(80, 20), []);
+    }
     assert_eq!(next(60, 40), at(Warning));
-    assert_eq!(next(80, 20), []);
-    assert_eq!(next(60, 40), at(Warning));
+}
+
+#[test]
+fn what_stands_at_its_threshold_is_told_once() {
+    let thresholds = AlertThresholds::default();
+    let at = SystemTime::UNIX_EPOCH;
+    let (mut judgement, mut all) = (Judgement::of("ai"), (0, 0));
+    let mut told = Vec::new();
+    for round in 0..100 {
+        // Two of three looks find it well.
+        let number = if round % 3 == 0 { 69 } else { 71 };
+        all = (all.0 + number, all.1 + 100 - number);
+        told.extend(judgement.performance(&hits(all.0, all.1), &thresholds, at));
+    }
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(level(told.first()), Some(Warning));
+
+    let mut memory = |megabytes| judgement.resources(megabytes * MB, &thresholds, at);
+    assert_eq!(level(memory(201).as_ref()), Some(Critical));
+    for megabytes in [199, 99, 201, 199, 99] {
+        assert_eq!(memory(megabytes), None);
+    }
+    // The worst of the three that were better.
+    assert_eq!(level(memory(99).as_ref()), Some(Warning));
+    assert_eq!([memory(99), memory(100)], [None, None]);
+    assert!(matches!(memory(99), Some(News::Over(alert)) if alert.level == Warning));
 }
 
 #[test]
@@ -114,6 +146,28 @@ fn another_cache_under_the_same_name_is_judged_by_itself() {
         judge(&mut judgement, &other),
         [(AlertSubject::HitRatio, Critical)]
     );
+}
+
+#[test]
+fn what_was_told_of_a_cache_ends_with_it() {
+    let thresholds = AlertThresholds::default();
+    let at = SystemTime::UNIX_EPOCH;
+    let mut judgement = Judgement::of("ai");
+    let told = judgement.performance(&hits(0, 10), &thresholds, at);
+    let [News::Alert(critical)] = &told[..] else {
+        panic!("{told:?}");
+    };
+    // Another one has its name by now, which is no better.
+    let other = Statistics {
+        since: at + Duration::from_secs(9),
+        ..hits(0, 10)
+    };
+    let told = judgement.performance(&other, &thresholds, at);
+    let again = News::Alert(critical.clone());
+    assert_eq!(told, [News::Gone(critical.clone()), again]);
+    let ends: Vec<_> = judgement.gone().collect();
+    assert_eq!(ends, [News::Gone(critical.clone())]);
+    assert_eq!(Judgement::of("ai").gone().count(), 0);
 }
 
 fn each(micros: u64, number: u64) -> Latencies {
@@ -324,37 +378,31 @@ fn hits_in_memory_take_no_time_to_speak_of_where_none_was_timed() {
 }
 
 #[test]
-fn what_was_told_is_over_when_it_is_as_it_should_be() {
+fn what_was_told_is_over_when_it_has_been_as_it_should_be_for_three_looks() {
     let thresholds = AlertThresholds::default();
     let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
     let mut judgement = Judgement::of("ai");
-    let told = judgement.performance(&hits(0, 100), &thresholds, at(1));
-    let [News::Alert(critical)] = &told[..] else {
-        panic!("{told:?}");
+    let mut look = |all, well, seconds| {
+        judgement.performance(&hits(well, all - well), &thresholds, at(seconds))
     };
-    // Another level is no end of it.
-    let told = judgement.performance(&hits(60, 140), &thresholds, at(2));
+    let told = look(100, 60, 1);
     let [News::Alert(warning)] = &told[..] else {
         panic!("{told:?}");
     };
-    assert_eq!((critical.level, warning.level), (Critical, Warning));
+    assert_eq!(look(110, 70, 2), []);
+    assert_eq!(look(120, 80, 3), []);
     // Too little is known.
-    assert_eq!(
-        judgement.performance(&hits(69, 140), &thresholds, at(3)),
-        []
-    );
-    let told = judgement.performance(&hits(70, 140), &thresholds, at(4));
-    assert_eq!(told, [News::Over(warning.clone())]);
-    assert_eq!(
-        judgement.performance(&hits(170, 140), &thresholds, at(5)),
-        []
-    );
+    assert_eq!(look(129, 89, 4), []);
+    assert_eq!(look(130, 90, 5), [News::Over(warning.clone())]);
+    assert_eq!(look(140, 100, 6), []);
 
-    let full = judgement.resources(300 * MB, &thresholds, at(6));
+    let mut memory = |bytes, seconds| judgement.resources(bytes, &thresholds, at(seconds));
+    let full = memory(300 * MB, 7);
     let full = full.as_ref().and_then(alert).cloned();
-    let over = judgement.resources(0, &thresholds, at(7));
-    assert_eq!(over, full.map(News::Over));
-    judgement.health(&health(HealthStatus::Degraded), at(8));
-    let over = judgement.health(&health(HealthStatus::Healthy), at(9));
+    assert_eq!([memory(0, 8), memory(0, 9)], [None, None]);
+    assert_eq!(memory(0, 10), full.map(News::Over));
+    // How its parts stand is no number.
+    judgement.health(&health(HealthStatus::Degraded), at(11));
+    let over = judgement.health(&health(HealthStatus::Healthy), at(12));
     assert!(matches!(over, Some(News::Over(alert)) if alert.level == Warning));
 }

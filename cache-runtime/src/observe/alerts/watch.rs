@@ -72,8 +72,10 @@ impl AlertWatch {
     /// periods. Without traffic there is nothing to tell.
     ///
     /// An alert is told once, when its level is reached; it is told again after all was well, or with
-    /// another level. That all is well again is told to those who ask for it
-    /// ([`recovered`](AlertWatchBuilder::recovered)); of a cache that is gone nothing more is told. Sinks are
+    /// another level. What gets worse is told at once. That a number is better is told when three looks, one after
+    /// the other, have found it so: one that stands at its threshold is not told again and again. That all is
+    /// well again, or that the cache is gone, is told to those who ask for it
+    /// ([`recovered`](AlertWatchBuilder::recovered)). Sinks are
     /// called on a thread of the runtime, one after the other, and keep it for as long as they take: what
     /// takes long is to be sent elsewhere. A panic in one is logged, and the others are called. Without a sink
     /// alerts are logged.
@@ -160,9 +162,10 @@ impl AlertWatchBuilder {
         self
     }
 
-    /// Tells this one that an alert is over, with the alert as it was told last: its subject is within the
-    /// threshold again, with ten of what it is judged by at least. An alert with another level is none that is
-    /// over. Without such a sink, that is logged at the level `INFO`.
+    /// Tells this one that an alert is over, with the alert as it was told last: three looks, one after the
+    /// other, have found its subject within the threshold, each with ten of what it is judged by at least (of
+    /// health, one look); or the cache is gone, or another one has its name. An alert with another level is none
+    /// that is over. Without such a sink, that is logged at the level `INFO`.
     ///
     /// ```
     /// # use cache_runtime as larder;
@@ -212,7 +215,15 @@ impl AlertWatchBuilder {
             sleep_until(next.min(next_of_resources)).await;
             let now = Instant::now();
             let caches = self.caches();
-            judgements.retain(|name, _| caches.iter().any(|(it, _)| it == name));
+            let is_there = |name: &String| caches.iter().any(|(it, _)| it == name);
+            let gone: Vec<_> = judgements
+                .keys()
+                .filter(|it| !is_there(it))
+                .cloned()
+                .collect();
+            let gone = gone.iter().filter_map(|name| judgements.remove(name));
+            gone.flat_map(Judgement::gone)
+                .for_each(|news| self.tell(&news));
             for (name, _) in &caches {
                 let judgement = || Judgement::of(name);
                 judgements.entry(name.clone()).or_insert_with(judgement);
@@ -285,7 +296,7 @@ impl AlertWatchBuilder {
     fn tell(&self, news: &News) {
         let (sinks, alert) = match news {
             News::Alert(alert) => (&self.sinks, alert),
-            News::Over(alert) => (&self.ends, alert),
+            News::Over(alert) | News::Gone(alert) => (&self.ends, alert),
         };
         if sinks.is_empty() {
             log(news);
@@ -307,15 +318,15 @@ fn bytes(cache: &Cache) -> u64 {
 }
 
 fn log(news: &News) {
-    let (News::Alert(alert) | News::Over(alert)) = news;
+    let (News::Alert(alert) | News::Over(alert) | News::Gone(alert)) = news;
     let (kind, subject, message) = (&alert.kind, alert.subject.name(), &alert.message);
-    if let News::Over(_) = news {
-        tracing::info!(kind, subject, "is as it should be again");
-        return;
-    }
-    match alert.level {
-        AlertLevel::Warning => tracing::warn!(kind, subject, "{message}"),
-        AlertLevel::Error | AlertLevel::Critical => {
+    match (news, alert.level) {
+        (News::Over(_), _) => tracing::info!(kind, subject, "is as it should be again"),
+        (News::Gone(_), _) => {
+            tracing::info!(kind, subject, "is no matter any more: the cache is gone");
+        }
+        (News::Alert(_), AlertLevel::Warning) => tracing::warn!(kind, subject, "{message}"),
+        (News::Alert(_), AlertLevel::Error | AlertLevel::Critical) => {
             tracing::error!(kind, subject, level = alert.level.name(), "{message}");
         }
     }

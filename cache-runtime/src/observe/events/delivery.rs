@@ -3,13 +3,19 @@
 //! Who tells of an event never waits: where the queue is full, the event is dropped and counted. The
 //! thread begins with the first listener and ends when the last one is gone; what it calls may do
 //! anything. It is no task, because caches and functions that are not async need no runtime.
+//!
+//! To wake a thread costs more than all else that is done for an event. So the thread takes all that
+//! waits at once, and when it has told that, it looks once more by itself before it sleeps: whoever tells
+//! of the next event meanwhile need not wake it.
 
 use std::cell::Cell;
-use std::collections::VecDeque;
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
@@ -17,17 +23,26 @@ use super::event::CacheEvent;
 use super::listener::Registered;
 
 /// So many events wait at most.
-const ROOM: usize = 4096;
+const ROOM: u64 = 4096;
+
+/// After so long the thread looks by itself whether there is more.
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// It is woken before that where so many wait.
+const MANY: usize = 256;
 
 static DELIVERY: Delivery = Delivery {
     state: Mutex::new(State {
-        queue: VecDeque::new(),
+        queue: Vec::new(),
         listeners: 0,
         is_running: false,
+        wakes_at: usize::MAX,
         taken: 0,
-        done: 0,
     }),
     changed: Condvar::new(),
+    begun: AtomicU64::new(0),
+    done: AtomicU64::new(0),
+    is_awaited: AtomicBool::new(false),
     told: Notify::const_new(),
 };
 
@@ -39,23 +54,30 @@ struct Delivery {
     state: Mutex<State>,
     /// For the thread: there is something to do, or nobody to do it for.
     changed: Condvar,
-    /// For those who wait until events are told.
+    /// Of the events that came into the queue, those that somebody has heard of. Written by the thread alone, as
+    /// the next one.
+    begun: AtomicU64,
+    /// Those that everybody has heard of.
+    done: AtomicU64,
+    /// Somebody waits until events are told.
+    is_awaited: AtomicBool,
+    /// For those.
     told: Notify,
 }
 
 struct State {
-    queue: VecDeque<Told>,
+    queue: Vec<Told>,
     listeners: usize,
     is_running: bool,
+    /// The thread is to be woken when so many are in the queue.
+    wakes_at: usize,
     /// Events that came into the queue so far.
     taken: u64,
-    /// Of these, those that everybody has heard of.
-    done: u64,
 }
 
 /// An event, and who listened when it happened.
 pub(super) struct Told {
-    pub(super) event: Box<CacheEvent>,
+    pub(super) event: CacheEvent,
     pub(super) to: Arc<[Arc<Registered>]>,
 }
 
@@ -65,17 +87,27 @@ pub(super) fn is_here() -> bool {
     IS_HERE.try_with(Cell::get).unwrap_or(true)
 }
 
-/// Has the event told; without room for it gives it back.
-pub(super) fn tell(told: Told) -> Result<(), Told> {
+/// Has the event told, and says whether there was room for it.
+#[must_use]
+pub(super) fn tell(told: Told) -> bool {
     let mut state = DELIVERY.lock();
-    if !state.is_running || state.queue.len() >= ROOM {
-        return Err(told);
+    let waiting = state.taken - DELIVERY.begun.load(Ordering::Relaxed);
+    if !state.is_running || waiting >= ROOM {
+        // First: what the event holds may do anything when it is dropped.
+        drop(state);
+        return false;
     }
-    state.queue.push_back(told);
+    state.queue.push(told);
     state.taken += 1;
+    let wakes = state.queue.len() >= state.wakes_at;
+    if wakes {
+        state.wakes_at = usize::MAX;
+    }
     drop(state);
-    DELIVERY.changed.notify_one();
-    Ok(())
+    if wakes {
+        DELIVERY.changed.notify_one();
+    }
+    true
 }
 
 /// Returns when everything is told that has happened before.
@@ -87,11 +119,13 @@ pub(crate) async fn flush() {
         return;
     }
     let taken = DELIVERY.lock().taken;
+    DELIVERY.changed.notify_one();
     loop {
         let mut told = pin!(DELIVERY.told.notified());
         // Before the look: nothing is told unnoticed in between.
         told.as_mut().enable();
-        if DELIVERY.lock().done >= taken {
+        DELIVERY.is_awaited.store(true, Ordering::SeqCst);
+        if DELIVERY.done.load(Ordering::SeqCst) >= taken {
             return;
         }
         told.await;
@@ -134,32 +168,52 @@ impl Delivery {
 
     fn run(&self) {
         IS_HERE.set(true);
-        while let Some(told) = self.next() {
-            // A log may panic, and so may what is dropped here: values and callbacks.
-            let call = || {
-                let Told { event, to } = told;
-                to.iter().for_each(|listener| listener.call(&event));
-            };
-            let _ = catch_unwind(AssertUnwindSafe(call));
-            self.lock().done += 1;
-            self.told.notify_waiters();
+        let mut all = Vec::new();
+        while self.next(&mut all) {
+            for told in all.drain(..) {
+                self.begun.fetch_add(1, Ordering::Relaxed);
+                // A log may panic, and so may what is dropped here: values and callbacks.
+                let call = || {
+                    let Told { event, to } = told;
+                    to.iter().for_each(|listener| listener.call(&event));
+                };
+                let _ = catch_unwind(AssertUnwindSafe(call));
+                self.done.fetch_add(1, Ordering::SeqCst);
+                if self.is_awaited.load(Ordering::SeqCst) {
+                    self.is_awaited.store(false, Ordering::SeqCst);
+                    self.told.notify_waiters();
+                }
+            }
         }
     }
 
-    /// The next event; `None` where nobody listens any more.
-    fn next(&self) -> Option<Told> {
+    /// The next events; false where nobody listens any more.
+    fn next(&self, all: &mut Vec<Told>) -> bool {
         let mut state = self.lock();
+        let mut has_looked = false;
         loop {
-            if let Some(told) = state.queue.pop_front() {
-                return Some(told);
+            if !state.queue.is_empty() {
+                state.wakes_at = usize::MAX;
+                mem::swap(&mut state.queue, all);
+                return true;
             }
             if state.listeners == 0 {
-                state.queue = VecDeque::new();
+                state.queue = Vec::new();
                 state.is_running = false;
-                return None;
+                return false;
             }
-            let woken = self.changed.wait(state);
-            state = woken.unwrap_or_else(PoisonError::into_inner);
+            if has_looked {
+                // There may have been many.
+                (*all, state.queue) = (Vec::new(), Vec::new());
+                state.wakes_at = 1;
+                let woken = self.changed.wait(state);
+                state = woken.unwrap_or_else(PoisonError::into_inner);
+            } else {
+                state.wakes_at = MANY;
+                let woken = self.changed.wait_timeout(state, PAUSE);
+                (state, _) = woken.unwrap_or_else(PoisonError::into_inner);
+                has_looked = true;
+            }
         }
     }
 }

@@ -26,7 +26,7 @@ pub enum EventKind {
     Miss,
     /// A value is kept from now on.
     Stored,
-    /// Something was invalidated by this process.
+    /// Something was invalidated, by this process or by another one that it hears of.
     Invalidated,
     /// An entry left memory because others needed the room.
     Evicted,
@@ -126,6 +126,18 @@ pub enum Extent {
     Kind,
 }
 
+/// Where something was invalidated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum InvalidationOrigin {
+    /// Through this cache, in this process.
+    Here,
+    /// By another process over the same store, or through another cache of this one. Told when this one
+    /// hears of it, with what it hears: of a tenant or a tag the name of its generation, of a key, which may
+    /// have been set there as well, or of keys that match a pattern nothing more.
+    Elsewhere,
+}
+
 /// What has happened, with what is known of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -145,12 +157,14 @@ pub enum Happened {
         /// For how long it is fresh.
         ttl: Ttl,
     },
-    /// Something was invalidated by this process, in one step.
+    /// Something was invalidated, in one step.
     Invalidated {
         /// What.
         extent: Extent,
         /// In which way.
         how: Invalidation,
+        /// Where.
+        origin: InvalidationOrigin,
     },
     /// An entry left memory.
     Left(Removal),
@@ -231,8 +245,8 @@ impl CacheEvent {
     ///
     /// `None` unless a listener asked for it
     /// ([`EventFilter::with_keys`](crate::EventFilter::with_keys)), and where there is none: a call
-    /// whose arguments have no key, a function that is `local`, and an entry of an annotated function
-    /// that leaves memory.
+    /// whose arguments have no key, a function that is `local`, an entry of an annotated function that
+    /// leaves memory, and keys that were invalidated [elsewhere](InvalidationOrigin::Elsewhere).
     #[must_use]
     pub fn key(&self) -> Option<&str> {
         self.key.as_deref()

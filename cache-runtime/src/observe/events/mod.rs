@@ -3,7 +3,7 @@
 //! Where nobody listens, an event costs a look at one number. Everything else is behind
 //! [`Events::tell`], which is called when nothing is locked: it puts the event into a queue
 //! (`delivery`), and never waits. A hit in memory is not even asked about: call sites whose hits
-//! somebody wants to hear of are bound to the long way.
+//! somebody wants to hear of are bound in another way.
 
 mod delivery;
 mod event;
@@ -16,8 +16,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
 
+use quick_cache::DefaultHashBuilder;
+
 pub(crate) use delivery::flush;
-pub use event::{CacheEvent, EventKind, Extent, Happened};
+pub use event::{CacheEvent, EventKind, Extent, Happened, InvalidationOrigin};
 pub use filter::EventFilter;
 pub(crate) use listener::NewListener;
 pub use listener::{Heard, ListenerId};
@@ -41,7 +43,7 @@ pub(crate) struct Events {
     /// In the order in which they came.
     listeners: RwLock<Listeners>,
     /// Of the operations, by their numbers.
-    names: RwLock<HashMap<u32, Arc<str>>>,
+    names: RwLock<HashMap<u32, Arc<str>, DefaultHashBuilder>>,
     fates: Arc<Fates>,
 }
 
@@ -158,7 +160,7 @@ impl Events {
             return;
         };
         let Details { tenant, key, entry } = details(wanted);
-        let event = Box::new(CacheEvent {
+        let event = CacheEvent {
             cache: self.cache.clone(),
             operation,
             what,
@@ -166,8 +168,8 @@ impl Events {
             tenant,
             key: key.filter(|_| wanted.keys),
             entry: entry.filter(|_| wanted.values),
-        });
-        if delivery::tell(Told { event, to }).is_err() {
+        };
+        if !delivery::tell(Told { event, to }) {
             self.fates.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }

@@ -147,15 +147,18 @@ pub(super) const BODY_DURATION: Durations = Durations {
 pub(super) const KEY_DURATION: Durations = Durations {
     quantiles: family(
         "cache_key_duration_seconds",
-        "How long it took to write the keys of misses, as quantiles since the start.",
+        "How long it took to write keys, as quantiles since the start.",
     )
     .seconds(),
     sum: family(
         "cache_key_duration_seconds_sum",
-        "How long it took to write all of them.",
+        "How long it took to write all of the keys that were timed.",
     )
     .seconds(),
-    count: family("cache_key_duration_seconds_count", "Keys that were timed."),
+    count: family(
+        "cache_key_duration_seconds_count",
+        "Keys that were timed: some.",
+    ),
 };
 
 pub(super) const FLIGHTS: Family = family(
@@ -228,6 +231,10 @@ pub(super) const STORE_QUEUED: Family = family(
 pub(super) const STORE_UNTOLD: Family = family(
     "cache_store_untold_invalidations",
     "Invalidations that the store still has to be told of.",
+);
+pub(super) const STORE_HEARD: Family = family(
+    "cache_store_heard_invalidations_total",
+    "Invalidations by other processes that this one has heard of.",
 );
 pub(super) const STORE_UNDER_WAY: Family = family(
     "cache_store_operations_under_way",

@@ -12,7 +12,7 @@ use family as named;
 use sheet::{Labels, Sheet};
 
 use super::insight::{InvalidationStatistics, InvalidationTarget};
-use super::{CacheStats, CompressionStatistics, Ending, RefusedEntries, Statistics};
+use super::{CacheStats, CompressionStatistics, Ending, Statistics};
 use crate::cache::Cache;
 use crate::registry;
 use crate::store::Breaker;
@@ -163,7 +163,7 @@ impl Figures {
         let stats = &self.stats;
         sheet.counter(&named::STORE_FAILURES, kind, stats.store_failures);
         sheet.counter(&named::STORE_TIMEOUTS, kind, stats.store_timeouts);
-        for (reason, entries) in refused(&stats.refused) {
+        for (reason, entries) in stats.refused.by_reason() {
             let labels = [kind, &[("reason", reason)]].concat();
             sheet.counter(&named::STORE_REFUSED, &labels, entries);
         }
@@ -180,6 +180,7 @@ impl Figures {
             sheet.number(&named::STORE_QUEUED, kind, queues.waiting);
             sheet.number(&named::STORE_UNTOLD, kind, queues.untold as u64);
         }
+        sheet.counter(&named::STORE_HEARD, kind, stats.heard_invalidations);
         let connections = &stats.connections;
         sheet.number(&named::STORE_UNDER_WAY, kind, connections.in_use);
         if let Some(available) = connections.available {
@@ -212,29 +213,4 @@ fn written(sheet: &mut Sheet<'_>, kind: &Labels<'_>, values: &CompressionStatist
         sheet.gauge(&named::COMPRESSION_RATIO, kind, ratio);
     }
     sheet.durations(&named::COMPRESSION_DURATION, kind, &values.times);
-}
-
-fn refused(entries: &RefusedEntries) -> [(&'static str, u64); 9] {
-    let RefusedEntries {
-        foreign,
-        too_large,
-        damaged,
-        unknown_key,
-        not_encrypted,
-        invalidated,
-        expired,
-        undecodable,
-        unverified,
-    } = *entries;
-    [
-        ("foreign", foreign),
-        ("too_large", too_large),
-        ("damaged", damaged),
-        ("unknown_key", unknown_key),
-        ("not_encrypted", not_encrypted),
-        ("invalidated", invalidated),
-        ("expired", expired),
-        ("undecodable", undecodable),
-        ("unverified", unverified),
-    ]
 }

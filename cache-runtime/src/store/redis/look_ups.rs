@@ -76,7 +76,9 @@ impl LookUps {
         // Spawned when nothing is locked: a runtime that ends drops it at once.
         let answer = match self.take_part(command, runtime.id()) {
             Part::Alone(command, _under_way) => {
-                return self.link.ask(&command).await.map_err(StoreError::from);
+                // In a box: it is long, and every look-up would be.
+                let answer = Box::pin(self.link.ask(&command)).await;
+                return answer.map_err(StoreError::from);
             }
             Part::First(answer) => {
                 runtime.spawn(Gatherer(Some(self.clone())).gather());

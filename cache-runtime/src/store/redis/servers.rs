@@ -60,7 +60,8 @@ impl Servers {
     pub(super) async fn look_up(&self, key: &str, command: Cmd) -> Result<Vec<u8>, StoreError> {
         match self {
             Self::One(_, look_ups) => look_ups.ask(command).await,
-            Self::Cluster(cluster) => Ok(cluster.ask(key, &command).await?),
+            // In a box: it is long, and every look-up would be.
+            Self::Cluster(cluster) => Ok(Box::pin(cluster.ask(key, &command)).await?),
         }
     }
 

@@ -13,13 +13,14 @@ use tracing::Span;
 
 use super::body::{Body, Origin};
 use super::chunks::Chunked;
-use super::following::{Following, Panicked};
+use super::following::{Cut, Following};
 use super::live::Live;
 use super::shape::Streamed;
 use super::*;
 use crate::call::Shareable;
 use crate::flight::{Flights, Role};
 use crate::key::SharedKey;
+use crate::runtime::pass;
 use crate::tests::try_orders;
 
 /// Chunks are numbers: a hundred for each body that was begun before, and one for each chunk of its own.
@@ -260,8 +261,8 @@ fn follow(mut following: Following<Numbers, Numbers>, most: usize) -> Option<Rea
             Ok(Ok(Some(Ok(chunk)))) => read.push(chunk),
             Ok(Ok(Some(Err(_)))) => return Some(Read::Failed),
             Ok(Ok(None)) => return Some(Read::Whole(read)),
-            Ok(Err(Panicked)) if read.is_empty() => return None,
-            Ok(Err(Panicked)) | Err(_) => return Some(Read::Panicked),
+            Ok(Err(_)) if read.is_empty() => return None,
+            Ok(Err(_)) | Err(_) => return Some(Read::Panicked),
         }
     }
     Some(Read::Part(read))
@@ -381,6 +382,53 @@ fn who_has_waited_for_a_slow_one_goes_on_when_that_has_moved() {
         assert_eq!(fast.join().unwrap(), world.length);
         world.has_ended();
     });
+}
+
+/// One reads all it can, and one has so many chunks and takes none for as long as that takes.
+fn one_reads_and_one_takes_nothing(polls: usize) {
+    let world = World::new(8, Ends::Whole, false);
+    let Ok(mut slow) = world.enter() else {
+        panic!("nothing is kept");
+    };
+    let fast = reader(&world, ALL);
+    let is_over = Arc::new(AtomicUsize::new(0));
+    let passes = thread::spawn({
+        let is_over = is_over.clone();
+        move || {
+            while is_over.load(Ordering::SeqCst) == 0 {
+                pass(PATIENCE);
+                thread::yield_now();
+            }
+        }
+    });
+    world.give_all();
+    let mut polled = 0;
+    for _ in 0..polls {
+        let next = slow.poll_next(&mut Context::from_waker(Waker::noop()));
+        polled += usize::from(matches!(next, Poll::Ready(Ok(Some(Ok(_))))));
+    }
+    let read = fast.join().unwrap();
+    is_over.store(1, Ordering::SeqCst);
+    passes.join().unwrap();
+    // It has joined, or its own was begun when nobody could.
+    let run = u64::from(world.begun.load(Ordering::SeqCst) > 1);
+    assert_eq!(read, Read::Whole(world.chunks(run)));
+    if run == 0 && polled < 8 {
+        let next = slow.poll_next(&mut Context::from_waker(Waker::noop()));
+        let is_near = polled as u64 + MOST_CHUNKS >= 8;
+        let goes_on = matches!(next, Poll::Ready(Ok(Some(Ok(_)))));
+        let is_cut = matches!(next, Poll::Ready(Err(Cut::LetGo)));
+        assert!(is_cut || (is_near && goes_on));
+    }
+    drop(slow);
+    world.has_ended();
+}
+
+#[test]
+fn who_takes_nothing_for_long_holds_up_nobody_and_takes_no_part_for_all() {
+    for polls in 0..4 {
+        try_orders(move || one_reads_and_one_takes_nothing(polls));
+    }
 }
 
 #[test]
