@@ -541,10 +541,9 @@ fn begin_record(
     let arguments = noticed.arguments(written);
     let text = arguments.text.map(|text| {
         let characters = characters(text);
-        counters.count_text(characters);
         (characters, kind.text_tier(characters))
     });
-    let (characters, text) = (text.map(|it| it.0), text.map(|it| it.1));
+    let (characters, text) = text.unzip();
     let tenant = arguments.tenant.and_then(|it| from_utf8(it).ok());
     let of_tenant = tenant.map(|tenant| kind.tenants.counters(counters, tenant));
     let mut record = Record::begin(operation.clone(), text.into(), of_tenant).of_text(characters);

@@ -122,12 +122,12 @@ impl Joining {
         }
     }
 
-    /// The other call's body has panicked, and so does this call.
+    /// The other call's body has panicked, or went on without this call, which panics.
     pub(crate) fn panic(mut self) {
         self.record.end(Ending::Panicked);
     }
 
-    /// The other call's body has panicked, and this call begins anew.
+    /// The same before this call had anything of it: it begins anew.
     pub(crate) fn begin_anew(self) {
         self.record.pass_on();
     }

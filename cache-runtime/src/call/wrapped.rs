@@ -48,7 +48,8 @@ pub(super) fn reporting<F: Future>(
         reports,
         ..Control::default()
     };
-    controlled(wishes, call)
+    // In a box: an async fn, who calls this, has room for its argument and for what becomes of it.
+    controlled(wishes, Box::pin(call))
 }
 
 /// Runs the body of a call, whatever the cache has, and keeps nothing.
@@ -244,7 +245,8 @@ pin_project! {
     }
 }
 
-impl<F: Future> Stoppable<F> {
+impl<F: Future> Stoppable<Pin<Box<F>>> {
+    /// In a box, as above.
     fn new(way: Way, call: F) -> Self {
         let report = Arc::<OnceLock<Report>>::default();
         let is_here = Arc::new(());
@@ -254,7 +256,7 @@ impl<F: Future> Stoppable<F> {
             ..Control::going(way)
         };
         Self {
-            call: controlled(wishes, call),
+            call: controlled(wishes, Box::pin(call)),
             report,
             _is_here: is_here,
         }

@@ -178,7 +178,7 @@ pub struct CacheStats {
     /// Computed values that the store did not take, because their key was removed or set by another
     /// process while they were computed. Nobody is served them any more.
     pub refused_writes: u64,
-    /// Invalidations by other processes that this one has heard of: of keys, which were removed or set there,
+    /// Invalidations by other processes (and other caches of this one) that were heard of: of keys, which were removed or set there,
     /// and of all else. What is heard may be told twice after the store has failed.
     pub heard_invalidations: u64,
     /// Entries in memory, expired ones included.

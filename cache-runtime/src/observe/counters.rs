@@ -153,14 +153,6 @@ impl Counters {
         longest.fetch_max(characters, Ordering::Relaxed);
     }
 
-    /// The same text is going to be counted again, or is a hit now.
-    pub(crate) fn take_back_text(&self, characters: usize) {
-        self.texts.count.fetch_sub(1, Ordering::Relaxed);
-        self.texts
-            .characters
-            .fetch_sub(characters as u64, Ordering::Relaxed);
-    }
-
     pub(crate) fn counts(&self) -> Counts {
         let mut counts = Counts {
             refreshed: self.refreshed.load(Ordering::Relaxed),

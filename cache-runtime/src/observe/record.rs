@@ -115,6 +115,9 @@ impl Record {
         self.has_ended = true;
         let counters = &self.operation.counters;
         counters.count(self.text, self.tenant.as_deref(), ending, self.why);
+        if let Some(characters) = self.characters {
+            counters.count_text(characters);
+        }
         if let Some(tells) = self.tells.take() {
             let reason = self.why;
             if ending.is_miss() {
@@ -129,9 +132,6 @@ impl Record {
     /// The call begins anew, and is counted there.
     pub(crate) fn pass_on(mut self) {
         self.has_ended = true;
-        if let Some(characters) = self.characters {
-            self.operation.counters.take_back_text(characters);
-        }
     }
 }
 

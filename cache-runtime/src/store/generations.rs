@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
+use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -132,14 +133,14 @@ impl StoreGenerations {
     }
 
     /// Without the lock that all look-ups would share, as long as nothing has changed. Who asks after a
-    /// change, whatever tells the one of the other, reads another version: hence `Acquire` and `Release`.
+    /// change, whatever tells the one of the other, reads another version.
     fn folded(&self, names: &GenerationNames) -> Option<Folded> {
         let version = self.version.load(Ordering::Acquire);
         let last = *lock(&names.folded);
         if let Some(last) = last.filter(|last| last.version == version) {
             return Some(last);
         }
-        let table = lock(&self.table);
+        let table = self.reading();
         let version = self.version.load(Ordering::Acquire);
         let mut first = Tick::NEVER;
         let generations = folded(names.names.iter().map(|name| {
@@ -178,13 +179,13 @@ impl StoreGenerations {
         how: Invalidation,
     ) -> impl Future<Output = Result<Generation, StoreError>> + 'a {
         let now = self.clock.now();
-        self.lock().change(key, how, &self.kind, now);
+        self.changing().change(key, how, &self.kind, now);
         self.read_one(store, key)
     }
 
     /// Those that were invalidated and the store has not confirmed.
     pub(super) fn untold(&self) -> Vec<Arc<str>> {
-        let table = lock(&self.table);
+        let table = self.reading();
         let untold = table
             .known
             .iter()
@@ -193,7 +194,7 @@ impl StoreGenerations {
     }
 
     pub(super) fn has_untold(&self) -> bool {
-        let table = lock(&self.table);
+        let table = self.reading();
         table
             .known
             .values()
@@ -208,19 +209,20 @@ impl StoreGenerations {
     /// Invalidates everything in this process; the store is still to be told.
     pub(super) fn refuse_all(&self) {
         let (kind, now) = (&self.kind, self.clock.now());
-        self.lock().change(kind, Invalidation::Remove, kind, now);
+        self.changing()
+            .change(kind, Invalidation::Remove, kind, now);
     }
 
     /// Forgets what was read.
     pub(super) fn forget(&self) {
         let now = self.clock.now();
-        self.lock().forget(now);
+        self.changing().forget(now);
     }
 
     /// Another server is asked from now on, which may not know what the last one has confirmed.
     pub(super) fn tell_again(&self) {
         let now = self.clock.now();
-        let mut table = self.lock();
+        let mut table = self.changing();
         table.forget(now);
         for known in table.known.values_mut() {
             if let Some((how, _)) = known.confirmed {
@@ -231,7 +233,7 @@ impl StoreGenerations {
 
     /// Forgets what was read of one: another process has changed it.
     pub(super) fn forget_one(&self, key: &str) {
-        let mut table = self.lock();
+        let mut table = self.changing();
         table.changes += 1;
         let changes = table.changes;
         match table.known.get_mut(key) {
@@ -253,7 +255,7 @@ impl StoreGenerations {
             self.longest_lifetime.fetch_max(lifetime, Ordering::Relaxed);
             // With the next look they are kept for longer. What was read stays true.
             let good_for = self.bus.good_for();
-            for known in self.lock().known.values_mut() {
+            for known in self.changing().known.values_mut() {
                 if let Some((_, read)) = &mut known.read {
                     *read = read.before(good_for);
                 }
@@ -279,7 +281,7 @@ impl StoreGenerations {
         key: &Arc<str>,
     ) -> Result<Option<Generation>, StoreError> {
         let (known, changes) = {
-            let table = lock(&self.table);
+            let table = self.reading();
             let known = table.known.get(key).copied().unwrap_or_default();
             (known, table.changes)
         };
@@ -304,7 +306,7 @@ impl StoreGenerations {
                 announcement.as_ref(),
             )
             .await?;
-        let mut table = self.lock();
+        let mut table = self.changing();
         let last_change = table.known.get(key).map_or(0, |known| known.changed);
         if changes < last_change.max(table.forgotten) {
             return Ok(None);
@@ -332,11 +334,16 @@ impl StoreGenerations {
         Duration::from_millis(longest.saturating_mul(2)).max(SHORTEST)
     }
 
-    /// For who changes something in it.
-    fn lock(&self) -> MutexGuard<'_, Table> {
+    /// For who changes something in it: what was folded is old then.
+    fn changing(&self) -> MutexGuard<'_, Table> {
         let table = lock(&self.table);
         self.version.fetch_add(1, Ordering::Release);
         table
+    }
+
+    /// For who changes nothing.
+    fn reading(&self) -> impl Deref<Target = Table> {
+        lock(&self.table)
     }
 }
 

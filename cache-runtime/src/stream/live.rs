@@ -2,7 +2,8 @@
 //!
 //! The body belongs to all followers. Whoever of them wants an item that is not there yet polls the
 //! body, if it is due: that is, if it was woken or gave an item since it was last polled. What wakes the
-//! body wakes everybody who waits, so that a follower which is not polled any more holds up nobody.
+//! body wakes everybody who waits, so that nobody depends on the one who polled
+//! last. Of a stream that is too long to keep, those who are far behind are waited for (`seats`).
 //! A follower that goes while the body is due wakes the others as well.
 //!
 //! The lock is held for a few steps at a time. Nothing of the user's happens meanwhile: no chunk is

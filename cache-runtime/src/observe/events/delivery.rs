@@ -177,7 +177,10 @@ impl Delivery {
                     let Told { event, to } = told;
                     to.iter().for_each(|listener| listener.call(&event));
                 };
-                let _ = catch_unwind(AssertUnwindSafe(call));
+                if let Err(payload) = catch_unwind(AssertUnwindSafe(call)) {
+                    // To drop it might panic again, and end the thread.
+                    mem::forget(payload);
+                }
                 self.done.fetch_add(1, Ordering::SeqCst);
                 if self.is_awaited.load(Ordering::SeqCst) {
                     self.is_awaited.store(false, Ordering::SeqCst);
