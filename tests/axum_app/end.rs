@@ -91,9 +91,10 @@ async fn a_request_under_way_is_answered_before_the_end() {
     refuses_connections(&app).await;
     stream.write_all(text.as_bytes()).await.expect("sent");
     let mut answer = String::new();
+    // To the end of the connection: the service closes it. The header that says so is in the answer only if
+    // the connection has heard of the end before the body came.
     stream.read_to_string(&mut answer).await.expect("an answer");
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
-    assert!(answer.contains("connection: close"), "{answer}");
     assert!(answer.contains(text), "{answer}");
     let ended = app.wait();
     assert!(ended.status.success(), "{ended:?}");
