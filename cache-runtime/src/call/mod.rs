@@ -352,19 +352,6 @@ fn look<S: Shape>(
         }
         no_result = Some(entry.head.text());
     }
-    go_on(function, written, noticed, control, no_result)
-}
-
-/// The rest of a call that has no answer on the short way.
-#[cold]
-#[inline(never)]
-fn go_on<S: Shape>(
-    function: Function,
-    written: &mut [u8],
-    mut noticed: Written,
-    control: Option<Box<Control>>,
-    no_result: Option<TextMark>,
-) -> Entered<S> {
     let results = Results::of::<S>();
     if control.is_none()
         && let Some(entry) = find_watched(function, written, &mut noticed, &results)
@@ -400,6 +387,8 @@ fn find(function: Function, written: &mut [u8], noticed: &mut Written) -> Option
 }
 
 /// The same where somebody wants to hear of hits, and is told of this one.
+#[cold]
+#[inline(never)]
 fn find_watched(
     function: Function,
     written: &mut [u8],
